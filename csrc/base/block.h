@@ -1,0 +1,34 @@
+/* Blocking waits: for a descriptor, a time or a cancel, whichever is first.
+ *
+ * Call without the GIL.  On a virtual clock the wait moves the clock (when no
+ * loop does), so it takes no real time.  -EINTR is returned so that the caller
+ * can run Python's signal handlers and come back (PEP 475).  Python-free.
+ */
+#ifndef AH_BASE_BLOCK_H
+#define AH_BASE_BLOCK_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/token.h"
+
+enum block_result {
+    BLOCK_READY = 0,     /* fd is readable (or in error: the read will say so) */
+    BLOCK_TIMEOUT = 1,   /* deadline_ns has come */
+    BLOCK_CANCELLED = 2, /* the token was cancelled; wins over the other two */
+};
+
+/* clock NULL: the monotonic one.  fd -1: none.  token NULL: not cancellable.
+ * deadline_ns NS_NEVER: none.  A block_result or -errno (-EINTR; -EDEADLK: on a
+ * virtual clock, nothing is left that could ever end this wait). */
+int block_until(struct vclock *clock, int fd, struct cancel_token *token,
+                int64_t deadline_ns);
+
+/* Now on `clock`, or on the monotonic clock when it is NULL. */
+static inline int64_t
+clock_now(struct vclock *clock)
+{
+    return clock != NULL ? vclock_now(clock) : clock_monotonic_ns();
+}
+
+#endif

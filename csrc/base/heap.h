@@ -1,0 +1,142 @@
+/* Binary-comparison 4-ary heap of intrusive nodes, ordered by (when, seq).
+ *
+ * Each node knows its index, so removing any node is O(log n).  Keys live in
+ * the array, not behind the pointer.  Ties go in order of insertion.  The heap
+ * does not own its nodes.  Python-free.
+ */
+#ifndef AH_BASE_HEAP_H
+#define AH_BASE_HEAP_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+struct heap_node {
+    ptrdiff_t index; /* -1: in no heap */
+};
+
+struct heap_entry {
+    int64_t when;
+    uint64_t seq;
+    struct heap_node *node;
+};
+
+struct heap {
+    struct heap_entry *entries;
+    size_t size;
+    size_t capacity;
+    uint64_t next_seq;
+};
+
+#define HEAP_NODE_INIT {-1}
+
+static inline bool
+heap_entry_before(const struct heap_entry *a, const struct heap_entry *b)
+{
+    return a->when != b->when ? a->when < b->when : a->seq < b->seq;
+}
+
+static inline void
+heap_place(struct heap *heap, size_t i, struct heap_entry entry)
+{
+    heap->entries[i] = entry;
+    entry.node->index = (ptrdiff_t)i;
+}
+
+static inline void
+heap_sift_up(struct heap *heap, size_t i, struct heap_entry entry)
+{
+    while (i > 0) {
+        size_t parent = (i - 1) / 4;
+        if (!heap_entry_before(&entry, &heap->entries[parent])) {
+            break;
+        }
+        heap_place(heap, i, heap->entries[parent]);
+        i = parent;
+    }
+    heap_place(heap, i, entry);
+}
+
+static inline void
+heap_sift_down(struct heap *heap, size_t i, struct heap_entry entry)
+{
+    for (;;) {
+        size_t first = 4 * i + 1;
+        if (first >= heap->size) {
+            break;
+        }
+        size_t last = first + 4 < heap->size ? first + 4 : heap->size;
+        size_t best = first;
+        for (size_t child = first + 1; child < last; child++) {
+            if (heap_entry_before(&heap->entries[child], &heap->entries[best])) {
+                best = child;
+            }
+        }
+        if (!heap_entry_before(&heap->entries[best], &entry)) {
+            break;
+        }
+        heap_place(heap, i, heap->entries[best]);
+        i = best;
+    }
+    heap_place(heap, i, entry);
+}
+
+/* 0 or -ENOMEM. */
+static inline int
+heap_push(struct heap *heap, struct heap_node *node, int64_t when)
+{
+    if (heap->size == heap->capacity) {
+        size_t capacity = heap->capacity != 0 ? heap->capacity * 2 : 64;
+        struct heap_entry *entries =
+            realloc(heap->entries, capacity * sizeof *entries);
+        if (entries == NULL) {
+            return -ENOMEM;
+        }
+        heap->entries = entries;
+        heap->capacity = capacity;
+    }
+    struct heap_entry entry = {when, heap->next_seq++, node};
+    heap_sift_up(heap, heap->size++, entry);
+    return 0;
+}
+
+/* The node must be in the heap. */
+static inline void
+heap_remove(struct heap *heap, struct heap_node *node)
+{
+    size_t i = (size_t)node->index;
+    node->index = -1;
+    struct heap_entry last = heap->entries[--heap->size];
+    if (last.node == node) {
+        return;
+    }
+    if (i > 0 && heap_entry_before(&last, &heap->entries[(i - 1) / 4])) {
+        heap_sift_up(heap, i, last);
+    }
+    else {
+        heap_sift_down(heap, i, last);
+    }
+}
+
+static inline int64_t
+heap_first_when(const struct heap *heap)
+{
+    return heap->size != 0 ? heap->entries[0].when : INT64_MAX;
+}
+
+static inline struct heap_node *
+heap_first(const struct heap *heap)
+{
+    return heap->size != 0 ? heap->entries[0].node : NULL;
+}
+
+static inline void
+heap_free(struct heap *heap)
+{
+    free(heap->entries);
+    *heap = (struct heap){0};
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* One request of GPIO lines: what the kernel and the simulator have in common.
+ *
+ * Offsets are indexes into the request (0 is its first line), as in
+ * gpio_v2_line_values.  Every function returns >= 0 or -errno; none needs the
+ * GIL.  `fd` is pollable (EPOLLIN = events to read) and belongs to the request.
+ */
+#ifndef AH_BASE_LINE_H
+#define AH_BASE_LINE_H
+
+#include <stdint.h>
+
+struct vclock;
+
+#define LINES_MAX 64
+
+enum line_direction { LINE_AS_IS, LINE_INPUT, LINE_OUTPUT };
+enum line_edge { LINE_EDGE_NONE, LINE_EDGE_RISING, LINE_EDGE_FALLING, LINE_EDGE_BOTH };
+enum line_bias { LINE_BIAS_AS_IS, LINE_BIAS_DISABLED, LINE_PULL_UP, LINE_PULL_DOWN };
+enum line_drive { LINE_PUSH_PULL, LINE_OPEN_DRAIN, LINE_OPEN_SOURCE };
+enum line_clock { LINE_MONOTONIC, LINE_REALTIME, LINE_HTE };
+
+/* Settings of one line; zero is "as it is, no edges". */
+struct line_settings {
+    enum line_direction direction;
+    enum line_edge edge;
+    enum line_bias bias;
+    enum line_drive drive;
+    enum line_clock event_clock;
+    uint8_t active_low;
+    uint8_t output_value;  /* logical */
+    uint32_t debounce_us;
+};
+
+enum line_event_id { LINE_RISING_EDGE = 1, LINE_FALLING_EDGE = 2 };
+
+struct line_event {
+    int64_t timestamp_ns;
+    uint32_t id;          /* enum line_event_id */
+    uint32_t offset;      /* the line's offset on its chip */
+    uint32_t seqno;       /* over the request, from 1, wraps */
+    uint32_t line_seqno;  /* over the line, from 1, wraps */
+};
+
+struct line_ops {
+    /* Whole events that are there, at most n; -EAGAIN when none is. */
+    int (*read_events)(void *self, struct line_event *buf, int n);
+    /* Logical values of the lines in mask, bit i = line i of the request. */
+    int (*get)(void *self, uint64_t mask, uint64_t *bits);
+    int (*set)(void *self, uint64_t mask, uint64_t bits);
+    /* Settings of all lines of the request. */
+    int (*config)(void *self, const struct line_settings *settings);
+    /* Which clock this device lives on is the caller's from now on; NULL is the
+     * monotonic one.  -EXDEV: it cannot (a real device on a virtual clock). */
+    int (*use_clock)(void *self, struct vclock *clock);
+    /* Give the lines back and free self. */
+    void (*close)(void *self);
+};
+
+struct line_request {
+    const struct line_ops *ops;
+    void *self;
+    int fd;
+    unsigned num_lines;
+    uint32_t offsets[LINES_MAX]; /* on the chip */
+    struct vclock *clock;        /* NULL: monotonic; follows use_clock */
+};
+
+#endif

@@ -1,0 +1,62 @@
+/* What the rest of the extension may ask of the loop.
+ *
+ * Everything here is called with the GIL held and, but for ah_loop_post(), on
+ * the loop's own thread.  A watch and a timer are intrusive: the caller embeds
+ * the struct and keeps itself alive while they are armed.  Their callbacks run
+ * inside the turn that found them due, before the ready queue is run, so a
+ * future they complete resumes its task in the same turn.
+ */
+#ifndef AH_LOOP_LOOP_H
+#define AH_LOOP_LOOP_H
+
+#include "module.h"
+#include "base/clock.h"
+#include "base/heap.h"
+
+typedef struct LoopObject LoopObject;
+
+struct ah_watch;
+typedef void (*ah_watch_func)(LoopObject *loop, struct ah_watch *watch,
+                              uint32_t events); /* runs Python; reports its errors */
+
+struct ah_watch {
+    int fd; /* -1: not armed */
+    uint32_t events; /* EPOLLIN, EPOLLOUT */
+    ah_watch_func func;
+    int simulated;   /* does not count as outside input on a virtual clock */
+};
+
+#define AH_WATCH_INIT {.fd = -1}
+
+struct ah_timer;
+typedef void (*ah_timer_func)(LoopObject *loop, struct ah_timer *timer);
+
+struct ah_timer {
+    struct heap_node node; /* node.index >= 0: armed */
+    ah_timer_func func;
+};
+
+/* Is this one of our loops (of this module)? */
+int ah_loop_check(ModuleState *st, PyObject *obj);
+
+int64_t ah_loop_now(LoopObject *loop);
+
+/* The virtual clock this loop runs on, or NULL. */
+struct vclock *ah_loop_vclock(LoopObject *loop);
+
+/* Watch a descriptor, level-triggered; one watch or reader per descriptor.
+ * -1 with ValueError/OSError set.  Unwatch is idempotent and cannot fail. */
+AH_RAISES int ah_loop_watch(LoopObject *loop, struct ah_watch *watch, int fd,
+                            uint32_t events, ah_watch_func func);
+void ah_loop_unwatch(LoopObject *loop, struct ah_watch *watch);
+
+/* One-shot timer at a time of ah_loop_now(); starting an armed one moves it. */
+AH_RAISES int ah_loop_timer_start(LoopObject *loop, struct ah_timer *timer,
+                                  int64_t when_ns, ah_timer_func func);
+void ah_loop_timer_stop(LoopObject *loop, struct ah_timer *timer);
+
+/* Give the exception that is set to loop.call_exception_handler(); SystemExit
+ * and KeyboardInterrupt are kept and end the loop's run. */
+void ah_loop_report(LoopObject *loop, const char *message, AH_BORROWED PyObject *source);
+
+#endif

@@ -1,0 +1,75 @@
+/* The state of one _core module: one per interpreter, no mutable globals.
+ *
+ * Every floor above base/ includes this header for the type pointers, the
+ * interned names and the live-object counters.  A type's own struct lives in
+ * its own header; a type is created by its ah_<type>_setup().
+ */
+#ifndef AH_MODULE_H
+#define AH_MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stddef.h>
+#include "py/annot.h"
+
+/* One counter per C type: tests assert that none grows (see _live()). */
+#define AH_LIVE_TYPES(X) \
+    X(Loop)              \
+    X(Handle)            \
+    X(TimerHandle)       \
+    X(Selector)          \
+    X(VirtualClock)      \
+    X(CancelToken)       \
+    X(LineRequest)       \
+    X(SPIDevice)         \
+    X(SimWorld)          \
+    X(MFRC522)
+
+enum ah_live_type {
+#define X(name) AH_LIVE_##name,
+    AH_LIVE_TYPES(X)
+#undef X
+    AH_LIVE_COUNT
+};
+
+typedef struct {
+    Py_ssize_t live[AH_LIVE_COUNT];
+
+    /* loop/ (loop_type.c, handle_type.c) */
+    PyTypeObject *loop_type;
+    PyTypeObject *handle_type;
+    PyTypeObject *timer_handle_type;
+    PyTypeObject *selector_type;
+    PyTypeObject *virtual_clock_type;
+    PyTypeObject *cancel_token_type;
+
+    /* hw/ */
+    PyTypeObject *line_request_type;
+    PyTypeObject *spi_device_type;
+    PyTypeObject *sim_world_type;
+    PyTypeObject *mfrc522_type;
+
+    /* borrowed from the standard library, owned here */
+    PyObject *asyncio_handle;       /* asyncio.Handle */
+    PyObject *asyncio_timer_handle; /* asyncio.TimerHandle */
+    PyObject *sleep_forever_error;  /* pyasync_hw.errors.SleepForeverError */
+    PyObject *cancelled_error;      /* concurrent.futures.CancelledError */
+} ModuleState;
+
+extern struct PyModuleDef ah_module_def;
+
+static inline ModuleState *
+ah_state(PyObject *module)
+{
+    return (ModuleState *)PyModule_GetState(module);
+}
+
+/* State of the module that made `type`; for types that Python can subclass. */
+static inline ModuleState *
+ah_state_of_type(PyTypeObject *type)
+{
+    PyObject *module = PyType_GetModuleByDef(type, &ah_module_def);
+    return module == NULL ? NULL : ah_state(module);
+}
+
+#endif

@@ -1,0 +1,240 @@
+/* VirtualClock and CancelToken; both are leaves: they refer to no other object. */
+#include "py/clock_type.h"
+
+#include <math.h>
+
+#include "py/errors.h"
+#include "setup.h"
+
+int
+ah_virtual_clock_arg(ModuleState *st, PyObject *arg, struct vclock **clock)
+{
+    if (arg == NULL || arg == Py_None) {
+        *clock = NULL;
+        return 0;
+    }
+    if (!PyObject_TypeCheck(arg, st->virtual_clock_type)) {
+        PyErr_Format(PyExc_TypeError, "clock must be a VirtualClock or None, not %.100s",
+                     Py_TYPE(arg)->tp_name);
+        return -1;
+    }
+    *clock = &((VirtualClockObject *)arg)->clock;
+    return 0;
+}
+
+static PyObject *
+VirtualClock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *kwlist[] = {"start", NULL};
+    double start = 0.0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|d:VirtualClock", kwlist, &start)) {
+        return NULL;
+    }
+    if (!(start >= 0.0 && start < 9e9)) {
+        PyErr_SetString(PyExc_ValueError, "start must be between 0 and 9e9 seconds");
+        return NULL;
+    }
+    ModuleState *st = ah_state_of_type(type);
+    if (st == NULL) {
+        return NULL;
+    }
+    VirtualClockObject *self = (VirtualClockObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    st->live[AH_LIVE_VirtualClock]++;
+    int err = vclock_init(&self->clock, (int64_t)llround(start * 1e9));
+    if (err < 0) {
+        Py_DECREF(self);
+        ah_raise_errno(err, "VirtualClock");
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static void
+VirtualClock_dealloc(VirtualClockObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    ah_state_of_type(type)->live[AH_LIVE_VirtualClock]--;
+    vclock_destroy(&self->clock);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+VirtualClock_time(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble((double)vclock_now(&self->clock) / 1e9);
+}
+
+static PyObject *
+VirtualClock_time_ns(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLongLong(vclock_now(&self->clock));
+}
+
+static PyObject *
+VirtualClock_advance(VirtualClockObject *self, PyObject *arg)
+{
+    double seconds = PyFloat_AsDouble(arg);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (!(seconds >= 0.0 && seconds < 9e9)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "seconds must be a number from 0 to 9e9: time does not go back");
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    vclock_advance(&self->clock, (int64_t)llround(seconds * 1e9));
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+VirtualClock_hold(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    vclock_hold(&self->clock);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+VirtualClock_release(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->clock.holds <= 0) {
+        PyErr_SetString(PyExc_RuntimeError, "release() without hold()");
+        return NULL;
+    }
+    vclock_release(&self->clock);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef VirtualClock_methods[] = {
+    {"time", (PyCFunction)VirtualClock_time, METH_NOARGS,
+     PyDoc_STR("time($self, /)\n--\n\nNow, in seconds.")},
+    {"time_ns", (PyCFunction)VirtualClock_time_ns, METH_NOARGS,
+     PyDoc_STR("time_ns($self, /)\n--\n\nNow, in nanoseconds.")},
+    {"advance", (PyCFunction)VirtualClock_advance, METH_O,
+     PyDoc_STR("advance($self, seconds, /)\n--\n\n"
+               "Let this much time pass; what is due on the way happens.")},
+    {"hold", (PyCFunction)VirtualClock_hold, METH_NOARGS,
+     PyDoc_STR("hold($self, /)\n--\n\n"
+               "Work outside the loop has begun: nobody jumps until release().")},
+    {"release", (PyCFunction)VirtualClock_release, METH_NOARGS,
+     PyDoc_STR("release($self, /)\n--\n\nThe work that hold() announced is done.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot VirtualClock_slots[] = {
+    {Py_tp_doc, PyDoc_STR("VirtualClock(start=0.0)\n--\n\n"
+                          "A clock that stands still until nobody has anything left "
+                          "to do,\nand then jumps to the next thing that is due.")},
+    {Py_tp_new, VirtualClock_new},
+    {Py_tp_dealloc, VirtualClock_dealloc},
+    {Py_tp_methods, VirtualClock_methods},
+    {0, NULL},
+};
+
+static PyType_Spec VirtualClock_spec = {
+    .name = "pyasync_hw.VirtualClock",
+    .basicsize = sizeof(VirtualClockObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = VirtualClock_slots,
+};
+
+static PyObject *
+CancelToken_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *kwlist[] = {NULL};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":CancelToken", kwlist)) {
+        return NULL;
+    }
+    ModuleState *st = ah_state_of_type(type);
+    if (st == NULL) {
+        return NULL;
+    }
+    CancelTokenObject *self = (CancelTokenObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    st->live[AH_LIVE_CancelToken]++;
+    int err = token_open(&self->token);
+    if (err < 0) {
+        Py_DECREF(self);
+        ah_raise_errno(err, "eventfd");
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static void
+CancelToken_dealloc(CancelTokenObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    ah_state_of_type(type)->live[AH_LIVE_CancelToken]--;
+    token_close(&self->token);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+CancelToken_cancel(CancelTokenObject *self, PyObject *Py_UNUSED(ignored))
+{
+    int err = token_cancel(&self->token);
+    if (err < 0) {
+        ah_raise_errno(err, "eventfd");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+CancelToken_cancelled(CancelTokenObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(token_is_cancelled(&self->token));
+}
+
+static PyMethodDef CancelToken_methods[] = {
+    {"cancel", (PyCFunction)CancelToken_cancel, METH_NOARGS,
+     PyDoc_STR("cancel($self, /)\n--\n\n"
+               "Wake every blocking wait that was given this token; from any thread.")},
+    {"cancelled", (PyCFunction)CancelToken_cancelled, METH_NOARGS,
+     PyDoc_STR("cancelled($self, /)\n--\n\nTrue after cancel().")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot CancelToken_slots[] = {
+    {Py_tp_doc, PyDoc_STR("CancelToken()\n--\n\n"
+                          "Cancels blocking waits of this package, from any thread.")},
+    {Py_tp_new, CancelToken_new},
+    {Py_tp_dealloc, CancelToken_dealloc},
+    {Py_tp_methods, CancelToken_methods},
+    {0, NULL},
+};
+
+static PyType_Spec CancelToken_spec = {
+    .name = "pyasync_hw.CancelToken",
+    .basicsize = sizeof(CancelTokenObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = CancelToken_slots,
+};
+
+int
+ah_clock_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->virtual_clock_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &VirtualClock_spec, NULL);
+    if (st->virtual_clock_type == NULL ||
+        PyModule_AddType(module, st->virtual_clock_type) < 0)
+    {
+        return -1;
+    }
+    st->cancel_token_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &CancelToken_spec, NULL);
+    if (st->cancel_token_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->cancel_token_type);
+}

@@ -1,0 +1,30 @@
+/* VirtualClock and CancelToken: Python's hold on base/clock.h and base/token.h. */
+#ifndef AH_PY_CLOCK_TYPE_H
+#define AH_PY_CLOCK_TYPE_H
+
+#include "module.h"
+#include "base/clock.h"
+#include "base/token.h"
+
+typedef struct {
+    PyObject_HEAD
+    struct vclock clock;
+} VirtualClockObject;
+
+typedef struct {
+    PyObject_HEAD
+    struct cancel_token token;
+} CancelTokenObject;
+
+/* The Python object around `clock` (borrowed). */
+static inline PyObject *
+ah_virtual_clock_object(struct vclock *clock)
+{
+    return (PyObject *)((char *)clock - offsetof(VirtualClockObject, clock));
+}
+
+/* The clock of a VirtualClock, NULL for None; -1 with TypeError otherwise. */
+AH_RAISES int ah_virtual_clock_arg(ModuleState *st, PyObject *arg,
+                                   struct vclock **clock);
+
+#endif

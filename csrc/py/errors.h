@@ -1,0 +1,15 @@
+/* errno and Python exceptions: the one place where the first becomes the second. */
+#ifndef AH_PY_ERRORS_H
+#define AH_PY_ERRORS_H
+
+#include "module.h"
+
+/* Raise OSError(err, strerror(err), what), subclass by errno.  `err` may be
+ * given as errno or -errno.  `what` names the device or descriptor, or NULL.
+ * Always -1. */
+int ah_raise_errno(int err, const char *what);
+
+/* The same, with "; remedy" after the message.  Always -1. */
+int ah_raise_errno_remedy(int err, const char *what, const char *remedy);
+
+#endif

@@ -1,0 +1,17 @@
+/* The setup functions of all types, in the order in which module.c calls them.
+ *
+ * A new type adds one word here, one pointer and one counter in module.h.
+ */
+#ifndef AH_SETUP_H
+#define AH_SETUP_H
+
+#include "module.h"
+
+#define AH_SETUPS(X) \
+    X(clock_type)
+
+#define X(name) int ah_##name##_setup(PyObject *module);
+AH_SETUPS(X)
+#undef X
+
+#endif

@@ -1,0 +1,52 @@
+"""Builds the one extension module; everything else is in pyproject.toml.
+
+Switches, by environment (all off by default):
+
+    PYASYNC_HW_DEBUG=1        -O0 -g3, C asserts on
+    PYASYNC_HW_SANITIZE=1     AddressSanitizer and UndefinedBehaviorSanitizer
+    PYASYNC_HW_COVERAGE=1     gcov instrumentation
+    PYASYNC_HW_WERROR=1       warnings are errors (CI)
+"""
+
+import glob
+import os
+
+from setuptools import Extension, setup
+
+
+def switched_on(name: str) -> bool:
+    return os.environ.get(f"PYASYNC_HW_{name}", "") not in ("", "0")
+
+
+compile_args = ["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow", "-Wvla"]
+link_args: list[str] = []
+undef: list[str] = []
+if switched_on("DEBUG"):
+    compile_args += ["-O0", "-g3"]
+    undef.append("NDEBUG")
+if switched_on("SANITIZE"):
+    compile_args += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+    compile_args += ["-fno-sanitize-recover=undefined"]
+    link_args.append("-fsanitize=address,undefined")
+    undef.append("NDEBUG")
+if switched_on("COVERAGE"):
+    compile_args.append("--coverage")
+    link_args.append("--coverage")
+if switched_on("WERROR"):
+    compile_args.append("-Werror")
+
+setup(
+    ext_modules=[
+        Extension(
+            "pyasync_hw._core",
+            sources=sorted(glob.glob("csrc/**/*.c", recursive=True)),
+            depends=sorted(glob.glob("csrc/**/*.h", recursive=True)),
+            include_dirs=["csrc"],
+            extra_compile_args=compile_args,
+            extra_link_args=link_args,
+            libraries=["pthread"],
+            define_macros=[("_GNU_SOURCE", "1")],
+            undef_macros=undef,
+        )
+    ]
+)
