@@ -1,0 +1,115 @@
+/* base/heap.h: order, ties, removal of any node. */
+#include "base/heap.h"
+#include "check.h"
+
+enum { N = 500 };
+
+struct item {
+    struct heap_node node;
+    int64_t when;
+    int id;
+};
+
+static struct item items[N];
+
+static uint32_t
+next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+static struct item *
+pop(struct heap *heap)
+{
+    struct heap_node *node = heap_first(heap);
+    heap_remove(heap, node);
+    return (struct item *)node;
+}
+
+static void
+test_empty(void)
+{
+    struct heap heap = {0};
+    CHECK_EQ(heap_first_when(&heap), INT64_MAX);
+    CHECK(heap_first(&heap) == NULL);
+    heap_free(&heap);
+}
+
+static void
+test_sorts(void)
+{
+    struct heap heap = {0};
+    uint32_t seed = 1;
+    for (int i = 0; i < N; i++) {
+        items[i] = (struct item){HEAP_NODE_INIT, next_random(&seed) % 100, i};
+        CHECK_EQ(heap_push(&heap, &items[i].node, items[i].when), 0);
+    }
+    int64_t last_when = INT64_MIN;
+    int last_id = -1;
+    while (heap.size != 0) {
+        int64_t when = heap_first_when(&heap);
+        struct item *item = pop(&heap);
+        CHECK_EQ(item->when, when);
+        CHECK_EQ(item->node.index, -1);
+        CHECK(when > last_when || (when == last_when && item->id > last_id));
+        last_when = when;
+        last_id = item->id;
+    }
+    heap_free(&heap);
+}
+
+static void
+test_removes_any(void)
+{
+    struct heap heap = {0};
+    uint32_t seed = 7;
+    int left = N;
+    for (int i = 0; i < N; i++) {
+        items[i] = (struct item){HEAP_NODE_INIT, next_random(&seed) % 1000, i};
+        CHECK_EQ(heap_push(&heap, &items[i].node, items[i].when), 0);
+    }
+    for (int i = 0; i < N; i++) {
+        if (next_random(&seed) % 2 == 0) {
+            heap_remove(&heap, &items[i].node);
+            left--;
+        }
+        for (size_t k = 0; k < heap.size; k++) {
+            REQUIRE(heap.entries[k].node->index == (ptrdiff_t)k);
+        }
+    }
+    CHECK_EQ(heap.size, left);
+    int64_t last = INT64_MIN;
+    while (heap.size != 0) {
+        struct item *item = pop(&heap);
+        CHECK(item->when >= last);
+        last = item->when;
+    }
+    heap_free(&heap);
+}
+
+static void
+test_extreme_times(void)
+{
+    struct heap heap = {0};
+    const int64_t when[] = {INT64_MAX, 0, INT64_MIN, INT64_MAX - 1, -1};
+    const int64_t want[] = {INT64_MIN, -1, 0, INT64_MAX - 1, INT64_MAX};
+    for (int i = 0; i < 5; i++) {
+        items[i] = (struct item){HEAP_NODE_INIT, when[i], i};
+        CHECK_EQ(heap_push(&heap, &items[i].node, when[i]), 0);
+    }
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ(pop(&heap)->when, want[i]);
+    }
+    heap_free(&heap);
+}
+
+int
+main(void)
+{
+    RUN(test_empty);
+    RUN(test_sorts);
+    RUN(test_removes_any);
+    RUN(test_extreme_times);
+    return check_done();
+}
