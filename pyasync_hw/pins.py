@@ -1,0 +1,70 @@
+"""Names of header pins and SPI devices, written as gpiozero writes them.
+
+17, "17", "GPIO17", "BCM17", "BOARD11" and "J8:11" are the same pin of the
+40-pin header (Raspberry Pi B+ and later).
+"""
+
+from __future__ import annotations
+
+import re
+
+BOARD_TO_BCM = {
+    3: 2,
+    5: 3,
+    7: 4,
+    8: 14,
+    10: 15,
+    11: 17,
+    12: 18,
+    13: 27,
+    15: 22,
+    16: 23,
+    18: 24,
+    19: 10,
+    21: 9,
+    22: 25,
+    23: 11,
+    24: 8,
+    26: 7,
+    29: 5,
+    31: 6,
+    32: 12,
+    33: 13,
+    35: 19,
+    36: 16,
+    37: 26,
+    38: 20,
+    40: 21,
+}
+HEADER_GPIOS = range(28)
+
+_PIN = re.compile(r"(GPIO|BCM|BOARD|J8:)?(\d{1,3})", re.IGNORECASE)
+_SPI = re.compile(r"(?:/dev/spidev|spi)(\d{1,3})\.(\d{1,3})")
+
+
+def parse_pin(spec: int | str) -> int:
+    """The GPIO (BCM) number of a header pin.  Raises ValueError or TypeError."""
+    if isinstance(spec, bool) or not isinstance(spec, (int, str)):
+        raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
+    match = _PIN.fullmatch(str(spec))
+    if match is None:
+        raise ValueError(f"{spec!r} is not a pin; write GPIO0..GPIO27 or BOARD3..BOARD40")
+    number = int(match[2])
+    if match[1] and match[1].upper() in ("BOARD", "J8:"):
+        if number not in BOARD_TO_BCM:
+            pins = ", ".join(map(str, BOARD_TO_BCM))
+            raise ValueError(f"pin {number} of the header carries no GPIO; allowed: {pins}")
+        return BOARD_TO_BCM[number]
+    if number not in HEADER_GPIOS:
+        raise ValueError(f"{spec!r} is not on the header; allowed: GPIO0..GPIO27")
+    return number
+
+
+def parse_spi(spec: str) -> tuple[int, int]:
+    """(bus, chip select) of "spi0.1" or "/dev/spidev0.1".  Raises ValueError or TypeError."""
+    if not isinstance(spec, str):
+        raise TypeError(f"an SPI device is a name such as 'spi0.0', not {spec!r}")
+    match = _SPI.fullmatch(spec)
+    if match is None:
+        raise ValueError(f"{spec!r} is not an SPI device; write 'spi<bus>.<chip select>'")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,108 @@
+"""board.toml: which model this is, and what is wired to its header.
+
+    model = "pi-zero-w"
+    [[rc522]]
+    name = "door"
+    bus = "spi0.0"
+    irq = "GPIO24"
+    reset = "GPIO25"
+
+The same file is valid on real hardware and on the simulator.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .pins import parse_pin, parse_spi
+from .tomlfile import ConfigError, TomlTable, read_toml
+
+__all__ = ["MODELS", "ConfigError", "ReaderWiring", "Wiring", "load_board"]
+
+MODELS = ("pi-zero", "pi-zero-w", "pi-zero-2-w", "pi-1", "pi-2", "pi-3", "pi-4", "pi-5")
+MAX_SPI_HZ = 10_000_000
+
+
+@dataclass(frozen=True)
+class ReaderWiring:
+    """One [[rc522]] table: an MFRC522 and its lines.
+
+    `bus` is "spi<bus>.<chip select>", `irq` and `reset` are header pins (`reset`
+    may be None: not wired), `speed_hz` is the SPI clock (datasheet: up to 10 MHz).
+    """
+
+    name: str
+    bus: str = "spi0.0"
+    irq: str | int = "GPIO24"
+    reset: str | int | None = "GPIO25"
+    speed_hz: int = 4_000_000
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A board: its model, and its readers in the order of the file."""
+
+    model: str = "pi-zero-w"
+    readers: tuple[ReaderWiring, ...] = ()
+
+    def reader(self, name: str) -> ReaderWiring:
+        """The reader of that name.  Raises KeyError, which lists the names."""
+        for reader in self.readers:
+            if reader.name == name:
+                return reader
+        known = ", ".join(reader.name for reader in self.readers) or "none"
+        raise KeyError(f"no reader is called {name!r}; readers of this board: {known}")
+
+
+def _speed(value: int) -> None:
+    if not 1 <= value <= MAX_SPI_HZ:
+        raise ValueError(f"{value} Hz is out of range; allowed: 1 to {MAX_SPI_HZ}")
+
+
+def _name(value: str) -> None:
+    if not value:
+        raise ValueError("must not be empty")
+
+
+def _load_reader(table: TomlTable) -> ReaderWiring:
+    table.allow("name", "bus", "irq", "reset", "speed_hz")
+    bus = table.get("bus", str, check=parse_spi)
+    return ReaderWiring(
+        name=table.get("name", str, bus, check=_name),
+        bus=bus,
+        irq=table.get("irq", (str, int), check=parse_pin),
+        reset=table.get("reset", (str, int), None, check=parse_pin),
+        speed_hz=table.get("speed_hz", int, ReaderWiring.speed_hz, check=_speed),
+    )
+
+
+def _claim(taken: dict[object, str], table: TomlTable, key: str, what: object, name: str) -> None:
+    if what in taken:
+        raise table.error(f"{name} is already used by {taken[what]}", key)
+    taken[what] = str(table.error("", key).key)
+
+
+def load_board(path: str | os.PathLike[str]) -> Wiring:
+    """Read a board.toml.
+
+    Raises OSError when the file cannot be read, and ConfigError, which names
+    file, line and key, for an unknown key, a wrong type, a pin that does not
+    exist, or a pin, chip select or name that is used twice.
+    """
+    root = read_toml(path)
+    root.allow("model", "rc522")
+    model = root.get("model", str, Wiring.model, one_of=MODELS)
+    taken: dict[object, str] = {}
+    readers = []
+    for table in root.tables("rc522"):
+        reader = _load_reader(table)
+        _claim(taken, table, "name", ("name", reader.name), f"the name {reader.name!r}")
+        _claim(taken, table, "bus", parse_spi(reader.bus), reader.bus)
+        for key in ("irq", "reset"):
+            pin = getattr(reader, key)
+            if pin is not None:
+                number = parse_pin(pin)
+                _claim(taken, table, key, number, f"GPIO{number}")
+        readers.append(reader)
+    return Wiring(model=model, readers=tuple(readers))
