@@ -101,6 +101,7 @@ def locate(text: str) -> dict[KeyPath, int]:
             last = number == key.count(".")
             if header == 2 and last:
                 count[path] = count.get(path, 0) + 1
+                lines.setdefault(path, line)
             if header and path in count:
                 path = (*path, count[path] - 1)
         if header:
