@@ -8,6 +8,7 @@ it counts as passed and is listed as flaky.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -189,10 +190,8 @@ def _one_process(job: dict[str, object], score: Score) -> bool:
                 status = None
             finally:
                 # the session is the child's own: this takes what its tests left behind
-                try:
+                with contextlib.suppress(ProcessLookupError):  # all gone already
                     os.killpg(child.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass  # all gone already
                 child.wait()
         return _read_report(report, log, status, str(job["module"]), score)
 
