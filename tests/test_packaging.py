@@ -1,0 +1,115 @@
+"""What is shipped: the sdist is whole, and the module keeps to itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+from pathlib import Path
+
+import pytest
+
+import pyasync_hw
+from pyasync_hw import _core
+
+ROOT = Path(__file__).parents[1]
+
+# Read-only in practice: CPython's tables are not declared const.  Everything else
+# that can be written to would be shared by all interpreters of the process.
+TABLES = re.compile(
+    r".*_(methods|slots|spec|getset|members|doc)(\.\d+)?"
+    r"|(kwlist|keywords)(\.\d+)?"
+    r"|ah_module_def"
+)
+TOOLCHAIN = re.compile(r"_DYNAMIC|_GLOBAL_OFFSET_TABLE_|__.*|completed\.\d+|DW\.ref\..*")
+
+
+def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, f"{command}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+    return result.stdout
+
+
+def symbols(*options: str) -> list[tuple[str, str, str]]:
+    """(name, kind, section) of each defined symbol of the extension module, by nm."""
+    if shutil.which("nm") is None:
+        pytest.skip("no nm here (Debian: binutils)")
+    table = run("nm", "--defined-only", "--format=sysv", *options, _core.__file__, cwd=ROOT)
+    rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
+    return [(row[0], row[2], row[6]) for row in rows if len(row) == 7 and row[0] != "Name"]
+
+
+instrumented = pytest.mark.skipif(
+    any(os.environ.get(f"PYASYNC_HW_{name}") for name in ("SANITIZE", "COVERAGE")),
+    reason="the instrumentation brings symbols of its own",
+)
+
+
+@instrumented
+def test_only_the_init_function_is_exported() -> None:
+    exported = {name for name, kind, _ in symbols("--dynamic") if kind.isupper() and kind != "W"}
+    assert exported == {"PyInit__core"}
+
+
+@instrumented
+def test_no_mutable_globals() -> None:
+    # .data.rel.ro is not among these: the loader makes it read-only
+    writable = {name for name, _, section in symbols() if section in (".data", ".bss", "*COM*")}
+    assert "core_methods" in writable  # nm sees our symbols: the module is not stripped
+    assert not {n for n in writable if not TABLES.fullmatch(n) and not TOOLCHAIN.fullmatch(n)}
+
+
+def test_built_for_this_python_not_for_the_limited_api() -> None:
+    assert f"cpython-3{sys.version_info.minor}" in Path(_core.__file__).name
+
+
+@pytest.mark.timeout(300)
+def test_sdist_builds_and_installs_offline(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", reason="the build needs setuptools in this environment")
+    if not (ROOT / "setup.py").exists():
+        pytest.skip("not run from a source tree")
+    # a copy: building must not write into the tree
+    tree = tmp_path / "tree"
+    ignore = shutil.ignore_patterns(".*", "build", "*.so", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, tree, ignore=ignore)
+    run(sys.executable, "setup.py", "-q", "sdist", "--dist-dir", tmp_path, cwd=tree)
+    (archive,) = tmp_path.glob("pyasync_hw-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+    headers = {str(path.relative_to(ROOT)) for path in ROOT.glob("csrc/**/*.[ch]")}
+    assert headers
+    assert headers <= names
+    assert {"LICENSE", "pyasync_hw/py.typed", "pyasync_hw/_core.pyi"} <= names
+
+    # setuptools comes from the environment that runs this test; nothing is fetched
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    site = os.pathsep.join(sorted({str(Path(m.__file__).parents[1]) for m in build_packages()}))
+    flags = os.environ.get("CFLAGS", "") + " -O0"  # in seconds, also on a small machine
+    env = {**os.environ, "PYTHONPATH": site, "CFLAGS": flags}
+    run(
+        *(python, "-m", "pip", "install", "-q", "--no-index", "--no-build-isolation", archive),
+        cwd=tmp_path,
+        env=env,
+    )
+    program = "import pyasync_hw; print(pyasync_hw.__version__, pyasync_hw.__file__)"
+    version, place = run(python, "-I", "-c", program, cwd=tmp_path).split()
+    assert version == pyasync_hw.__version__
+    assert Path(place).is_relative_to(tmp_path / "venv")
+
+
+def build_packages() -> list[object]:
+    import setuptools
+
+    found: list[object] = [setuptools]
+    try:
+        import wheel
+    except ModuleNotFoundError:  # setuptools has it built in since 70.1
+        pass
+    else:
+        found.append(wheel)
+    return found
