@@ -1,0 +1,621 @@
+/* Handle and TimerHandle; see handle_type.h for ownership.
+ *
+ * What is not hot (repr, the text of an error report) is asyncio's own Python:
+ * asyncio.Handle's functions are called with our object as self.
+ */
+#include "loop/handle_type.h"
+
+#include "loop/loop_type.h"
+#include "py/compat.h"
+#include "setup.h"
+
+/* -- making ---------------------------------------------------------------- */
+
+/* The stack of the Python code that schedules, as asyncio.Handle keeps it. */
+static PyObject *
+extract_stack(void)
+{
+    PyObject *module = PyImport_ImportModule("asyncio.format_helpers");
+    if (module == NULL) {
+        return NULL;
+    }
+    PyObject *frame = (PyObject *)PyEval_GetFrame();
+    PyObject *stack = PyObject_CallMethod(module, "extract_stack", "O",
+                                          frame != NULL ? frame : Py_None);
+    Py_DECREF(module);
+    return stack;
+}
+
+/* Fill a zeroed handle.  -1 leaves what was set to dealloc. */
+static int
+handle_fill(HandleObject *self, LoopObject *loop, PyObject *callback,
+            PyObject *const *args, Py_ssize_t nargs, PyObject *context)
+{
+    self->loop = (LoopObject *)Py_NewRef((PyObject *)loop);
+    self->callback = Py_NewRef(callback);
+    self->nargs = (int)nargs;
+    if (nargs == 1) {
+        self->args = Py_NewRef(args[0]);
+    }
+    else if (nargs > 1) {
+        self->args = PyTuple_New(nargs);
+        if (self->args == NULL) {
+            return -1;
+        }
+        for (Py_ssize_t i = 0; i < nargs; i++) {
+            PyTuple_SET_ITEM(self->args, i, Py_NewRef(args[i]));
+        }
+    }
+    self->context = context != NULL && context != Py_None ? Py_NewRef(context)
+                                                          : PyContext_CopyCurrent();
+    if (self->context == NULL) {
+        return -1;
+    }
+    if (loop->debug) {
+        self->source_traceback = extract_stack(); /* runs Python */
+        if (self->source_traceback == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+HandleObject *
+ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
+              Py_ssize_t nargs, PyObject *context)
+{
+    HandleObject *self;
+    if (loop->free_count > 0) {
+        self = loop->free_handles[--loop->free_count];
+        PyObject_Init((PyObject *)self, loop->st->handle_type);
+    }
+    else {
+        self = PyObject_GC_New(HandleObject, loop->st->handle_type);
+        if (self == NULL) {
+            return NULL;
+        }
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    loop->st->live[AH_LIVE_Handle]++;
+    if (handle_fill(self, loop, callback, args, nargs, context) < 0) {
+        PyObject_GC_Track(self);
+        Py_DECREF(self);
+        return NULL;
+    }
+    PyObject_GC_Track(self);
+    return self;
+}
+
+TimerHandleObject *
+ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
+                    PyObject *const *args, Py_ssize_t nargs, PyObject *context)
+{
+    TimerHandleObject *self =
+        PyObject_GC_New(TimerHandleObject, loop->st->timer_handle_type);
+    if (self == NULL) {
+        return NULL;
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    self->timer.node.index = -1;
+    self->when = when;
+    loop->st->live[AH_LIVE_TimerHandle]++;
+    if (handle_fill(&self->base, loop, callback, args, nargs, context) < 0) {
+        PyObject_GC_Track(self);
+        Py_DECREF(self);
+        return NULL;
+    }
+    PyObject_GC_Track(self);
+    return self;
+}
+
+static int
+handle_traverse(HandleObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->loop);
+    Py_VISIT(self->callback);
+    Py_VISIT(self->args);
+    Py_VISIT(self->context);
+    Py_VISIT(self->source_traceback);
+    return 0;
+}
+
+static int
+handle_clear(HandleObject *self)
+{
+    Py_CLEAR(self->callback);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->source_traceback);
+    Py_CLEAR(self->repr);
+    return 0;
+}
+
+static void
+Handle_dealloc(HandleObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    LoopObject *loop = self->loop;
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)handle_clear(self);
+    loop->st->live[AH_LIVE_Handle]--;
+    if (loop->free_count < FREE_HANDLES_MAX && !loop->closed) {
+        loop->free_handles[loop->free_count++] = self;
+    }
+    else {
+        PyObject_GC_Del(self);
+    }
+    Py_DECREF(loop);
+    Py_DECREF(type);
+}
+
+static void
+TimerHandle_dealloc(TimerHandleObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    LoopObject *loop = self->base.loop;
+    PyObject_GC_UnTrack(self);
+    if (self->base.weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)handle_clear(&self->base);
+    loop->st->live[AH_LIVE_TimerHandle]--;
+    PyObject_GC_Del(self);
+    Py_DECREF(loop);
+    Py_DECREF(type);
+}
+
+void
+ah_handle_free_list_clear(LoopObject *loop)
+{
+    while (loop->free_count > 0) {
+        PyObject_GC_Del(loop->free_handles[--loop->free_count]);
+    }
+}
+
+/* -- running and cancelling ------------------------------------------------ */
+
+/* The exception that is set goes to the loop's exception handler. */
+static int
+report_failure(HandleObject *self)
+{
+    if (PyErr_ExceptionMatches(PyExc_SystemExit) ||
+        PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
+    {
+        return -1;
+    }
+    PyObject *exc = ah_take_exception();
+    PyObject *result = PyObject_CallMethod((PyObject *)self->loop, "_callback_failed",
+                                           "OO", self, exc); /* runs Python */
+    Py_DECREF(exc);
+    if (result == NULL) {
+        return -1;
+    }
+    Py_DECREF(result);
+    return 0;
+}
+
+int
+ah_handle_run(HandleObject *self)
+{
+    if (self->callback == NULL) {
+        return 0; /* cancelled, or cleared by the garbage collector */
+    }
+    /* The callback may cancel its own handle: keep what the call needs. */
+    PyObject *callback = Py_NewRef(self->callback);
+    PyObject *args = Py_XNewRef(self->args);
+    PyObject *context = Py_NewRef(self->context);
+    PyObject *result = NULL;
+    if (PyContext_Enter(context) == 0) {
+        if (self->nargs == 0) {
+            result = PyObject_CallNoArgs(callback); /* runs Python */
+        }
+        else if (self->nargs == 1) {
+            result = PyObject_CallOneArg(callback, args); /* runs Python */
+        }
+        else {
+            result = PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0),
+                                         (size_t)self->nargs, NULL); /* runs Python */
+        }
+        if (PyContext_Exit(context) < 0) {
+            Py_CLEAR(result);
+        }
+    }
+    Py_DECREF(context);
+    Py_XDECREF(args);
+    Py_DECREF(callback);
+    if (result == NULL) {
+        return report_failure(self);
+    }
+    Py_DECREF(result);
+    return 0;
+}
+
+int
+ah_handle_cancel(HandleObject *self)
+{
+    if (self->cancelled) {
+        return 0;
+    }
+    self->cancelled = true;
+    if (self->loop->debug) {
+        /* Keep a representation, for "Executing <Handle ...> took". */
+        self->repr = PyObject_Repr((PyObject *)self); /* runs Python */
+        if (self->repr == NULL) {
+            return -1;
+        }
+    }
+    Py_CLEAR(self->callback);
+    Py_CLEAR(self->args);
+    return 0;
+}
+
+PyObject *
+ah_handle_args(HandleObject *self)
+{
+    if (self->cancelled) {
+        Py_RETURN_NONE;
+    }
+    if (self->nargs == 1) {
+        return PyTuple_Pack(1, self->args);
+    }
+    return self->nargs == 0 ? PyTuple_New(0) : Py_NewRef(self->args);
+}
+
+/* -- Python methods -------------------------------------------------------- */
+
+static PyObject *
+Handle_cancel(HandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (ah_handle_cancel(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+TimerHandle_cancel(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    bool armed = self->timer.node.index >= 0;
+    if (armed) {
+        heap_remove(&self->base.loop->timers, &self->timer.node);
+    }
+    int status = ah_handle_cancel(&self->base);
+    if (armed) {
+        Py_DECREF(self); /* the heap's; the caller still holds one */
+    }
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Handle_cancelled(HandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(self->cancelled);
+}
+
+static PyObject *
+Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(self->context);
+}
+
+static PyObject *
+Handle_run(HandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (!self->cancelled && ah_handle_run(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Handle_repr_info(HandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyObject_CallMethod(self->loop->st->asyncio_handle, "_repr_info", "O", self);
+}
+
+/* asyncio.TimerHandle._repr_info() uses super(), which wants its own instances. */
+static PyObject *
+TimerHandle_repr_info(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *info = Handle_repr_info(&self->base, NULL);
+    PyObject *when = PyFloat_FromDouble(self->when);
+    PyObject *text = when != NULL ? PyUnicode_FromFormat("when=%R", when) : NULL;
+    Py_XDECREF(when);
+    if (info == NULL || text == NULL ||
+        PyList_Insert(info, self->base.cancelled ? 2 : 1, text) < 0)
+    {
+        Py_CLEAR(info);
+    }
+    Py_XDECREF(text);
+    return info;
+}
+
+static PyObject *
+Handle_repr(HandleObject *self)
+{
+    if (self->repr != NULL) {
+        return Py_NewRef(self->repr);
+    }
+    return PyObject_CallMethod(self->loop->st->asyncio_handle, "__repr__", "O", self);
+}
+
+static PyObject *
+TimerHandle_when(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble(self->when);
+}
+
+static Py_hash_t
+TimerHandle_hash(TimerHandleObject *self)
+{
+    PyObject *when = PyFloat_FromDouble(self->when);
+    if (when == NULL) {
+        return -1;
+    }
+    Py_hash_t hash = PyObject_Hash(when);
+    Py_DECREF(when);
+    return hash;
+}
+
+/* Equal time, callback, arguments and state, as asyncio.TimerHandle.__eq__. */
+static int
+timer_handles_equal(TimerHandleObject *a, TimerHandleObject *b)
+{
+    if (a->when != b->when || a->base.cancelled != b->base.cancelled) {
+        return 0;
+    }
+    if (a->base.cancelled) {
+        return 1;
+    }
+    int equal = PyObject_RichCompareBool(a->base.callback, b->base.callback, Py_EQ);
+    if (equal <= 0) {
+        return equal;
+    }
+    PyObject *a_args = ah_handle_args(&a->base);
+    PyObject *b_args = ah_handle_args(&b->base);
+    equal = a_args != NULL && b_args != NULL
+                ? PyObject_RichCompareBool(a_args, b_args, Py_EQ)
+                : -1;
+    Py_XDECREF(a_args);
+    Py_XDECREF(b_args);
+    return equal;
+}
+
+static PyObject *
+TimerHandle_richcompare(TimerHandleObject *self, PyObject *other, int op)
+{
+    if (Py_TYPE(other) != Py_TYPE(self)) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    TimerHandleObject *b = (TimerHandleObject *)other;
+    int result;
+    if (op == Py_LT || (op == Py_LE && self->when < b->when)) {
+        result = self->when < b->when;
+    }
+    else if (op == Py_GT || (op == Py_GE && self->when > b->when)) {
+        result = self->when > b->when;
+    }
+    else {
+        result = timer_handles_equal(self, b); /* runs Python */
+        if (result < 0) {
+            return NULL;
+        }
+        result = op == Py_NE ? !result : result;
+    }
+    return PyBool_FromLong(result);
+}
+
+static PyObject *
+Handle_get_class(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->loop->st->asyncio_handle);
+}
+
+static PyObject *
+TimerHandle_get_class(TimerHandleObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->base.loop->st->asyncio_timer_handle);
+}
+
+static PyObject *
+or_none(PyObject *obj)
+{
+    return Py_NewRef(obj != NULL ? obj : Py_None);
+}
+
+static PyObject *
+Handle_get_callback(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return or_none(self->callback);
+}
+
+static PyObject *
+Handle_get_args(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return ah_handle_args(self);
+}
+
+static PyObject *
+Handle_get_loop(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef((PyObject *)self->loop);
+}
+
+static PyObject *
+Handle_get_context_attr(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return or_none(self->context);
+}
+
+static PyObject *
+Handle_get_source_traceback(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return or_none(self->source_traceback);
+}
+
+static PyObject *
+Handle_get_repr(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return or_none(self->repr);
+}
+
+static PyObject *
+Handle_get_cancelled(HandleObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->cancelled);
+}
+
+static PyObject *
+TimerHandle_get_scheduled(TimerHandleObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->timer.node.index >= 0);
+}
+
+static PyObject *
+TimerHandle_get_when(TimerHandleObject *self, void *Py_UNUSED(closure))
+{
+    return PyFloat_FromDouble(self->when);
+}
+
+/* -- tables ---------------------------------------------------------------- */
+
+#define GETTER(func) (getter)(void (*)(void)) func
+
+static PyMethodDef Handle_methods[] = {
+    {"cancel", (PyCFunction)Handle_cancel, METH_NOARGS,
+     PyDoc_STR("cancel($self, /)\n--\n\n"
+               "Cancel the callback; callback and arguments are dropped at once.")},
+    {"cancelled", (PyCFunction)Handle_cancelled, METH_NOARGS,
+     PyDoc_STR("cancelled($self, /)\n--\n\nTrue if the callback was cancelled.")},
+    {"get_context", (PyCFunction)Handle_get_context, METH_NOARGS,
+     PyDoc_STR("get_context($self, /)\n--\n\n"
+               "The contextvars.Context in which the callback runs.")},
+    {"_run", (PyCFunction)Handle_run, METH_NOARGS, NULL},
+    {"_repr_info", (PyCFunction)Handle_repr_info, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef Handle_getset[] = {
+    {"__class__", GETTER(Handle_get_class), NULL, NULL, NULL},
+    {"_callback", GETTER(Handle_get_callback), NULL, NULL, NULL},
+    {"_args", GETTER(Handle_get_args), NULL, NULL, NULL},
+    {"_loop", GETTER(Handle_get_loop), NULL, NULL, NULL},
+    {"_context", GETTER(Handle_get_context_attr), NULL, NULL, NULL},
+    {"_source_traceback", GETTER(Handle_get_source_traceback), NULL, NULL, NULL},
+    {"_repr", GETTER(Handle_get_repr), NULL, NULL, NULL},
+    {"_cancelled", GETTER(Handle_get_cancelled), NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef Handle_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(HandleObject, weakrefs), READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot Handle_slots[] = {
+    {Py_tp_doc, PyDoc_STR("A scheduled callback; see asyncio.Handle.")},
+    {Py_tp_dealloc, Handle_dealloc},
+    {Py_tp_traverse, handle_traverse},
+    {Py_tp_clear, handle_clear},
+    {Py_tp_repr, Handle_repr},
+    {Py_tp_methods, Handle_methods},
+    {Py_tp_getset, Handle_getset},
+    {Py_tp_members, Handle_members},
+    {0, NULL},
+};
+
+static PyType_Spec Handle_spec = {
+    .name = "pyasync_hw._core.Handle",
+    .basicsize = sizeof(HandleObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = Handle_slots,
+};
+
+static PyMethodDef TimerHandle_methods[] = {
+    {"cancel", (PyCFunction)TimerHandle_cancel, METH_NOARGS,
+     PyDoc_STR("cancel($self, /)\n--\n\n"
+               "Cancel the timer; it leaves the heap at once.")},
+    {"cancelled", (PyCFunction)Handle_cancelled, METH_NOARGS,
+     PyDoc_STR("cancelled($self, /)\n--\n\nTrue if the callback was cancelled.")},
+    {"get_context", (PyCFunction)Handle_get_context, METH_NOARGS,
+     PyDoc_STR("get_context($self, /)\n--\n\n"
+               "The contextvars.Context in which the callback runs.")},
+    {"when", (PyCFunction)TimerHandle_when, METH_NOARGS,
+     PyDoc_STR("when($self, /)\n--\n\n"
+               "The scheduled time, in seconds of loop.time().")},
+    {"_run", (PyCFunction)Handle_run, METH_NOARGS, NULL},
+    {"_repr_info", (PyCFunction)TimerHandle_repr_info, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef TimerHandle_getset[] = {
+    {"__class__", GETTER(TimerHandle_get_class), NULL, NULL, NULL},
+    {"_callback", GETTER(Handle_get_callback), NULL, NULL, NULL},
+    {"_args", GETTER(Handle_get_args), NULL, NULL, NULL},
+    {"_loop", GETTER(Handle_get_loop), NULL, NULL, NULL},
+    {"_context", GETTER(Handle_get_context_attr), NULL, NULL, NULL},
+    {"_source_traceback", GETTER(Handle_get_source_traceback), NULL, NULL, NULL},
+    {"_repr", GETTER(Handle_get_repr), NULL, NULL, NULL},
+    {"_cancelled", GETTER(Handle_get_cancelled), NULL, NULL, NULL},
+    {"_scheduled", GETTER(TimerHandle_get_scheduled), NULL, NULL, NULL},
+    {"_when", GETTER(TimerHandle_get_when), NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot TimerHandle_slots[] = {
+    {Py_tp_doc, PyDoc_STR("A callback scheduled for a time; see asyncio.TimerHandle.")},
+    {Py_tp_dealloc, TimerHandle_dealloc},
+    {Py_tp_traverse, handle_traverse},
+    {Py_tp_clear, handle_clear},
+    {Py_tp_repr, Handle_repr},
+    {Py_tp_hash, TimerHandle_hash},
+    {Py_tp_richcompare, TimerHandle_richcompare},
+    {Py_tp_methods, TimerHandle_methods},
+    {Py_tp_getset, TimerHandle_getset},
+    {Py_tp_members, Handle_members},
+    {0, NULL},
+};
+
+static PyType_Spec TimerHandle_spec = {
+    .name = "pyasync_hw._core.TimerHandle",
+    .basicsize = sizeof(TimerHandleObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = TimerHandle_slots,
+};
+
+int
+ah_handle_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    PyObject *events = PyImport_ImportModule("asyncio.events");
+    if (events == NULL) {
+        return -1;
+    }
+    st->asyncio_handle = PyObject_GetAttrString(events, "Handle");
+    st->asyncio_timer_handle = PyObject_GetAttrString(events, "TimerHandle");
+    Py_DECREF(events);
+    if (st->asyncio_handle == NULL || st->asyncio_timer_handle == NULL) {
+        return -1;
+    }
+    st->handle_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Handle_spec, NULL);
+    if (st->handle_type == NULL || PyModule_AddType(module, st->handle_type) < 0) {
+        return -1;
+    }
+    st->timer_handle_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &TimerHandle_spec, NULL);
+    if (st->timer_handle_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->timer_handle_type);
+}

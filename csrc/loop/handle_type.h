@@ -1,0 +1,65 @@
+/* Handle and TimerHandle: one scheduled callback each.
+ *
+ * They look like asyncio.Handle and asyncio.TimerHandle (isinstance holds
+ * through __class__) and answer to the same attributes.  A handle owns its
+ * loop, callback, arguments and context; the ready ring, the timer heap and
+ * the descriptor table own the handle.  Freed handles go to their loop's
+ * free list.
+ */
+#ifndef AH_LOOP_HANDLE_TYPE_H
+#define AH_LOOP_HANDLE_TYPE_H
+
+#include <stdbool.h>
+
+#include "loop/loop.h"
+#include "module.h"
+
+typedef struct {
+    PyObject_HEAD
+    LoopObject *loop;           /* owned */
+    PyObject *callback;         /* owned; NULL once cancelled */
+    PyObject *args;             /* owned: the one argument, or a tuple of several */
+    PyObject *context;          /* owned */
+    PyObject *source_traceback; /* owned; NULL outside debug mode */
+    PyObject *repr;             /* owned; kept by cancel() in debug mode */
+    PyObject *weakrefs;
+    int nargs;
+    bool cancelled;
+} HandleObject;
+
+typedef struct {
+    HandleObject base;
+    struct ah_timer timer; /* armed: the heap owns one reference to us */
+    double when;           /* seconds, as the caller gave it */
+} TimerHandleObject;
+
+static inline TimerHandleObject *
+timer_handle_of(struct ah_timer *timer)
+{
+    return (TimerHandleObject *)((char *)timer - offsetof(TimerHandleObject, timer));
+}
+
+/* A new handle for callback(*args); context NULL: a copy of the current one. */
+AH_RAISES HandleObject *ah_handle_new(LoopObject *loop, PyObject *callback,
+                                      PyObject *const *args, Py_ssize_t nargs,
+                                      PyObject *context);
+AH_RAISES TimerHandleObject *ah_timer_handle_new(LoopObject *loop, double when,
+                                                 PyObject *callback,
+                                                 PyObject *const *args,
+                                                 Py_ssize_t nargs, PyObject *context);
+
+/* Call it in its context.  Errors go to the exception handler; -1 only for
+ * SystemExit, KeyboardInterrupt and what that handler lets through.  Hold a
+ * reference while it runs. */
+AH_RAISES int ah_handle_run(HandleObject *handle); /* runs Python */
+
+/* Drop callback and arguments at once.  -1 only in debug mode (repr). */
+AH_RAISES int ah_handle_cancel(HandleObject *handle);
+
+/* The argument tuple, as asyncio.Handle._args. */
+AH_RAISES PyObject *ah_handle_args(HandleObject *handle);
+
+/* Free list, owned by the loop. */
+void ah_handle_free_list_clear(LoopObject *loop);
+
+#endif

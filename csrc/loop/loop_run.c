@@ -1,0 +1,361 @@
+/* One turn of the loop: read this first.
+ *
+ *   poll for descriptors        events are dispatched at once: Python readers
+ *                               to the ready ring, native watches right here
+ *   due timers to the ring      all of them, before any of them runs
+ *   run what is ready           only what was there when we began; what it
+ *                               schedules belongs to the next turn
+ *
+ * The poll blocks (and releases the GIL) only when nothing is ready.  While
+ * callbacks keep the ring full, turns may skip the poll, for a bounded number
+ * of turns and of nanoseconds, so neither I/O nor timers wait for long.
+ * On a virtual clock, a loop with nothing to do moves the clock instead.
+ */
+#include "loop/loop_type.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "py/compat.h"
+#include "py/errors.h"
+
+#define SKIPPED_POLLS_MAX 32
+#define SKIPPED_POLLS_NS (50 * NS_PER_US)
+
+/* -- errors of native callbacks -------------------------------------------- */
+
+void
+ah_loop_report(LoopObject *self, const char *message, PyObject *source)
+{
+    PyObject *exc = ah_take_exception();
+    if (PyErr_GivenExceptionMatches(exc, PyExc_SystemExit) ||
+        PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt))
+    {
+        Py_XSETREF(self->pending_exc, exc);
+        return;
+    }
+    PyObject *result = NULL;
+    PyObject *context = Py_BuildValue("{sssO}", "message", message, "exception", exc);
+    if (context != NULL &&
+        (source == NULL || PyDict_SetItemString(context, "source", source) == 0))
+    {
+        result = PyObject_CallMethod((PyObject *)self, "call_exception_handler", "O",
+                                     context); /* runs Python */
+    }
+    Py_XDECREF(context);
+    Py_DECREF(exc);
+    if (result == NULL) {
+        Py_XSETREF(self->pending_exc, ah_take_exception());
+    }
+    Py_XDECREF(result);
+}
+
+/* A native callback asked for the end of the run. */
+static int
+raise_pending(LoopObject *self)
+{
+    if (self->pending_exc == NULL) {
+        return 0;
+    }
+    PyObject *exc = self->pending_exc;
+    self->pending_exc = NULL;
+    ah_restore_exception(exc);
+    return -1;
+}
+
+/* -- polling --------------------------------------------------------------- */
+
+/* Wait in the kernel, without the GIL, until timeout_ns, an event or a wake-up. */
+static int
+poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
+{
+    int count;
+    int64_t began = clock_monotonic_ns();
+    self->woken = false;
+    self->sleeping = true;
+    Py_BEGIN_ALLOW_THREADS
+    count = poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
+    Py_END_ALLOW_THREADS
+    self->sleeping = false;
+    self->stats.idle_ns += clock_monotonic_ns() - began;
+    return count;
+}
+
+/* Nothing is ready, and time is virtual: jump, or wait for outside work.
+ * Returns the number of events, or -errno; -ESRCH: sleep for ever. */
+static int
+poll_virtual(LoopObject *self, struct epoll_event *events)
+{
+    int count = poller_wait(&self->poller, events, POLL_BATCH, 0);
+    if (count != 0) {
+        return count;
+    }
+    int64_t timer_ns = heap_first_when(&self->timers);
+    enum vclock_verdict verdict;
+    self->woken = false;
+    self->sleeping = true;
+    Py_BEGIN_ALLOW_THREADS
+    verdict = vclock_jump(self->vclock, timer_ns);
+    Py_END_ALLOW_THREADS
+    self->sleeping = false;
+    if (ring_count(&self->ready) > 0 || self->stopping) {
+        return 0; /* another thread posted meanwhile */
+    }
+    switch (verdict) {
+    case VCLOCK_JUMPED:
+        return poller_wait(&self->poller, events, POLL_BATCH, 0);
+    case VCLOCK_NOTHING:
+        if (self->fds_outside <= 1) { /* the self-pipe is one */
+            return -ESRCH;
+        }
+        break;
+    case VCLOCK_HELD:
+        break;
+    }
+    return poll_blocking(self, events, NS_NEVER);
+}
+
+static int
+poll_and_dispatch(LoopObject *self)
+{
+    struct epoll_event events[POLL_BATCH];
+    int count;
+    self->stats.polls++;
+    if (ring_count(&self->ready) > 0 || self->stopping) {
+        count = poller_wait(&self->poller, events, POLL_BATCH, 0);
+    }
+    else if (self->vclock != NULL) {
+        count = poll_virtual(self, events);
+    }
+    else {
+        int64_t timeout_ns = heap_first_when(&self->timers);
+        if (timeout_ns != NS_NEVER) {
+            timeout_ns -= clock_monotonic_ns();
+            timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
+        }
+        count = timeout_ns == 0 ? poller_wait(&self->poller, events, POLL_BATCH, 0)
+                                : poll_blocking(self, events, timeout_ns);
+    }
+    if (count > 0) {
+        loop_dispatch(self, events, count); /* runs Python */
+        return raise_pending(self);
+    }
+    if (count == -EINTR) {
+        return PyErr_CheckSignals(); /* runs Python */
+    }
+    if (count == -ESRCH) {
+        PyErr_SetString(self->st->sleep_forever_error,
+                        "nothing is ready and nothing is due, ever: every task waits "
+                        "for something that cannot happen on this virtual clock");
+        return -1;
+    }
+    return count < 0 ? ah_raise_errno(count, "epoll_wait") : 0;
+}
+
+/* A busy loop need not ask the kernel each turn. */
+static bool
+may_skip_poll(LoopObject *self)
+{
+    if (ring_count(&self->ready) == 0 || self->stopping ||
+        self->turns_since_poll >= SKIPPED_POLLS_MAX)
+    {
+        return false;
+    }
+    return clock_monotonic_ns() - self->last_poll_ns < SKIPPED_POLLS_NS;
+}
+
+/* -- running --------------------------------------------------------------- */
+
+/* Debug mode: time the call, and let error reports know the handle. */
+static int
+run_debug(LoopObject *self, PyObject *handle)
+{
+    if (PyObject_SetAttrString((PyObject *)self, "_current_handle", handle) < 0) {
+        return -1;
+    }
+    int64_t began = clock_monotonic_ns();
+    PyObject *result = PyObject_CallMethod(handle, "_run", NULL); /* runs Python */
+    double seconds = (double)(clock_monotonic_ns() - began) / 1e9;
+    PyObject *exc = result == NULL ? ah_take_exception() : NULL;
+    Py_XDECREF(result);
+    if (PyObject_SetAttrString((PyObject *)self, "_current_handle", Py_None) < 0) {
+        Py_XDECREF(exc);
+        return -1;
+    }
+    if (exc != NULL) {
+        ah_restore_exception(exc);
+        return -1;
+    }
+    PyObject *limit = PyObject_GetAttrString((PyObject *)self, "slow_callback_duration");
+    double limit_seconds = limit != NULL ? PyFloat_AsDouble(limit) : -1.0;
+    Py_XDECREF(limit);
+    if (limit_seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (seconds >= limit_seconds) {
+        result = PyObject_CallMethod((PyObject *)self, "_slow_callback", "Od", handle,
+                                     seconds); /* runs Python */
+        if (result == NULL) {
+            return -1;
+        }
+        Py_DECREF(result);
+    }
+    return 0;
+}
+
+static int
+run_foreign(PyObject *handle)
+{
+    PyObject *cancelled = PyObject_GetAttrString(handle, "_cancelled");
+    int skip = cancelled != NULL ? PyObject_IsTrue(cancelled) : -1;
+    Py_XDECREF(cancelled);
+    if (skip != 0) {
+        return skip < 0 ? -1 : 0;
+    }
+    PyObject *result = PyObject_CallMethod(handle, "_run", NULL); /* runs Python */
+    if (result == NULL) {
+        return -1;
+    }
+    Py_DECREF(result);
+    return 0;
+}
+
+/* Run as many items as there are now.  -1 leaves the rest in the ring. */
+static int
+run_ready(LoopObject *self)
+{
+    size_t todo = ring_count(&self->ready);
+    int status = 0;
+    while (todo-- > 0 && status == 0 && ring_count(&self->ready) > 0) {
+        struct ring_item item = ring_pop(&self->ready);
+        HandleObject *handle = item.ptr;
+        self->stats.callbacks++;
+        if (item.tag == READY_HANDLE && handle->cancelled) {
+            status = 0;
+        }
+        else if (self->debug) {
+            status = run_debug(self, item.ptr); /* runs Python */
+        }
+        else if (item.tag == READY_HANDLE) {
+            status = ah_handle_run(handle); /* runs Python */
+        }
+        else {
+            status = run_foreign(item.ptr); /* runs Python */
+        }
+        Py_DECREF((PyObject *)item.ptr); /* runs Python */
+    }
+    return status;
+}
+
+static int
+turn(LoopObject *self)
+{
+    self->stats.iterations++;
+    if (may_skip_poll(self)) {
+        self->turns_since_poll++;
+    }
+    else {
+        if (poll_and_dispatch(self) < 0) {
+            return -1;
+        }
+        self->turns_since_poll = 0;
+        self->last_poll_ns = clock_monotonic_ns();
+    }
+    if (self->timers.size > 0 && loop_push_due_timers(self, ah_loop_now(self)) < 0) {
+        return raise_pending(self);
+    }
+    return run_ready(self);
+}
+
+/* -- Python methods -------------------------------------------------------- */
+
+static PyObject *
+Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (turn(self) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Turn until stop().  The Python half has set up and will clean up. */
+static PyObject *
+Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return NULL;
+    }
+    if (self->vclock != NULL) {
+        int err = vclock_attach_loop(self->vclock, self->wake_fd);
+        if (err < 0) {
+            PyErr_SetString(PyExc_RuntimeError,
+                            "another loop is running on this VirtualClock");
+            return NULL;
+        }
+    }
+    /* Timers to the microsecond: the default slack of a thread is 50 us. */
+    int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (slack > 1) {
+        (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    }
+    self->stats.run_started_ns = clock_monotonic_ns();
+    int status;
+    do {
+        status = turn(self);
+    } while (status == 0 && !self->stopping);
+    self->stats.running_ns += clock_monotonic_ns() - self->stats.run_started_ns;
+    self->stats.run_started_ns = 0;
+    if (slack > 1) {
+        (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);
+    }
+    if (self->vclock != NULL) {
+        vclock_detach_loop(self->vclock);
+    }
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Loop_stop(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    self->stopping = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Loop_stats(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    int64_t running_ns = self->stats.running_ns;
+    if (self->stats.run_started_ns != 0) {
+        running_ns += clock_monotonic_ns() - self->stats.run_started_ns;
+    }
+    return Py_BuildValue(
+        "{sKsKsKsKsLsLsnsnsn}",
+        "iterations", (unsigned long long)self->stats.iterations,
+        "callbacks", (unsigned long long)self->stats.callbacks,
+        "polls", (unsigned long long)self->stats.polls,
+        "timers_fired", (unsigned long long)self->stats.timers_fired,
+        "idle_ns", (long long)self->stats.idle_ns,
+        "busy_ns", (long long)(running_ns - self->stats.idle_ns),
+        "ready", (Py_ssize_t)ring_count(&self->ready),
+        "timers", (Py_ssize_t)self->timers.size,
+        "descriptors", (Py_ssize_t)self->fds_used);
+}
+
+PyMethodDef loop_run_methods[] = {
+    {"_run_once", (PyCFunction)Loop_run_once, METH_NOARGS, NULL},
+    {"_run_turns", (PyCFunction)Loop_run_turns, METH_NOARGS, NULL},
+    {"stop", (PyCFunction)Loop_stop, METH_NOARGS,
+     PyDoc_STR("stop($self, /)\n--\n\n"
+               "Stop after this turn; what is ready now still runs.")},
+    {"stats", (PyCFunction)Loop_stats, METH_NOARGS,
+     PyDoc_STR("stats($self, /)\n--\n\n"
+               "Counters since the loop was made: iterations, callbacks, polls,\n"
+               "timers_fired; idle_ns and busy_ns of the time it ran; and what it\n"
+               "holds now: ready, timers, descriptors.")},
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,401 @@
+/* Scheduling: the ready ring and the timer heap, and the call_* methods.
+ *
+ * The ring and the heap own one reference to each handle in them.  Times are
+ * nanoseconds of the loop's clock; a timer is due when its time, rounded up,
+ * has come, so loop.time() in its callback is never below when().
+ */
+#include "loop/loop_type.h"
+
+#include <math.h>
+
+#include "py/compat.h"
+#include "py/errors.h"
+
+/* -- verbs ----------------------------------------------------------------- */
+
+int64_t
+ah_loop_now(LoopObject *self)
+{
+    return self->vclock != NULL ? vclock_now(self->vclock) : clock_monotonic_ns();
+}
+
+struct vclock *
+ah_loop_vclock(LoopObject *self)
+{
+    return self->vclock;
+}
+
+int
+ah_loop_check(ModuleState *st, PyObject *obj)
+{
+    return PyObject_TypeCheck(obj, st->loop_type);
+}
+
+int
+loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag)
+{
+    if (ring_push(&self->ready, handle, tag) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    Py_INCREF(handle);
+    return 0;
+}
+
+int
+ah_loop_timer_start(LoopObject *self, struct ah_timer *timer, int64_t when_ns,
+                    ah_timer_func func)
+{
+    ah_loop_timer_stop(self, timer);
+    timer->func = func;
+    if (heap_push(&self->timers, &timer->node, when_ns) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+void
+ah_loop_timer_stop(LoopObject *self, struct ah_timer *timer)
+{
+    if (timer->node.index >= 0) {
+        heap_remove(&self->timers, &timer->node);
+    }
+}
+
+/* What tells a TimerHandle in the heap from a device's own timer. */
+static void
+timer_handle_due(LoopObject *self, struct ah_timer *timer)
+{
+    TimerHandleObject *handle = timer_handle_of(timer);
+    if (ring_push(&self->ready, handle, READY_HANDLE) < 0) {
+        PyErr_NoMemory();
+        ah_loop_report(self, "Out of memory for a timer", (PyObject *)handle);
+        Py_DECREF(handle);
+    }
+}
+
+int
+loop_push_due_timers(LoopObject *self, int64_t now_ns)
+{
+    while (heap_first_when(&self->timers) <= now_ns) {
+        struct ah_timer *timer = (struct ah_timer *)heap_first(&self->timers);
+        heap_remove(&self->timers, &timer->node);
+        self->stats.timers_fired++;
+        timer->func(self, timer); /* runs Python */
+        if (self->pending_exc != NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void
+loop_clear_schedule(LoopObject *self)
+{
+    /* Releasing a handle may run Python that schedules again: empty first. */
+    struct ring ready = self->ready;
+    struct heap timers = self->timers;
+    self->ready = (struct ring){0};
+    self->timers = (struct heap){0};
+    for (size_t i = 0; i < timers.size; i++) {
+        timers.entries[i].node->index = -1;
+    }
+    for (size_t i = 0; i < timers.size; i++) {
+        struct ah_timer *timer = (struct ah_timer *)timers.entries[i].node;
+        if (timer->func == timer_handle_due) {
+            Py_DECREF(timer_handle_of(timer)); /* runs Python */
+        }
+    }
+    while (ring_count(&ready) > 0) {
+        Py_DECREF((PyObject *)ring_pop(&ready).ptr); /* runs Python */
+    }
+    heap_free(&timers);
+    ring_free(&ready);
+}
+
+int
+loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
+{
+    for (size_t i = 0; i < ring_count(&self->ready); i++) {
+        Py_VISIT((PyObject *)ring_peek(&self->ready, i).ptr);
+    }
+    for (size_t i = 0; i < self->timers.size; i++) {
+        struct ah_timer *timer = (struct ah_timer *)self->timers.entries[i].node;
+        if (timer->func == timer_handle_due) {
+            Py_VISIT((PyObject *)timer_handle_of(timer));
+        }
+    }
+    return 0;
+}
+
+/* -- arguments ------------------------------------------------------------- */
+
+/* The keywords of call_*(): context=, or none. */
+static int
+parse_context(const char *method, PyObject *const *args, Py_ssize_t nargs,
+              PyObject *kwnames, PyObject **context)
+{
+    *context = NULL;
+    if (kwnames == NULL) {
+        return 0;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        if (PyUnicode_CompareWithASCIIString(name, "context") != 0) {
+            PyErr_Format(PyExc_TypeError,
+                         "%s() got an unexpected keyword argument '%U'", method, name);
+            return -1;
+        }
+        *context = args[nargs + i];
+    }
+    if (*context != NULL && *context != Py_None && !PyContext_CheckExact(*context)) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() argument 'context' must be a contextvars.Context or None, "
+                     "not %.100s",
+                     method, Py_TYPE(*context)->tp_name);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+check_open(LoopObject *self)
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return -1;
+    }
+    return 0;
+}
+
+/* Debug mode: right thread, and something that can be called. */
+static int
+check_debug(LoopObject *self, PyObject *callback, const char *method, bool thread)
+{
+    PyObject *result;
+    if (thread) {
+        result = PyObject_CallMethod((PyObject *)self, "_check_thread", NULL);
+        if (result == NULL) {
+            return -1;
+        }
+        Py_DECREF(result);
+    }
+    result = PyObject_CallMethod((PyObject *)self, "_check_callback", "Os", callback,
+                                 method);
+    if (result == NULL) {
+        return -1;
+    }
+    Py_DECREF(result);
+    return 0;
+}
+
+static int
+check_count(const char *method, Py_ssize_t nargs, Py_ssize_t least)
+{
+    if (nargs < least) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s() takes at least %zd positional arguments (%zd given)", method,
+                     least, nargs);
+        return -1;
+    }
+    return 0;
+}
+
+/* Seconds, rounded up to nanoseconds so that ns / 1e9 >= seconds. */
+static int64_t
+seconds_to_ns_up(double seconds)
+{
+    if (seconds >= 9.2e9) {
+        return NS_NEVER - 1;
+    }
+    if (seconds <= -9.2e9) {
+        return -NS_NEVER;
+    }
+    int64_t ns = (int64_t)ceil(seconds * 1e9);
+    while ((double)ns / 1e9 < seconds) {
+        ns++;
+    }
+    return ns;
+}
+
+static PyObject *
+schedule_at(LoopObject *self, double when, PyObject *const *args, Py_ssize_t nargs,
+            PyObject *context)
+{
+    TimerHandleObject *handle =
+        ah_timer_handle_new(self, when, args[0], args + 1, nargs - 1, context);
+    if (handle == NULL) {
+        return NULL;
+    }
+    if (ah_loop_timer_start(self, &handle->timer, seconds_to_ns_up(when),
+                            timer_handle_due) < 0)
+    {
+        Py_DECREF(handle);
+        return NULL;
+    }
+    return Py_NewRef((PyObject *)handle); /* one for the heap, one for the caller */
+}
+
+/* -- Python methods -------------------------------------------------------- */
+
+static PyObject *
+schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
+              Py_ssize_t nargs, PyObject *kwnames, bool check_thread)
+{
+    PyObject *context;
+    if (check_count(method, nargs, 1) < 0 ||
+        parse_context(method, args, nargs, kwnames, &context) < 0 ||
+        check_open(self) < 0)
+    {
+        return NULL;
+    }
+    if (self->debug && check_debug(self, args[0], method, check_thread) < 0) {
+        return NULL;
+    }
+    HandleObject *handle = ah_handle_new(self, args[0], args + 1, nargs - 1, context);
+    if (handle == NULL) {
+        return NULL;
+    }
+    if (ring_push(&self->ready, handle, READY_HANDLE) < 0) {
+        Py_DECREF(handle);
+        return PyErr_NoMemory();
+    }
+    return Py_NewRef((PyObject *)handle);
+}
+
+static PyObject *
+Loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
+{
+    return schedule_soon(self, "call_soon", args, nargs, kwnames, true);
+}
+
+static PyObject *
+Loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *kwnames)
+{
+    PyObject *handle =
+        schedule_soon(self, "call_soon_threadsafe", args, nargs, kwnames, false);
+    if (handle != NULL && loop_wake(self) < 0) {
+        Py_CLEAR(handle);
+    }
+    return handle;
+}
+
+static PyObject *
+Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+             PyObject *kwnames)
+{
+    PyObject *context;
+    if (check_count("call_at", nargs, 2) < 0 ||
+        parse_context("call_at", args, nargs, kwnames, &context) < 0)
+    {
+        return NULL;
+    }
+    if (args[0] == Py_None) {
+        PyErr_SetString(PyExc_TypeError, "when cannot be None");
+        return NULL;
+    }
+    double when = PyFloat_AsDouble(args[0]);
+    if (when == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (isnan(when)) {
+        PyErr_SetString(PyExc_ValueError, "when must be a time, not NaN");
+        return NULL;
+    }
+    if (check_open(self) < 0 ||
+        (self->debug && check_debug(self, args[1], "call_at", true) < 0))
+    {
+        return NULL;
+    }
+    return schedule_at(self, when, args + 1, nargs - 1, context);
+}
+
+static PyObject *
+Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
+{
+    PyObject *context;
+    if (check_count("call_later", nargs, 2) < 0 ||
+        parse_context("call_later", args, nargs, kwnames, &context) < 0)
+    {
+        return NULL;
+    }
+    if (args[0] == Py_None) {
+        PyErr_SetString(PyExc_TypeError, "delay must not be None");
+        return NULL;
+    }
+    double delay = PyFloat_AsDouble(args[0]);
+    if (delay == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (isnan(delay)) {
+        PyErr_SetString(PyExc_ValueError, "delay must be a time, not NaN");
+        return NULL;
+    }
+    if (check_open(self) < 0 ||
+        (self->debug && check_debug(self, args[1], "call_at", true) < 0))
+    {
+        return NULL;
+    }
+    double now = (double)ah_loop_now(self) / 1e9;
+    return schedule_at(self, now + delay, args + 1, nargs - 1, context);
+}
+
+static PyObject *
+Loop_time(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble((double)ah_loop_now(self) / 1e9);
+}
+
+/* Inherited code (signals) brings asyncio.Handle objects of its own. */
+static PyObject *
+Loop_add_callback(LoopObject *self, PyObject *handle)
+{
+    if (Py_TYPE(handle) == self->st->handle_type ||
+        Py_TYPE(handle) == self->st->timer_handle_type)
+    {
+        if (!((HandleObject *)handle)->cancelled &&
+            loop_push(self, handle, READY_HANDLE) < 0)
+        {
+            return NULL;
+        }
+        Py_RETURN_NONE;
+    }
+    PyObject *cancelled = PyObject_GetAttrString(handle, "_cancelled");
+    if (cancelled == NULL) {
+        return NULL;
+    }
+    int is_cancelled = PyObject_IsTrue(cancelled);
+    Py_DECREF(cancelled);
+    if (is_cancelled < 0 ||
+        (!is_cancelled && loop_push(self, handle, READY_FOREIGN) < 0))
+    {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+#define FASTCALL(func) (PyCFunction)(void (*)(void)) func, METH_FASTCALL | METH_KEYWORDS
+
+PyMethodDef loop_sched_methods[] = {
+    {"call_soon", FASTCALL(Loop_call_soon),
+     PyDoc_STR("call_soon($self, callback, /, *args, context=None)\n--\n\n"
+               "Call callback(*args) in the next turn of the loop; return a Handle.")},
+    {"call_soon_threadsafe", FASTCALL(Loop_call_soon_threadsafe),
+     PyDoc_STR("call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n"
+               "Like call_soon(), from any thread.")},
+    {"call_at", FASTCALL(Loop_call_at),
+     PyDoc_STR("call_at($self, when, callback, /, *args, context=None)\n--\n\n"
+               "Call callback(*args) at the time `when`, seconds of time(); "
+               "return a TimerHandle.")},
+    {"call_later", FASTCALL(Loop_call_later),
+     PyDoc_STR("call_later($self, delay, callback, /, *args, context=None)\n--\n\n"
+               "Call callback(*args) in `delay` seconds; return a TimerHandle.")},
+    {"time", (PyCFunction)Loop_time, METH_NOARGS,
+     PyDoc_STR("time($self, /)\n--\n\nThe loop's clock, in seconds.")},
+    {"_add_callback", (PyCFunction)Loop_add_callback, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,288 @@
+/* The Loop type: life cycle, the fields that inherited Python code reads and
+ * writes, and the method tables of its files put together.
+ *
+ * _core.Loop is a base under asyncio.SelectorEventLoop (see pyasync_hw/loop.py):
+ * `_closed`, `_stopping`, `_debug` and `_thread_id` of asyncio's own code are
+ * fields of the C struct.  It owns its handles, descriptors and clock; closing
+ * releases them, and dealloc does for a loop that was never closed.
+ */
+#include "loop/loop_type.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "py/clock_type.h"
+#include "py/compat.h"
+#include "py/errors.h"
+#include "setup.h"
+
+/* -- life cycle ------------------------------------------------------------ */
+
+static PyObject *
+Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    ModuleState *st = ah_state_of_type(type);
+    if (st == NULL) {
+        return NULL;
+    }
+    LoopObject *self = (LoopObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    st->live[AH_LIVE_Loop]++;
+    self->st = st;
+    self->poller.fd = -1;
+    self->wake_fd = -1;
+    self->thread_id = Py_NewRef(Py_None);
+    int err = poller_open(&self->poller);
+    if (err < 0) {
+        ah_raise_errno(err, "epoll_create1");
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (self->wake_fd < 0) {
+        ah_raise_errno(errno, "eventfd");
+        Py_DECREF(self);
+        return NULL;
+    }
+    err = poller_set(&self->poller, self->wake_fd, 0, EPOLLIN | EPOLLET, UINT64_MAX);
+    if (err < 0) {
+        ah_raise_errno(err, "epoll_ctl");
+        Py_DECREF(self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+static int
+Loop_traverse(LoopObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->clock);
+    Py_VISIT(self->thread_id);
+    Py_VISIT(self->pending_exc);
+    int status = loop_traverse_schedule(self, visit, arg);
+    return status != 0 ? status : loop_traverse_fds(self, visit, arg);
+}
+
+/* What close() and the collector have in common. */
+static int
+Loop_clear(LoopObject *self)
+{
+    loop_clear_schedule(self); /* runs Python */
+    loop_clear_fds(self);      /* runs Python */
+    Py_CLEAR(self->pending_exc);
+    return 0;
+}
+
+static void
+close_descriptors(LoopObject *self)
+{
+    poller_close(&self->poller);
+    if (self->wake_fd >= 0) {
+        close(self->wake_fd);
+        self->wake_fd = -1;
+    }
+}
+
+static void
+Loop_dealloc(LoopObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    self->closed = true;
+    (void)Loop_clear(self);
+    close_descriptors(self);
+    ah_handle_free_list_clear(self);
+    Py_CLEAR(self->clock);
+    Py_CLEAR(self->thread_id);
+    self->st->live[AH_LIVE_Loop]--;
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+/* -- Python methods -------------------------------------------------------- */
+
+/* The last step of close(): release what the C half holds. */
+static PyObject *
+Loop_release(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    (void)Loop_clear(self); /* runs Python */
+    close_descriptors(self);
+    ah_handle_free_list_clear(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Loop_set_clock(LoopObject *self, PyObject *clock)
+{
+    struct vclock *vclock;
+    if (ah_virtual_clock_arg(self->st, clock, &vclock) < 0) {
+        return NULL;
+    }
+    Py_XSETREF(self->clock, vclock != NULL ? Py_NewRef(clock) : NULL);
+    self->vclock = vclock;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Loop_is_closed(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(self->closed);
+}
+
+static PyObject *
+Loop_is_running(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(self->thread_id != Py_None);
+}
+
+static PyObject *
+Loop_get_debug(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(self->debug);
+}
+
+static PyObject *
+Loop_check_closed(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* The flags that inherited code assigns; the closure is the field's offset. */
+static PyObject *
+Loop_get_flag(LoopObject *self, void *offset)
+{
+    return PyBool_FromLong(*(bool *)((char *)self + (uintptr_t)offset));
+}
+
+static int
+Loop_set_flag(LoopObject *self, PyObject *value, void *offset)
+{
+    int truth = value != NULL ? PyObject_IsTrue(value) : 0;
+    if (truth < 0) {
+        return -1;
+    }
+    *(bool *)((char *)self + (uintptr_t)offset) = truth != 0;
+    return 0;
+}
+
+static PyObject *
+Loop_get_thread_id(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->thread_id);
+}
+
+static int
+Loop_set_thread_id(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_TypeError, "cannot delete _thread_id");
+        return -1;
+    }
+    Py_XSETREF(self->thread_id, Py_NewRef(value));
+    return 0;
+}
+
+static PyObject *
+Loop_get_clock(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->clock != NULL ? self->clock : Py_None);
+}
+
+/* -- tables ---------------------------------------------------------------- */
+
+#define FLAG(field) (void *)offsetof(LoopObject, field)
+
+static PyMethodDef loop_state_methods[] = {
+    {"is_closed", (PyCFunction)Loop_is_closed, METH_NOARGS,
+     PyDoc_STR("is_closed($self, /)\n--\n\nTrue after close().")},
+    {"is_running", (PyCFunction)Loop_is_running, METH_NOARGS,
+     PyDoc_STR("is_running($self, /)\n--\n\nTrue while the loop runs.")},
+    {"get_debug", (PyCFunction)Loop_get_debug, METH_NOARGS,
+     PyDoc_STR("get_debug($self, /)\n--\n\nTrue in debug mode.")},
+    {"_check_closed", (PyCFunction)Loop_check_closed, METH_NOARGS, NULL},
+    {"_set_clock", (PyCFunction)Loop_set_clock, METH_O, NULL},
+    {"_release", (PyCFunction)Loop_release, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef Loop_getset[] = {
+    {"_closed", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(closed)},
+    {"_stopping", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(stopping)},
+    {"_debug", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(debug)},
+    {"_thread_id", (getter)Loop_get_thread_id, (setter)Loop_set_thread_id, NULL, NULL},
+    {"clock", (getter)Loop_get_clock, NULL,
+     PyDoc_STR("The VirtualClock this loop runs on, or None."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot Loop_slots[] = {
+    {Py_tp_doc, PyDoc_STR("The native half of pyasync_hw.EventLoop.")},
+    {Py_tp_new, Loop_new},
+    {Py_tp_dealloc, Loop_dealloc},
+    {Py_tp_traverse, Loop_traverse},
+    {Py_tp_clear, Loop_clear},
+    {Py_tp_getset, Loop_getset},
+    {Py_tp_methods, loop_state_methods},
+    {0, NULL},
+};
+
+static PyType_Spec Loop_spec = {
+    .name = "pyasync_hw._core.Loop",
+    .basicsize = sizeof(LoopObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+    .slots = Loop_slots,
+};
+
+/* The methods of the other files; a slot takes only one table. */
+static int
+add_methods(PyTypeObject *type, PyMethodDef *methods)
+{
+    for (PyMethodDef *def = methods; def->ml_name != NULL; def++) {
+        PyObject *method = PyDescr_NewMethod(type, def);
+        if (method == NULL ||
+            PyObject_SetAttrString((PyObject *)type, def->ml_name, method) < 0)
+        {
+            Py_XDECREF(method);
+            return -1;
+        }
+        Py_DECREF(method);
+    }
+    return 0;
+}
+
+int
+ah_loop_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Loop_spec, NULL);
+    if (st->loop_type == NULL || add_methods(st->loop_type, loop_sched_methods) < 0 ||
+        add_methods(st->loop_type, loop_io_methods) < 0 ||
+        add_methods(st->loop_type, loop_run_methods) < 0)
+    {
+        return -1;
+    }
+    PyObject *errors = PyImport_ImportModule("pyasync_hw.errors");
+    if (errors == NULL) {
+        return -1;
+    }
+    st->sleep_forever_error = PyObject_GetAttrString(errors, "SleepForeverError");
+    Py_DECREF(errors);
+    PyObject *futures = PyImport_ImportModule("concurrent.futures");
+    if (futures == NULL) {
+        return -1;
+    }
+    st->cancelled_error = PyObject_GetAttrString(futures, "CancelledError");
+    Py_DECREF(futures);
+    if (st->sleep_forever_error == NULL || st->cancelled_error == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->loop_type);
+}

@@ -1,0 +1,93 @@
+/* The loop's struct, for the files of loop/ only. */
+#ifndef AH_LOOP_LOOP_TYPE_H
+#define AH_LOOP_LOOP_TYPE_H
+
+#include <stdbool.h>
+
+#include "base/heap.h"
+#include "base/poller.h"
+#include "base/ring.h"
+#include "loop/handle_type.h"
+#include "loop/loop.h"
+#include "module.h"
+
+#define FREE_HANDLES_MAX 256
+#define POLL_BATCH 64
+
+/* How to run an item of the ready ring. */
+enum ready_tag {
+    READY_HANDLE,  /* HandleObject (also a TimerHandle), owned */
+    READY_FOREIGN, /* any object with _run() and _cancelled, owned */
+};
+
+/* What is watched on one descriptor. */
+struct fd_entry {
+    HandleObject *reader;   /* owned */
+    HandleObject *writer;   /* owned */
+    struct ah_watch *watch; /* instead of the two; borrowed */
+    uint32_t events;        /* as registered with epoll */
+    uint32_t generation;    /* tells stale events of a reused number */
+};
+
+struct LoopObject {
+    PyObject_HEAD
+    ModuleState *st;
+
+    struct ring ready;
+    struct heap timers;       /* of struct ah_timer; handles in it are owned */
+    struct poller poller;
+    int wake_fd;              /* eventfd, edge-triggered: never read */
+    bool sleeping;            /* the GIL is released for a poll that may block */
+    bool woken;               /* wake_fd was written since */
+
+    struct fd_entry *fds;     /* by descriptor */
+    size_t fds_size;
+    size_t fds_used;          /* entries with a reader, writer or watch */
+    size_t fds_outside;       /* of these, not simulated */
+
+    PyObject *clock;          /* VirtualClock, owned, or NULL */
+    struct vclock *vclock;    /* in it, or NULL */
+
+    bool closed;
+    bool stopping;
+    bool debug;
+    PyObject *thread_id;      /* owned; None when not running */
+    unsigned long thread_ident;
+    PyObject *pending_exc;    /* owned: what ends the run, from a native callback */
+
+    int64_t last_poll_ns;
+    unsigned turns_since_poll;
+
+    HandleObject *free_handles[FREE_HANDLES_MAX];
+    int free_count;
+
+    struct {
+        uint64_t iterations;
+        uint64_t callbacks;
+        uint64_t polls;
+        uint64_t timers_fired;
+        int64_t idle_ns;
+        int64_t running_ns;    /* of the runs that are over */
+        int64_t run_started_ns; /* 0: not running */
+    } stats;
+};
+
+/* loop_io.c */
+void loop_dispatch(LoopObject *self, const struct epoll_event *events,
+                   int count); /* runs Python */
+AH_RAISES int loop_wake(LoopObject *self);
+void loop_clear_fds(LoopObject *self);
+int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
+
+/* loop_sched.c */
+AH_RAISES int loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag);
+AH_RAISES int loop_push_due_timers(LoopObject *self, int64_t now_ns); /* runs Python */
+void loop_clear_schedule(LoopObject *self);
+int loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg);
+
+/* Methods, put together in loop_type.c. */
+extern PyMethodDef loop_sched_methods[];
+extern PyMethodDef loop_io_methods[];
+extern PyMethodDef loop_run_methods[];
+
+#endif
