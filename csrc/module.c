@@ -44,7 +44,7 @@ core_exec(PyObject *module)
 #define X(name) ah_##name##_setup,
         AH_SETUPS(X)
 #undef X
-        NULL,
+            NULL,
     };
     for (int i = 0; setups[i] != NULL; i++) {
         if (setups[i](module) < 0) {
@@ -55,20 +55,19 @@ core_exec(PyObject *module)
 }
 
 /* Every object that the state owns: visited and cleared in one place. */
-#define AH_STATE_OBJECTS(X)   \
-    X(loop_type)              \
-    X(handle_type)            \
-    X(timer_handle_type)      \
-    X(selector_type)          \
-    X(virtual_clock_type)     \
-    X(cancel_token_type)      \
-    X(line_request_type)      \
-    X(spi_device_type)        \
-    X(sim_world_type)         \
-    X(mfrc522_type)           \
-    X(asyncio_handle)         \
-    X(asyncio_timer_handle)   \
-    X(sleep_forever_error)    \
+#define AH_STATE_OBJECTS(X) \
+    X(loop_type)            \
+    X(handle_type)          \
+    X(timer_handle_type)    \
+    X(virtual_clock_type)   \
+    X(cancel_token_type)    \
+    X(line_request_type)    \
+    X(spi_device_type)      \
+    X(sim_world_type)       \
+    X(mfrc522_type)         \
+    X(asyncio_handle)       \
+    X(asyncio_timer_handle) \
+    X(sleep_forever_error)  \
     X(cancelled_error)
 
 static int

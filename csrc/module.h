@@ -17,7 +17,6 @@
     X(Loop)              \
     X(Handle)            \
     X(TimerHandle)       \
-    X(Selector)          \
     X(VirtualClock)      \
     X(CancelToken)       \
     X(LineRequest)       \
@@ -29,7 +28,7 @@ enum ah_live_type {
 #define X(name) AH_LIVE_##name,
     AH_LIVE_TYPES(X)
 #undef X
-    AH_LIVE_COUNT
+        AH_LIVE_COUNT
 };
 
 typedef struct {
@@ -39,7 +38,6 @@ typedef struct {
     PyTypeObject *loop_type;
     PyTypeObject *handle_type;
     PyTypeObject *timer_handle_type;
-    PyTypeObject *selector_type;
     PyTypeObject *virtual_clock_type;
     PyTypeObject *cancel_token_type;
 

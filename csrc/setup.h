@@ -8,7 +8,9 @@
 #include "module.h"
 
 #define AH_SETUPS(X) \
-    X(clock_type)
+    X(clock_type)    \
+    X(handle_type)   \
+    X(loop_type)
 
 #define X(name) int ah_##name##_setup(PyObject *module);
 AH_SETUPS(X)

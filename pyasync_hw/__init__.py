@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ._core import CancelToken, VirtualClock
 from .errors import SleepForeverError
+from .loop import EventLoop, new_event_loop
+from .runners import install, run
+
+if TYPE_CHECKING:
+    from .policy import EventLoopPolicy
 
 __version__ = "0.1.0"
 
-__all__ = ["CancelToken", "SleepForeverError", "VirtualClock", "__version__"]
+__all__ = [
+    "CancelToken",
+    "EventLoop",
+    "EventLoopPolicy",
+    "SleepForeverError",
+    "VirtualClock",
+    "__version__",
+    "install",
+    "new_event_loop",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Policies are deprecated: only who asks for one imports one.
+    if name == "EventLoopPolicy":
+        from .policy import EventLoopPolicy
+
+        return EventLoopPolicy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

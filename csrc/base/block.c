@@ -72,20 +72,20 @@ block_moving(struct vclock *clock, int fd, struct cancel_token *token,
             return result;
         }
         switch (vclock_jump(clock, deadline_ns)) {
-        case VCLOCK_JUMPED:
-            break;
-        case VCLOCK_HELD:
-            /* Work outside this thread: let it run, then look again. */
-            result = poll_once(fd, token, -1, NS_PER_MS);
-            if (result != BLOCK_TIMEOUT) {
-                return result;
-            }
-            if (deadline_ns != NS_NEVER) {
-                vclock_advance_to(clock, deadline_ns);
-            }
-            break;
-        case VCLOCK_NOTHING:
-            return -EDEADLK;
+            case VCLOCK_JUMPED:
+                break;
+            case VCLOCK_HELD:
+                /* Work outside this thread: let it run, then look again. */
+                result = poll_once(fd, token, -1, NS_PER_MS);
+                if (result != BLOCK_TIMEOUT) {
+                    return result;
+                }
+                if (deadline_ns != NS_NEVER) {
+                    vclock_advance_to(clock, deadline_ns);
+                }
+                break;
+            case VCLOCK_NOTHING:
+                return -EDEADLK;
         }
     }
 }

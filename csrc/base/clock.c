@@ -191,8 +191,7 @@ bool
 vclock_is_mine_to_move(struct vclock *clock)
 {
     pthread_mutex_lock(&clock->lock);
-    bool mine =
-        clock->loop_fd < 0 || pthread_equal(clock->loop_thread, pthread_self());
+    bool mine = clock->loop_fd < 0 || pthread_equal(clock->loop_thread, pthread_self());
     pthread_mutex_unlock(&clock->lock);
     return mine;
 }

@@ -89,8 +89,7 @@ heap_push(struct heap *heap, struct heap_node *node, int64_t when)
 {
     if (heap->size == heap->capacity) {
         size_t capacity = heap->capacity != 0 ? heap->capacity * 2 : 64;
-        struct heap_entry *entries =
-            realloc(heap->entries, capacity * sizeof *entries);
+        struct heap_entry *entries = realloc(heap->entries, capacity * sizeof *entries);
         if (entries == NULL) {
             return -ENOMEM;
         }

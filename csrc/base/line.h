@@ -27,7 +27,7 @@ struct line_settings {
     enum line_drive drive;
     enum line_clock event_clock;
     uint8_t active_low;
-    uint8_t output_value;  /* logical */
+    uint8_t output_value; /* logical */
     uint32_t debounce_us;
 };
 
@@ -35,10 +35,10 @@ enum line_event_id { LINE_RISING_EDGE = 1, LINE_FALLING_EDGE = 2 };
 
 struct line_event {
     int64_t timestamp_ns;
-    uint32_t id;          /* enum line_event_id */
-    uint32_t offset;      /* the line's offset on its chip */
-    uint32_t seqno;       /* over the request, from 1, wraps */
-    uint32_t line_seqno;  /* over the line, from 1, wraps */
+    uint32_t id;         /* enum line_event_id */
+    uint32_t offset;     /* the line's offset on its chip */
+    uint32_t seqno;      /* over the request, from 1, wraps */
+    uint32_t line_seqno; /* over the line, from 1, wraps */
 };
 
 struct line_ops {

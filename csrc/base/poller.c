@@ -37,8 +37,7 @@ poller_set(struct poller *poller, int fd, uint32_t old_events, uint32_t new_even
     if (new_events == 0) {
         /* A closed descriptor has left the epoll by itself. */
         if (old_events != 0 && epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, &event) < 0 &&
-            errno != ENOENT && errno != EBADF && errno != EPERM)
-        {
+            errno != ENOENT && errno != EBADF && errno != EPERM) {
             return -errno;
         }
         return 0;

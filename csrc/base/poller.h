@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 
 struct poller {
-    int fd; /* epoll; -1: closed */
+    int fd;      /* epoll; -1: closed */
     bool coarse; /* no epoll_pwait2 here */
 };
 
@@ -22,8 +22,8 @@ void poller_close(struct poller *poller);
 /* Change what is watched on fd from old_events (0: nothing) to new_events.
  * A descriptor that was closed behind our back is registered anew.
  * 0 or -errno. */
-int poller_set(struct poller *poller, int fd, uint32_t old_events,
-               uint32_t new_events, uint64_t data);
+int poller_set(struct poller *poller, int fd, uint32_t old_events, uint32_t new_events,
+               uint64_t data);
 
 /* Number of events, or -errno.  timeout_ns: 0 looks, INT64_MAX waits for ever. */
 int poller_wait(struct poller *poller, struct epoll_event *events, int n,

@@ -12,7 +12,7 @@
 
 struct vclock;
 
-#define SPI_MESSAGE_MAX 511 /* transfers in one SPI_IOC_MESSAGE: 14-bit ioctl size */
+#define SPI_MESSAGE_MAX 511    /* transfers in one SPI_IOC_MESSAGE: 14-bit ioctl size */
 #define SPI_CS_CHANGE_NS 10000 /* what the kernel waits at each cs_change */
 
 struct spi_xfer {
@@ -43,8 +43,8 @@ struct spi_device {
     const struct spi_ops *ops;
     void *self;
     struct spi_config config;
-    int needs_gil;        /* call ops->message with the GIL held */
-    uint64_t messages;    /* counted by whoever calls ops->message */
+    int needs_gil;     /* call ops->message with the GIL held */
+    uint64_t messages; /* counted by whoever calls ops->message */
     uint64_t transfers;
     struct vclock *clock; /* NULL: monotonic; follows use_clock */
 };

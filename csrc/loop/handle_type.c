@@ -183,8 +183,7 @@ static int
 report_failure(HandleObject *self)
 {
     if (PyErr_ExceptionMatches(PyExc_SystemExit) ||
-        PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
-    {
+        PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         return -1;
     }
     PyObject *exc = ah_take_exception();
@@ -329,8 +328,7 @@ TimerHandle_repr_info(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
     PyObject *text = when != NULL ? PyUnicode_FromFormat("when=%R", when) : NULL;
     Py_XDECREF(when);
     if (info == NULL || text == NULL ||
-        PyList_Insert(info, self->base.cancelled ? 2 : 1, text) < 0)
-    {
+        PyList_Insert(info, self->base.cancelled ? 2 : 1, text) < 0) {
         Py_CLEAR(info);
     }
     Py_XDECREF(text);

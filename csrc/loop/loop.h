@@ -20,10 +20,10 @@ typedef void (*ah_watch_func)(LoopObject *loop, struct ah_watch *watch,
                               uint32_t events); /* runs Python; reports its errors */
 
 struct ah_watch {
-    int fd; /* -1: not armed */
+    int fd;          /* -1: not armed */
     uint32_t events; /* EPOLLIN, EPOLLOUT */
     ah_watch_func func;
-    int simulated;   /* does not count as outside input on a virtual clock */
+    int simulated; /* does not count as outside input on a virtual clock */
 };
 
 #define AH_WATCH_INIT {.fd = -1}
@@ -57,6 +57,7 @@ void ah_loop_timer_stop(LoopObject *loop, struct ah_timer *timer);
 
 /* Give the exception that is set to loop.call_exception_handler(); SystemExit
  * and KeyboardInterrupt are kept and end the loop's run. */
-void ah_loop_report(LoopObject *loop, const char *message, AH_BORROWED PyObject *source);
+void ah_loop_report(LoopObject *loop, const char *message,
+                    AH_BORROWED PyObject *source);
 
 #endif

@@ -154,7 +154,8 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
         }
         int fd = (int)(uint32_t)events[i].data.u64;
         struct fd_entry *entry = entry_find(self, fd);
-        if (entry == NULL || entry->generation != (uint32_t)(events[i].data.u64 >> 32)) {
+        if (entry == NULL ||
+            entry->generation != (uint32_t)(events[i].data.u64 >> 32)) {
             continue; /* stale */
         }
         if (entry->watch != NULL) {
@@ -162,11 +163,12 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
             continue;
         }
         /* Errors and hang-ups go to whoever is there, as with selectors. */
-        HandleObject *reader = events[i].events & ~(uint32_t)EPOLLOUT ? entry->reader : NULL;
-        HandleObject *writer = events[i].events & ~(uint32_t)EPOLLIN ? entry->writer : NULL;
+        HandleObject *reader =
+            events[i].events & ~(uint32_t)EPOLLOUT ? entry->reader : NULL;
+        HandleObject *writer =
+            events[i].events & ~(uint32_t)EPOLLIN ? entry->writer : NULL;
         if ((reader != NULL && loop_push(self, (PyObject *)reader, READY_HANDLE) < 0) ||
-            (writer != NULL && loop_push(self, (PyObject *)writer, READY_HANDLE) < 0))
-        {
+            (writer != NULL && loop_push(self, (PyObject *)writer, READY_HANDLE) < 0)) {
             ah_loop_report(self, "Out of memory for an I/O event", NULL);
         }
     }
@@ -217,8 +219,7 @@ fd_of(PyObject *obj)
     int fd = PyObject_AsFileDescriptor(obj); /* runs Python */
     if (fd < 0 && (PyErr_ExceptionMatches(PyExc_TypeError) ||
                    PyErr_ExceptionMatches(PyExc_AttributeError) ||
-                   PyErr_ExceptionMatches(PyExc_ValueError)))
-    {
+                   PyErr_ExceptionMatches(PyExc_ValueError))) {
         PyErr_Clear();
         PyErr_Format(PyExc_ValueError, "Invalid file object: %R", obj);
     }

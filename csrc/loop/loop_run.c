@@ -30,16 +30,14 @@ ah_loop_report(LoopObject *self, const char *message, PyObject *source)
 {
     PyObject *exc = ah_take_exception();
     if (PyErr_GivenExceptionMatches(exc, PyExc_SystemExit) ||
-        PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt))
-    {
+        PyErr_GivenExceptionMatches(exc, PyExc_KeyboardInterrupt)) {
         Py_XSETREF(self->pending_exc, exc);
         return;
     }
     PyObject *result = NULL;
     PyObject *context = Py_BuildValue("{sssO}", "message", message, "exception", exc);
     if (context != NULL &&
-        (source == NULL || PyDict_SetItemString(context, "source", source) == 0))
-    {
+        (source == NULL || PyDict_SetItemString(context, "source", source) == 0)) {
         result = PyObject_CallMethod((PyObject *)self, "call_exception_handler", "O",
                                      context); /* runs Python */
     }
@@ -74,10 +72,9 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
     int64_t began = clock_monotonic_ns();
     self->woken = false;
     self->sleeping = true;
-    Py_BEGIN_ALLOW_THREADS
-    count = poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
-    Py_END_ALLOW_THREADS
-    self->sleeping = false;
+    Py_BEGIN_ALLOW_THREADS count =
+        poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
+    Py_END_ALLOW_THREADS self->sleeping = false;
     self->stats.idle_ns += clock_monotonic_ns() - began;
     return count;
 }
@@ -95,23 +92,21 @@ poll_virtual(LoopObject *self, struct epoll_event *events)
     enum vclock_verdict verdict;
     self->woken = false;
     self->sleeping = true;
-    Py_BEGIN_ALLOW_THREADS
-    verdict = vclock_jump(self->vclock, timer_ns);
-    Py_END_ALLOW_THREADS
-    self->sleeping = false;
+    Py_BEGIN_ALLOW_THREADS verdict = vclock_jump(self->vclock, timer_ns);
+    Py_END_ALLOW_THREADS self->sleeping = false;
     if (ring_count(&self->ready) > 0 || self->stopping) {
         return 0; /* another thread posted meanwhile */
     }
     switch (verdict) {
-    case VCLOCK_JUMPED:
-        return poller_wait(&self->poller, events, POLL_BATCH, 0);
-    case VCLOCK_NOTHING:
-        if (self->fds_outside <= 1) { /* the self-pipe is one */
-            return -ESRCH;
-        }
-        break;
-    case VCLOCK_HELD:
-        break;
+        case VCLOCK_JUMPED:
+            return poller_wait(&self->poller, events, POLL_BATCH, 0);
+        case VCLOCK_NOTHING:
+            if (self->fds_outside <= 1) { /* the self-pipe is one */
+                return -ESRCH;
+            }
+            break;
+        case VCLOCK_HELD:
+            break;
     }
     return poll_blocking(self, events, NS_NEVER);
 }
@@ -158,8 +153,7 @@ static bool
 may_skip_poll(LoopObject *self)
 {
     if (ring_count(&self->ready) == 0 || self->stopping ||
-        self->turns_since_poll >= SKIPPED_POLLS_MAX)
-    {
+        self->turns_since_poll >= SKIPPED_POLLS_MAX) {
         return false;
     }
     return clock_monotonic_ns() - self->last_poll_ns < SKIPPED_POLLS_NS;
@@ -187,7 +181,8 @@ run_debug(LoopObject *self, PyObject *handle)
         ah_restore_exception(exc);
         return -1;
     }
-    PyObject *limit = PyObject_GetAttrString((PyObject *)self, "slow_callback_duration");
+    PyObject *limit =
+        PyObject_GetAttrString((PyObject *)self, "slow_callback_duration");
     double limit_seconds = limit != NULL ? PyFloat_AsDouble(limit) : -1.0;
     Py_XDECREF(limit);
     if (limit_seconds == -1.0 && PyErr_Occurred()) {
@@ -333,17 +328,16 @@ Loop_stats(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (self->stats.run_started_ns != 0) {
         running_ns += clock_monotonic_ns() - self->stats.run_started_ns;
     }
-    return Py_BuildValue(
-        "{sKsKsKsKsLsLsnsnsn}",
-        "iterations", (unsigned long long)self->stats.iterations,
-        "callbacks", (unsigned long long)self->stats.callbacks,
-        "polls", (unsigned long long)self->stats.polls,
-        "timers_fired", (unsigned long long)self->stats.timers_fired,
-        "idle_ns", (long long)self->stats.idle_ns,
-        "busy_ns", (long long)(running_ns - self->stats.idle_ns),
-        "ready", (Py_ssize_t)ring_count(&self->ready),
-        "timers", (Py_ssize_t)self->timers.size,
-        "descriptors", (Py_ssize_t)self->fds_used);
+    return Py_BuildValue("{sKsKsKsKsLsLsnsnsn}", "iterations",
+                         (unsigned long long)self->stats.iterations, "callbacks",
+                         (unsigned long long)self->stats.callbacks, "polls",
+                         (unsigned long long)self->stats.polls, "timers_fired",
+                         (unsigned long long)self->stats.timers_fired, "idle_ns",
+                         (long long)self->stats.idle_ns, "busy_ns",
+                         (long long)(running_ns - self->stats.idle_ns), "ready",
+                         (Py_ssize_t)ring_count(&self->ready), "timers",
+                         (Py_ssize_t)self->timers.size, "descriptors",
+                         (Py_ssize_t)self->fds_used);
 }
 
 PyMethodDef loop_run_methods[] = {

@@ -229,8 +229,7 @@ schedule_at(LoopObject *self, double when, PyObject *const *args, Py_ssize_t nar
         return NULL;
     }
     if (ah_loop_timer_start(self, &handle->timer, seconds_to_ns_up(when),
-                            timer_handle_due) < 0)
-    {
+                            timer_handle_due) < 0) {
         Py_DECREF(handle);
         return NULL;
     }
@@ -246,8 +245,7 @@ schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
     PyObject *context;
     if (check_count(method, nargs, 1) < 0 ||
         parse_context(method, args, nargs, kwnames, &context) < 0 ||
-        check_open(self) < 0)
-    {
+        check_open(self) < 0) {
         return NULL;
     }
     if (self->debug && check_debug(self, args[0], method, check_thread) < 0) {
@@ -289,8 +287,7 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     PyObject *context;
     if (check_count("call_at", nargs, 2) < 0 ||
-        parse_context("call_at", args, nargs, kwnames, &context) < 0)
-    {
+        parse_context("call_at", args, nargs, kwnames, &context) < 0) {
         return NULL;
     }
     if (args[0] == Py_None) {
@@ -306,8 +303,7 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     }
     if (check_open(self) < 0 ||
-        (self->debug && check_debug(self, args[1], "call_at", true) < 0))
-    {
+        (self->debug && check_debug(self, args[1], "call_at", true) < 0)) {
         return NULL;
     }
     return schedule_at(self, when, args + 1, nargs - 1, context);
@@ -319,8 +315,7 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     PyObject *context;
     if (check_count("call_later", nargs, 2) < 0 ||
-        parse_context("call_later", args, nargs, kwnames, &context) < 0)
-    {
+        parse_context("call_later", args, nargs, kwnames, &context) < 0) {
         return NULL;
     }
     if (args[0] == Py_None) {
@@ -336,8 +331,7 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
         return NULL;
     }
     if (check_open(self) < 0 ||
-        (self->debug && check_debug(self, args[1], "call_at", true) < 0))
-    {
+        (self->debug && check_debug(self, args[1], "call_at", true) < 0)) {
         return NULL;
     }
     double now = (double)ah_loop_now(self) / 1e9;
@@ -355,11 +349,9 @@ static PyObject *
 Loop_add_callback(LoopObject *self, PyObject *handle)
 {
     if (Py_TYPE(handle) == self->st->handle_type ||
-        Py_TYPE(handle) == self->st->timer_handle_type)
-    {
+        Py_TYPE(handle) == self->st->timer_handle_type) {
         if (!((HandleObject *)handle)->cancelled &&
-            loop_push(self, handle, READY_HANDLE) < 0)
-        {
+            loop_push(self, handle, READY_HANDLE) < 0) {
             return NULL;
         }
         Py_RETURN_NONE;
@@ -371,8 +363,7 @@ Loop_add_callback(LoopObject *self, PyObject *handle)
     int is_cancelled = PyObject_IsTrue(cancelled);
     Py_DECREF(cancelled);
     if (is_cancelled < 0 ||
-        (!is_cancelled && loop_push(self, handle, READY_FOREIGN) < 0))
-    {
+        (!is_cancelled && loop_push(self, handle, READY_FOREIGN) < 0)) {
         return NULL;
     }
     Py_RETURN_NONE;

@@ -248,8 +248,7 @@ add_methods(PyTypeObject *type, PyMethodDef *methods)
     for (PyMethodDef *def = methods; def->ml_name != NULL; def++) {
         PyObject *method = PyDescr_NewMethod(type, def);
         if (method == NULL ||
-            PyObject_SetAttrString((PyObject *)type, def->ml_name, method) < 0)
-        {
+            PyObject_SetAttrString((PyObject *)type, def->ml_name, method) < 0) {
             Py_XDECREF(method);
             return -1;
         }
@@ -265,8 +264,7 @@ ah_loop_type_setup(PyObject *module)
     st->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Loop_spec, NULL);
     if (st->loop_type == NULL || add_methods(st->loop_type, loop_sched_methods) < 0 ||
         add_methods(st->loop_type, loop_io_methods) < 0 ||
-        add_methods(st->loop_type, loop_run_methods) < 0)
-    {
+        add_methods(st->loop_type, loop_run_methods) < 0) {
         return -1;
     }
     PyObject *errors = PyImport_ImportModule("pyasync_hw.errors");

@@ -30,30 +30,29 @@ struct fd_entry {
 };
 
 struct LoopObject {
-    PyObject_HEAD
-    ModuleState *st;
+    PyObject_HEAD ModuleState *st;
 
     struct ring ready;
-    struct heap timers;       /* of struct ah_timer; handles in it are owned */
+    struct heap timers; /* of struct ah_timer; handles in it are owned */
     struct poller poller;
-    int wake_fd;              /* eventfd, edge-triggered: never read */
-    bool sleeping;            /* the GIL is released for a poll that may block */
-    bool woken;               /* wake_fd was written since */
+    int wake_fd;   /* eventfd, edge-triggered: never read */
+    bool sleeping; /* the GIL is released for a poll that may block */
+    bool woken;    /* wake_fd was written since */
 
-    struct fd_entry *fds;     /* by descriptor */
+    struct fd_entry *fds; /* by descriptor */
     size_t fds_size;
-    size_t fds_used;          /* entries with a reader, writer or watch */
-    size_t fds_outside;       /* of these, not simulated */
+    size_t fds_used;    /* entries with a reader, writer or watch */
+    size_t fds_outside; /* of these, not simulated */
 
-    PyObject *clock;          /* VirtualClock, owned, or NULL */
-    struct vclock *vclock;    /* in it, or NULL */
+    PyObject *clock;       /* VirtualClock, owned, or NULL */
+    struct vclock *vclock; /* in it, or NULL */
 
     bool closed;
     bool stopping;
     bool debug;
-    PyObject *thread_id;      /* owned; None when not running */
+    PyObject *thread_id; /* owned; None when not running */
     unsigned long thread_ident;
-    PyObject *pending_exc;    /* owned: what ends the run, from a native callback */
+    PyObject *pending_exc; /* owned: what ends the run, from a native callback */
 
     int64_t last_poll_ns;
     unsigned turns_since_poll;
@@ -67,7 +66,7 @@ struct LoopObject {
         uint64_t polls;
         uint64_t timers_fired;
         int64_t idle_ns;
-        int64_t running_ns;    /* of the runs that are over */
+        int64_t running_ns;     /* of the runs that are over */
         int64_t run_started_ns; /* 0: not running */
     } stats;
 };

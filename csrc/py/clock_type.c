@@ -14,7 +14,8 @@ ah_virtual_clock_arg(ModuleState *st, PyObject *arg, struct vclock **clock)
         return 0;
     }
     if (!PyObject_TypeCheck(arg, st->virtual_clock_type)) {
-        PyErr_Format(PyExc_TypeError, "clock must be a VirtualClock or None, not %.100s",
+        PyErr_Format(PyExc_TypeError,
+                     "clock must be a VirtualClock or None, not %.100s",
                      Py_TYPE(arg)->tp_name);
         return -1;
     }
@@ -82,14 +83,14 @@ VirtualClock_advance(VirtualClockObject *self, PyObject *arg)
         return NULL;
     }
     if (!(seconds >= 0.0 && seconds < 9e9)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "seconds must be a number from 0 to 9e9: time does not go back");
+        PyErr_SetString(
+            PyExc_ValueError,
+            "seconds must be a number from 0 to 9e9: time does not go back");
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    vclock_advance(&self->clock, (int64_t)llround(seconds * 1e9));
-    Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS vclock_advance(&self->clock,
+                                          (int64_t)llround(seconds * 1e9));
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
 static PyObject *
@@ -227,8 +228,7 @@ ah_clock_type_setup(PyObject *module)
     st->virtual_clock_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &VirtualClock_spec, NULL);
     if (st->virtual_clock_type == NULL ||
-        PyModule_AddType(module, st->virtual_clock_type) < 0)
-    {
+        PyModule_AddType(module, st->virtual_clock_type) < 0) {
         return -1;
     }
     st->cancel_token_type =

@@ -6,9 +6,9 @@ int
 ah_raise_errno_remedy(int err, const char *what, const char *remedy)
 {
     err = err < 0 ? -err : err;
-    PyObject *text =
-        remedy != NULL ? PyUnicode_FromFormat("%s; %s", strerror(err), remedy)
-                       : PyUnicode_FromString(strerror(err));
+    PyObject *text = remedy != NULL
+                         ? PyUnicode_FromFormat("%s; %s", strerror(err), remedy)
+                         : PyUnicode_FromString(strerror(err));
     if (text == NULL) {
         return -1;
     }

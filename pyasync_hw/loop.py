@@ -1,0 +1,249 @@
+"""The event loop: the C core under asyncio's own SelectorEventLoop.
+
+C owns what runs per event (scheduling, timers, polling, descriptors); what runs
+per connection or per program is inherited from the Python that runs, so its
+signatures and semantics are that Python's.  The private hooks of asyncio that
+this relies on are asserted in tests/loop/test_contract.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import selectors
+import signal
+import sys
+import threading
+from asyncio import base_events, format_helpers
+from asyncio.log import logger
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from . import _core
+from ._core import VirtualClock
+
+__all__ = ["EventLoop", "new_event_loop"]
+
+T = TypeVar("T")
+
+_EPOLLIN, _EPOLLOUT = 1, 4
+_FORMATS_DEBUG = (
+    "debug"
+    in inspect.signature(
+        format_helpers._format_callback_source  # type: ignore[attr-defined]
+    ).parameters
+)
+
+
+class _WatchedMap(Mapping[Any, selectors.SelectorKey]):
+    """What is watched, by descriptor: the `get_map()` of a selector."""
+
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop = loop
+
+    def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
+        watched = self._loop._watched(fileobj)
+        if watched is None:
+            raise KeyError(f"{fileobj!r} is not registered")
+        events, reader, writer = watched
+        mask = (selectors.EVENT_READ if events & _EPOLLIN else 0) | (
+            selectors.EVENT_WRITE if events & _EPOLLOUT else 0
+        )
+        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        return selectors.SelectorKey(fileobj, fd, mask, (reader, writer))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._loop._watched_fds())
+
+    def __len__(self) -> int:
+        return len(self._loop._watched_fds())
+
+
+class _PollerView(selectors.BaseSelector):
+    """The loop's poller, as the selector that inherited code expects.
+
+    It is read by reprs of transports and closed by the loop; registering goes
+    through the loop's add_reader() and add_writer().
+    """
+
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop = loop
+        self._map = _WatchedMap(loop)
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        raise NotImplementedError("use loop.add_reader() or loop.add_writer()")
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        raise NotImplementedError("use loop.remove_reader() or loop.remove_writer()")
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        raise NotImplementedError("the loop polls by itself")
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._map
+
+    def close(self) -> None:
+        self._loop._release()
+
+
+class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
+    """An asyncio event loop whose core is C.
+
+    clock: a VirtualClock to run on instead of the monotonic clock.  Nothing
+    then takes time: with nothing ready and no work outstanding, the loop jumps
+    to what is due next, and raises SleepForeverError when nothing is.
+    """
+
+    def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
+        if selector is not None:
+            raise TypeError("EventLoop has a poller of its own and takes no selector")
+        self._set_clock(clock)
+        super().__init__(_PollerView(self))
+
+    # -- running -----------------------------------------------------------
+
+    if sys.version_info < (3, 13):
+
+        def _run_forever_setup(self) -> None:
+            self._check_closed()
+            self._check_running()
+            self._set_coroutine_origin_tracking(self._debug)
+            self._old_agen_hooks = sys.get_asyncgen_hooks()
+            self._thread_id = threading.get_ident()
+            sys.set_asyncgen_hooks(
+                firstiter=self._asyncgen_firstiter_hook,
+                finalizer=self._asyncgen_finalizer_hook,
+            )
+            asyncio._set_running_loop(self)
+
+        def _run_forever_cleanup(self) -> None:
+            self._stopping = False
+            self._thread_id = None
+            asyncio._set_running_loop(None)
+            self._set_coroutine_origin_tracking(False)
+            if self._old_agen_hooks is not None:
+                sys.set_asyncgen_hooks(*self._old_agen_hooks)
+                self._old_agen_hooks = None
+
+    def run_forever(self) -> None:
+        """Run until stop() is called."""
+        self._run_forever_setup()
+        try:
+            woken_by_signals = self._wake_on_signals()
+            try:
+                self._run_turns()
+            finally:
+                if woken_by_signals and not self._signal_handlers:
+                    signal.set_wakeup_fd(-1)
+        finally:
+            self._run_forever_cleanup()
+
+    def _wake_on_signals(self) -> bool:
+        """Let every signal end a poll, so that none waits for the next event.
+
+        Between Python's last look for signals and the kernel's poll there is a
+        gap; a descriptor closes it.  Somebody else's descriptor is left alone.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return False
+        mine = self._csock.fileno()
+        try:
+            old = signal.set_wakeup_fd(mine, warn_on_full_buffer=False)
+        except ValueError:  # the main thread of a subinterpreter is not the process's
+            return False
+        if old not in (-1, mine):
+            signal.set_wakeup_fd(old)
+            return False
+        return True
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        removed = super().remove_signal_handler(sig)
+        if removed and self.is_running():
+            self._wake_on_signals()
+        return removed
+
+    # -- called by the C core ----------------------------------------------
+
+    def _callback_failed(self, handle: asyncio.Handle, exc: BaseException) -> None:
+        """A callback raised: what asyncio.Handle._run() says of it."""
+        if _FORMATS_DEBUG:
+            callback = format_helpers._format_callback_source(  # type: ignore[attr-defined]
+                handle._callback, handle._args, debug=self._debug
+            )
+        else:
+            callback = format_helpers._format_callback_source(  # type: ignore[attr-defined]
+                handle._callback, handle._args
+            )
+        context: dict[str, Any] = {
+            "message": f"Exception in callback {callback}",
+            "exception": exc,
+            "handle": handle,
+        }
+        if handle._source_traceback:
+            context["source_traceback"] = handle._source_traceback
+        self.call_exception_handler(context)
+
+    def _slow_callback(self, handle: asyncio.Handle, seconds: float) -> None:
+        logger.warning(
+            "Executing %s took %.3f seconds",
+            base_events._format_handle(handle),  # type: ignore[attr-defined]
+            seconds,
+        )
+
+    # -- work outside the loop holds a virtual clock -------------------------
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        if self.clock is None:
+            return super().run_in_executor(executor, func, *args)
+        self._check_closed()
+        if executor is None:
+            self._check_default_executor()
+            if self._default_executor is None:
+                self._default_executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
+            executor = self._default_executor
+        self.clock.hold()
+        try:
+            job = executor.submit(func, *args)
+        except BaseException:
+            self.clock.release()
+            raise
+        future = asyncio.wrap_future(job, loop=self)
+        # Released after the result was posted, so that nobody jumps in between.
+        job.add_done_callback(lambda _: self.clock.release())
+        return future
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        if self.clock is not None:
+            self.clock.hold()  # joining the threads takes real time
+        try:
+            if sys.version_info >= (3, 12):
+                await super().shutdown_default_executor(timeout)
+            else:
+                await super().shutdown_default_executor()
+        finally:
+            if self.clock is not None:
+                self.clock.release()
+
+    async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
+        if self.clock is None:
+            return await super()._make_subprocess_transport(*args, **kwargs)
+        self.clock.hold()
+        try:
+            transport = await super()._make_subprocess_transport(*args, **kwargs)
+        except BaseException:
+            self.clock.release()
+            raise
+        return transport
+
+    def _child_watcher_callback(self, pid: int, returncode: int, transp: Any) -> None:
+        super()._child_watcher_callback(pid, returncode, transp)  # type: ignore[misc]
+        if self.clock is not None:
+            self.call_soon_threadsafe(self.clock.release)
+
+
+def new_event_loop(clock: VirtualClock | None = None) -> EventLoop:
+    """Make an EventLoop; what asyncio.run() and Runner take as loop_factory."""
+    return EventLoop(clock=clock)

@@ -1,0 +1,39 @@
+"""run() and install(): the ways to put the loop under a program."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from ._core import VirtualClock
+from .loop import new_event_loop
+
+__all__ = ["install", "run"]
+
+T = TypeVar("T")
+
+
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    debug: bool | None = None,
+    clock: VirtualClock | None = None,
+) -> T:
+    """asyncio.run(), on an EventLoop of this package.
+
+    clock: a VirtualClock to run on (see EventLoop).
+    """
+    with asyncio.Runner(debug=debug, loop_factory=lambda: new_event_loop(clock)) as runner:
+        return runner.run(main)
+
+
+def install() -> None:
+    """Make this package's loop the default of the process.
+
+    As event loop policy where Python has policies (up to 3.15); later Pythons
+    take loop_factory=pyasync_hw.new_event_loop instead.
+    """
+    from .policy import EventLoopPolicy
+
+    asyncio.set_event_loop_policy(EventLoopPolicy())
