@@ -1,0 +1,1 @@
+"""Event loops side by side: `python -m benchmarks`, see __main__.py."""
