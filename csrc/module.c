@@ -61,7 +61,10 @@ core_exec(PyObject *module)
     X(timer_handle_type)    \
     X(virtual_clock_type)   \
     X(cancel_token_type)    \
+    X(wait_callback_type)   \
     X(line_request_type)    \
+    X(edge_queue_type)      \
+    X(edge_event_type)      \
     X(spi_device_type)      \
     X(sim_world_type)       \
     X(mfrc522_type)         \

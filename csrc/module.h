@@ -19,7 +19,9 @@
     X(TimerHandle)       \
     X(VirtualClock)      \
     X(CancelToken)       \
+    X(WaitCallback)      \
     X(LineRequest)       \
+    X(EdgeQueue)         \
     X(SPIDevice)         \
     X(SimWorld)          \
     X(MFRC522)
@@ -42,7 +44,10 @@ typedef struct {
     PyTypeObject *cancel_token_type;
 
     /* hw/ */
+    PyTypeObject *wait_callback_type;
     PyTypeObject *line_request_type;
+    PyTypeObject *edge_queue_type;
+    PyTypeObject *edge_event_type;
     PyTypeObject *spi_device_type;
     PyTypeObject *sim_world_type;
     PyTypeObject *mfrc522_type;

@@ -10,7 +10,11 @@
 #define AH_SETUPS(X) \
     X(clock_type)    \
     X(handle_type)   \
-    X(loop_type)
+    X(loop_type)     \
+    X(wait)          \
+    X(gpio_type)     \
+    X(gpio_event)    \
+    X(spi_type)
 
 #define X(name) int ah_##name##_setup(PyObject *module);
 AH_SETUPS(X)

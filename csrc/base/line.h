@@ -63,6 +63,7 @@ struct line_request {
     unsigned num_lines;
     uint32_t offsets[LINES_MAX]; /* on the chip */
     struct vclock *clock;        /* NULL: monotonic; follows use_clock */
+    char name[32];               /* for messages: the chip's name */
 };
 
 #endif

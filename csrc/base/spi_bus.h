@@ -47,6 +47,7 @@ struct spi_device {
     uint64_t messages; /* counted by whoever calls ops->message */
     uint64_t transfers;
     struct vclock *clock; /* NULL: monotonic; follows use_clock */
+    char name[32];        /* for messages: "spi0.0" */
 };
 
 #endif

@@ -1,0 +1,581 @@
+/* _core.LineRequest: values, settings and life of a line request; see gpio_type.h.
+ *
+ * While an op runs without the GIL, `busy` keeps the request open: close() from
+ * another thread wakes whoever waits, and the last busy call does the rest.
+ */
+#include "hw/gpio_type.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include <structmember.h>
+
+#include "py/clock_type.h"
+#include "py/errors.h"
+#include "setup.h"
+
+static int
+raise_closed(void)
+{
+    PyErr_SetString(PyExc_ValueError, "this line request is closed");
+    return -1;
+}
+
+static bool
+is_closed(const LineRequestObject *self)
+{
+    return self->request == NULL || self->closing;
+}
+
+static void
+request_really_close(LineRequestObject *self)
+{
+    struct line_request *request = self->request;
+    self->request = NULL;
+    if (self->owner != NULL) {
+        Py_BEGIN_ALLOW_THREADS request->ops->close(request->self);
+        Py_END_ALLOW_THREADS
+    }
+    else {
+        request->ops->close(request->self);
+    }
+    Py_CLEAR(self->clock);
+    Py_CLEAR(self->owner);
+}
+
+static void
+request_close(LineRequestObject *self)
+{
+    if (is_closed(self)) {
+        return;
+    }
+    self->closing = 1;
+    self->busy++;
+    ah_line_events_fail(self); /* runs Python */
+    ah_line_end(self);
+}
+
+int
+ah_line_begin(LineRequestObject *self)
+{
+    if (is_closed(self)) {
+        return raise_closed();
+    }
+    self->busy++;
+    return 0;
+}
+
+void
+ah_line_end(LineRequestObject *self)
+{
+    if (--self->busy == 0 && self->closing) {
+        self->closing = 0;
+        request_really_close(self);
+    }
+}
+
+static LineRequestObject *
+line_checked(ModuleState *st, PyObject *obj)
+{
+    if (!Py_IS_TYPE(obj, st->line_request_type)) {
+        PyErr_Format(PyExc_TypeError, "expected a LineRequest, not %.100s",
+                     Py_TYPE(obj)->tp_name);
+        return NULL;
+    }
+    LineRequestObject *self = (LineRequestObject *)obj;
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    return self;
+}
+
+PyObject *
+ah_line_request_new(ModuleState *st, struct line_request *request, PyObject *owner)
+{
+    PyTypeObject *type = st->line_request_type;
+    LineRequestObject *self = (LineRequestObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        request->ops->close(request->self);
+        return NULL;
+    }
+    st->live[AH_LIVE_LineRequest]++;
+    self->st = st;
+    self->request = request;
+    self->owner = Py_XNewRef(owner);
+    ah_line_events_init(self);
+    return (PyObject *)self;
+}
+
+static int
+LineRequest_traverse(LineRequestObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->owner);
+    Py_VISIT(self->clock);
+    return ah_line_events_traverse(self, visit, arg);
+}
+
+/* What `request` needs to close is dropped with it, in dealloc. */
+static int
+LineRequest_clear(LineRequestObject *self)
+{
+    ah_line_events_free(self);
+    if (self->request == NULL) {
+        Py_CLEAR(self->owner);
+        Py_CLEAR(self->clock);
+    }
+    return 0;
+}
+
+static void
+LineRequest_finalize(LineRequestObject *self)
+{
+    PyObject *type, *value, *traceback;
+    if (self->request == NULL) {
+        return;
+    }
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyErr_ResourceWarning(
+            (PyObject *)self, 1, "unclosed line request: line %u of %s",
+            (unsigned)self->request->offsets[0], self->request->name) < 0 &&
+        PyErr_ExceptionMatches(PyExc_Warning)) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    request_close(self);
+    PyErr_Restore(type, value, traceback);
+}
+
+static void
+LineRequest_dealloc(LineRequestObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0) {
+        return;
+    }
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    ah_line_events_free(self);
+    self->st->live[AH_LIVE_LineRequest]--;
+    Py_CLEAR(self->owner);
+    Py_CLEAR(self->clock);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+struct line_request *
+ah_line_request_get(ModuleState *st, PyObject *obj)
+{
+    LineRequestObject *self = line_checked(st, obj);
+    return self == NULL ? NULL : self->request;
+}
+
+int
+ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
+{
+    LineRequestObject *self = line_checked(st, obj);
+    if (self == NULL) {
+        return -1;
+    }
+    struct vclock *clock = hw_loop_vclock(st, loop);
+    struct line_request *request = self->request;
+    if (request->clock == clock) {
+        return 0;
+    }
+    int err;
+    self->busy++;
+    Py_BEGIN_ALLOW_THREADS err = request->ops->use_clock(request->self, clock);
+    Py_END_ALLOW_THREADS if (err >= 0)
+    {
+        request->clock = clock;
+        Py_XSETREF(self->clock,
+                   clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
+    }
+    ah_line_end(self);
+    return hw_use_clock_error(err, "GPIO line");
+}
+
+/* Index of the str attribute `name` of obj in `words` (NULL-terminated). */
+static int
+parse_word(PyObject *obj, const char *name, const char *const *words, int *index)
+{
+    PyObject *value = PyObject_GetAttrString(obj, name); /* runs Python */
+    if (value == NULL) {
+        return -1;
+    }
+    for (int i = 0; PyUnicode_Check(value) && words[i] != NULL; i++) {
+        if (PyUnicode_CompareWithASCIIString(value, words[i]) == 0) {
+            Py_DECREF(value);
+            *index = i;
+            return 0;
+        }
+    }
+    PyObject *known = PyUnicode_FromString(words[0]);
+    for (int i = 1; known != NULL && words[i] != NULL; i++) {
+        Py_SETREF(known, PyUnicode_FromFormat("%U, %s", known, words[i]));
+    }
+    if (known != NULL) {
+        PyErr_Format(PyExc_ValueError, "%s must be one of: %U; not %R", name, known,
+                     value);
+        Py_DECREF(known);
+    }
+    Py_DECREF(value);
+    return -1;
+}
+
+static int
+parse_truth(PyObject *obj, const char *name, uint8_t *truth)
+{
+    PyObject *value = PyObject_GetAttrString(obj, name); /* runs Python */
+    if (value == NULL) {
+        return -1;
+    }
+    int is_true = PyObject_IsTrue(value);
+    Py_DECREF(value);
+    *truth = is_true > 0;
+    return is_true < 0 ? -1 : 0;
+}
+
+static int
+parse_debounce(PyObject *obj, uint32_t *debounce_us)
+{
+    PyObject *value = PyObject_GetAttrString(obj, "debounce_period"); /* runs Python */
+    if (value == NULL) {
+        return -1;
+    }
+    double seconds = PyFloat_AsDouble(value);
+    Py_DECREF(value);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (!(seconds >= 0.0 && seconds <= 4294.0)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "debounce_period must be between 0 and 4294 seconds");
+        return -1;
+    }
+    *debounce_us = (uint32_t)ceil(seconds * 1e6);
+    return 0;
+}
+
+int
+ah_line_settings_parse(PyObject *obj, struct line_settings *settings)
+{
+    static const char *const directions[] = {"as_is", "input", "output", NULL};
+    static const char *const edges[] = {"none", "rising", "falling", "both", NULL};
+    static const char *const biases[] = {"as_is", "disabled", "pull_up", "pull_down",
+                                         NULL};
+    static const char *const drives[] = {"push_pull", "open_drain", "open_source",
+                                         NULL};
+    static const char *const clocks[] = {"monotonic", "realtime", "hte", NULL};
+    int direction, edge, bias, drive, event_clock;
+    *settings = (struct line_settings){0};
+    if (parse_word(obj, "direction", directions, &direction) < 0 ||
+        parse_word(obj, "edge", edges, &edge) < 0 ||
+        parse_word(obj, "bias", biases, &bias) < 0 ||
+        parse_word(obj, "drive", drives, &drive) < 0 ||
+        parse_word(obj, "event_clock", clocks, &event_clock) < 0 ||
+        parse_truth(obj, "active_low", &settings->active_low) < 0 ||
+        parse_truth(obj, "output_value", &settings->output_value) < 0 ||
+        parse_debounce(obj, &settings->debounce_us) < 0) {
+        return -1;
+    }
+    settings->direction = (enum line_direction)direction;
+    settings->edge = (enum line_edge)edge;
+    settings->bias = (enum line_bias)bias;
+    settings->drive = (enum line_drive)drive;
+    settings->event_clock = (enum line_clock)event_clock;
+    const char *problem = NULL;
+    if (settings->direction != LINE_INPUT &&
+        (settings->edge != LINE_EDGE_NONE || settings->debounce_us != 0)) {
+        problem = "edge and debounce_period need direction=\"input\"";
+    }
+    else if (settings->direction == LINE_AS_IS && settings->bias != LINE_BIAS_AS_IS) {
+        problem = "bias needs direction=\"input\" or \"output\"";
+    }
+    else if (settings->direction != LINE_OUTPUT && settings->drive != LINE_PUSH_PULL) {
+        problem = "drive needs direction=\"output\"";
+    }
+    if (problem != NULL) {
+        PyErr_SetString(PyExc_ValueError, problem);
+        return -1;
+    }
+    return 0;
+}
+
+static uint64_t
+all_lines(const struct line_request *request)
+{
+    return request->num_lines >= 64 ? UINT64_MAX
+                                    : (UINT64_C(1) << request->num_lines) - 1;
+}
+
+/* The errors of get() and set(), which name the line; -1. */
+static int
+raise_line_error(LineRequestObject *self, int err)
+{
+    char what[64] = "GPIO line";
+    if (self->request != NULL) {
+        PyOS_snprintf(what, sizeof what, "line %u of %s",
+                      (unsigned)self->request->offsets[0], self->request->name);
+    }
+    if (err == -EPERM) {
+        return ah_raise_errno_remedy(err, what, "an input cannot be set");
+    }
+    return ah_raise_errno(err, what);
+}
+
+static PyObject *
+LineRequest_get(LineRequestObject *self, PyObject *args)
+{
+    unsigned long long mask = 0;
+    uint64_t bits = 0;
+    int err;
+    if (!PyArg_ParseTuple(args, "|K:get", &mask)) {
+        return NULL;
+    }
+    if (ah_line_begin(self) < 0) {
+        return NULL;
+    }
+    struct line_request *request = self->request;
+    uint64_t wanted = mask != 0 ? mask : all_lines(request);
+    if ((wanted & ~all_lines(request)) != 0) {
+        PyErr_SetString(PyExc_ValueError, "mask has bits beyond the requested lines");
+        ah_line_end(self);
+        return NULL;
+    }
+    if (self->owner != NULL) {
+        Py_BEGIN_ALLOW_THREADS err = request->ops->get(request->self, wanted, &bits);
+        Py_END_ALLOW_THREADS
+    }
+    else {
+        err = request->ops->get(request->self, wanted, &bits);
+    }
+    if (err < 0) {
+        (void)raise_line_error(self, err);
+    }
+    ah_line_end(self);
+    return err < 0 ? NULL : PyLong_FromUnsignedLongLong(bits & wanted);
+}
+
+static PyObject *
+LineRequest_set(LineRequestObject *self, PyObject *args)
+{
+    unsigned long long mask, bits;
+    int err;
+    if (!PyArg_ParseTuple(args, "KK:set", &mask, &bits)) {
+        return NULL;
+    }
+    if (ah_line_begin(self) < 0) {
+        return NULL;
+    }
+    struct line_request *request = self->request;
+    if (mask == 0 || (mask & ~all_lines(request)) != 0) {
+        PyErr_SetString(PyExc_ValueError,
+                        "mask must name at least one, and only requested lines");
+        ah_line_end(self);
+        return NULL;
+    }
+    if (self->owner != NULL) {
+        Py_BEGIN_ALLOW_THREADS err =
+            request->ops->set(request->self, mask, bits & mask);
+        Py_END_ALLOW_THREADS
+    }
+    else {
+        err = request->ops->set(request->self, mask, bits & mask);
+    }
+    if (err < 0) {
+        (void)raise_line_error(self, err);
+    }
+    ah_line_end(self);
+    if (err < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+LineRequest_config(LineRequestObject *self, PyObject *arg)
+{
+    struct line_settings settings[LINES_MAX];
+    int err = -1;
+    PyObject *items = PySequence_Tuple(arg); /* runs Python */
+    if (items == NULL) {
+        return NULL;
+    }
+    if (ah_line_begin(self) < 0) {
+        Py_DECREF(items);
+        return NULL;
+    }
+    struct line_request *request = self->request;
+    Py_ssize_t n = PyTuple_GET_SIZE(items);
+    if (n != (Py_ssize_t)request->num_lines) {
+        PyErr_Format(PyExc_ValueError,
+                     "settings must be one LineSettings for each of the %u lines",
+                     request->num_lines);
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (ah_line_settings_parse(PyTuple_GET_ITEM(items, i), &settings[i]) < 0) {
+            goto done;
+        }
+    }
+    Py_BEGIN_ALLOW_THREADS err = request->ops->config(request->self, settings);
+    Py_END_ALLOW_THREADS if (err < 0)
+    {
+        (void)raise_line_error(self, err);
+    }
+done:
+    ah_line_end(self);
+    Py_DECREF(items);
+    if (err < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+LineRequest_fileno(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    return PyLong_FromLong(self->request->fd);
+}
+
+static PyObject *
+LineRequest_close(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
+{
+    request_close(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+LineRequest_get_closed(LineRequestObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(is_closed(self));
+}
+
+static PyObject *
+LineRequest_get_num_lines(LineRequestObject *self, void *Py_UNUSED(closure))
+{
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    return PyLong_FromUnsignedLong(self->request->num_lines);
+}
+
+static PyObject *
+LineRequest_get_offsets(LineRequestObject *self, void *Py_UNUSED(closure))
+{
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    PyObject *offsets = PyTuple_New((Py_ssize_t)self->request->num_lines);
+    for (unsigned i = 0; offsets != NULL && i < self->request->num_lines; i++) {
+        PyObject *offset = PyLong_FromUnsignedLong(self->request->offsets[i]);
+        if (offset == NULL) {
+            Py_CLEAR(offsets);
+        }
+        else {
+            PyTuple_SET_ITEM(offsets, i, offset);
+        }
+    }
+    return offsets;
+}
+
+static PyObject *
+LineRequest_get_chip_name(LineRequestObject *self, void *Py_UNUSED(closure))
+{
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    return PyUnicode_FromString(self->request->name);
+}
+
+static PyObject *
+LineRequest_repr(LineRequestObject *self)
+{
+    if (is_closed(self)) {
+        return PyUnicode_FromString("<LineRequest closed>");
+    }
+    return PyUnicode_FromFormat("<LineRequest of %u line(s) of %s, first %u>",
+                                self->request->num_lines, self->request->name,
+                                (unsigned)self->request->offsets[0]);
+}
+
+static PyMethodDef LineRequest_methods[] = {
+    {"get", (PyCFunction)LineRequest_get, METH_VARARGS,
+     PyDoc_STR("get($self, mask=0, /)\n--\n\n"
+               "Logical values, bit i for line i of the request; mask 0: of all.")},
+    {"set", (PyCFunction)LineRequest_set, METH_VARARGS,
+     PyDoc_STR("set($self, mask, bits, /)\n--\n\n"
+               "Set the logical values of the outputs in mask.")},
+    {"config", (PyCFunction)LineRequest_config, METH_O,
+     PyDoc_STR("config($self, settings, /)\n--\n\n"
+               "New hardware.LineSettings, one for each line of the request.")},
+    {"fileno", (PyCFunction)LineRequest_fileno, METH_NOARGS,
+     PyDoc_STR("fileno($self, /)\n--\n\nDescriptor, readable when there are edges.")},
+    {"close", (PyCFunction)LineRequest_close, METH_NOARGS,
+     PyDoc_STR("close($self, /)\n--\n\n"
+               "Give the lines back; idempotent.  Whoever waits gets OSError(EBADF).")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef LineRequest_getset[] = {
+    {"closed", (getter)LineRequest_get_closed, NULL, PyDoc_STR("True after close()."),
+     NULL},
+    {"num_lines", (getter)LineRequest_get_num_lines, NULL,
+     PyDoc_STR("How many lines were requested."), NULL},
+    {"offsets", (getter)LineRequest_get_offsets, NULL,
+     PyDoc_STR("Their offsets on the chip."), NULL},
+    {"chip_name", (getter)LineRequest_get_chip_name, NULL,
+     PyDoc_STR("Name of the chip."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef LineRequest_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(LineRequestObject, weakrefs), READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot LineRequest_slots[] = {
+    {Py_tp_doc, PyDoc_STR("Requested GPIO lines; made by a backend (see "
+                          "pyasync_hw.hardware).")},
+    {Py_tp_traverse, LineRequest_traverse},
+    {Py_tp_clear, LineRequest_clear},
+    {Py_tp_finalize, LineRequest_finalize},
+    {Py_tp_dealloc, LineRequest_dealloc},
+    {Py_tp_repr, LineRequest_repr},
+    {Py_tp_methods, LineRequest_methods},
+    {Py_tp_getset, LineRequest_getset},
+    {Py_tp_members, LineRequest_members},
+    {0, NULL},
+};
+
+static PyType_Spec LineRequest_spec = {
+    .name = "pyasync_hw._core.LineRequest",
+    .basicsize = sizeof(LineRequestObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = LineRequest_slots,
+};
+
+int
+ah_gpio_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->line_request_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &LineRequest_spec, NULL);
+    if (st->line_request_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->line_request_type);
+}

@@ -1,0 +1,85 @@
+/* _core.LineRequest: one request of GPIO lines, kernel's or simulator's.
+ *
+ * gpio_type.c: values, settings, life.  gpio_event.c: edges, as events that are
+ * read from the request's descriptor, 16 at once, into one ring per queue, and
+ * wake the futures of whoever waits.  A request is used on one thread at a time
+ * (its loop's, or the one that blocks on it); values may be read on any.
+ */
+#ifndef AH_HW_GPIO_TYPE_H
+#define AH_HW_GPIO_TYPE_H
+
+#include "module.h"
+#include "base/line.h"
+#include "hw/wait.h"
+
+struct edge_record {
+    struct line_event event;
+    uint32_t dropped; /* edges that were lost right before this one */
+};
+
+struct edge_waiter {
+    PyObject *future; /* owned */
+    unsigned edges;   /* bit mask, 1 << enum line_event_id */
+};
+
+/* Untaken edges and who waits for them.  A request has one of its own; each
+ * iterator (_core.EdgeQueue) has another. */
+struct edge_queue {
+    struct edge_queue *next; /* the request's list */
+    struct edge_record *records;
+    unsigned capacity, first, size;
+    struct edge_waiter *waiters; /* first in, first out */
+    size_t num_waiters, max_waiters;
+};
+
+typedef struct {
+    PyObject_HEAD ModuleState *st;
+    struct line_request *request; /* owned, NULL: closed */
+    PyObject *owner; /* owned: what must live as long as request, or NULL */
+    PyObject *clock; /* owned: the VirtualClock that request was told of */
+    PyObject *weakrefs;
+    int busy;    /* calls that use request without the GIL */
+    int closing; /* close() was called; the last busy call does it */
+    /* gpio_event.c */
+    struct hw_wait wait;
+    struct edge_queue queue;
+    struct edge_queue *queues; /* all of them, `queue` too */
+    uint32_t last_seqno;
+    int blocked;    /* threads in wait_edge_blocking() */
+    int blocked_fd; /* epoll of {request's descriptor, wake_fd}, or -1 */
+    int wake_fd;    /* eventfd: there is something for a blocked thread, or -1 */
+} LineRequestObject;
+
+/* A LineRequest around `request`, which lives until request->ops->close() and is
+ * freed by it (embed it in the backend's own struct).  On failure it is closed.
+ * `owner` is kept alive until then (the simulated world); NULL: a real device.
+ * With an owner every op is called without the GIL, for a simulated world may
+ * hold its lock while a card runs Python. */
+AH_RAISES PyObject *ah_line_request_new(ModuleState *st,
+                                        AH_STEALS struct line_request *request,
+                                        PyObject *owner);
+
+/* The request of a LineRequest, borrowed; NULL with TypeError, or with ValueError
+ * when it is closed. */
+AH_RAISES struct line_request *ah_line_request_get(ModuleState *st, PyObject *obj);
+
+/* Tell the line on which loop it is waited for.  -1: RuntimeError, a real device
+ * on a virtual clock.  May release the GIL. */
+AH_RAISES int ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop);
+
+/* The attributes of a hardware.LineSettings; -1 with an exception that names the
+ * attribute. */
+AH_RAISES int ah_line_settings_parse(PyObject *obj, struct line_settings *settings);
+
+/* gpio_event.c, for gpio_type.c: */
+void ah_line_events_init(LineRequestObject *self);
+void ah_line_events_fail(LineRequestObject *self); /* closed: wake all who wait */
+int ah_line_events_traverse(LineRequestObject *self, visitproc visit, void *arg);
+void ah_line_events_free(LineRequestObject *self);
+
+/* gpio_type.c, for gpio_event.c: between them request is not closed.  -1 with
+ * ValueError when it is. */
+AH_RAISES int ah_line_begin(LineRequestObject *self);
+void ah_line_end(LineRequestObject *self);
+
+#endif

@@ -1,0 +1,551 @@
+/* _core.SPIDevice: transfers, whole messages, counters; see spi_type.h.
+ *
+ * While a message runs without the GIL, `busy` keeps the device open: close()
+ * from another thread is then done by the last message that returns.
+ */
+#include "hw/spi_type.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <structmember.h>
+
+#include "hw/wait.h"
+#include "py/clock_type.h"
+#include "py/errors.h"
+#include "setup.h"
+
+typedef struct {
+    PyObject_HEAD ModuleState *st;
+    struct spi_device *device; /* owned, NULL: closed */
+    PyObject *owner;           /* owned: what must live as long as device, or NULL */
+    PyObject *clock;           /* owned: the VirtualClock that device was told of */
+    PyObject *weakrefs;
+    uint64_t messages, transfers; /* as they were when the device was closed */
+    int busy;                     /* messages that run now */
+    int closing;                  /* close() was called; the last message does it */
+} SPIDeviceObject;
+
+static void
+device_really_close(SPIDeviceObject *self)
+{
+    struct spi_device *device = self->device;
+    self->device = NULL;
+    self->messages = device->messages;
+    self->transfers = device->transfers;
+    int needs_gil = device->needs_gil;
+    if (needs_gil) {
+        device->ops->close(device->self); /* runs Python */
+    }
+    else {
+        Py_BEGIN_ALLOW_THREADS device->ops->close(device->self);
+        Py_END_ALLOW_THREADS
+    }
+    Py_CLEAR(self->clock);
+    Py_CLEAR(self->owner);
+}
+
+static void
+device_close(SPIDeviceObject *self)
+{
+    if (self->device == NULL) {
+        return;
+    }
+    if (self->busy > 0) {
+        self->closing = 1;
+    }
+    else {
+        device_really_close(self);
+    }
+}
+
+static void
+device_end(SPIDeviceObject *self)
+{
+    if (--self->busy == 0 && self->closing) {
+        self->closing = 0;
+        device_really_close(self);
+    }
+}
+
+static int
+raise_closed(void)
+{
+    PyErr_SetString(PyExc_ValueError, "this SPI device is closed");
+    return -1;
+}
+
+static bool
+is_closed(const SPIDeviceObject *self)
+{
+    return self->device == NULL || self->closing;
+}
+
+static SPIDeviceObject *
+spi_checked(ModuleState *st, PyObject *obj)
+{
+    if (!Py_IS_TYPE(obj, st->spi_device_type)) {
+        PyErr_Format(PyExc_TypeError, "expected an SPIDevice, not %.100s",
+                     Py_TYPE(obj)->tp_name);
+        return NULL;
+    }
+    SPIDeviceObject *self = (SPIDeviceObject *)obj;
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    return self;
+}
+
+PyObject *
+ah_spi_device_new(ModuleState *st, struct spi_device *device, PyObject *owner)
+{
+    PyTypeObject *type = st->spi_device_type;
+    SPIDeviceObject *self = (SPIDeviceObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        device->ops->close(device->self);
+        return NULL;
+    }
+    st->live[AH_LIVE_SPIDevice]++;
+    self->st = st;
+    self->device = device;
+    self->owner = Py_XNewRef(owner);
+    return (PyObject *)self;
+}
+
+static int
+SPIDevice_traverse(SPIDeviceObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->owner);
+    Py_VISIT(self->clock);
+    return 0;
+}
+
+/* What `device` needs to close is dropped with it, in dealloc. */
+static int
+SPIDevice_clear(SPIDeviceObject *self)
+{
+    if (self->device == NULL) {
+        Py_CLEAR(self->owner);
+        Py_CLEAR(self->clock);
+    }
+    return 0;
+}
+
+static void
+SPIDevice_finalize(SPIDeviceObject *self)
+{
+    PyObject *type, *value, *traceback;
+    if (self->device == NULL) {
+        return;
+    }
+    PyErr_Fetch(&type, &value, &traceback);
+    if (PyErr_ResourceWarning((PyObject *)self, 1, "unclosed SPI device %s",
+                              self->device->name) < 0 &&
+        PyErr_ExceptionMatches(PyExc_Warning)) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    PyErr_Restore(type, value, traceback);
+    device_close(self);
+}
+
+static void
+SPIDevice_dealloc(SPIDeviceObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0) {
+        return;
+    }
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    device_close(self);
+    self->st->live[AH_LIVE_SPIDevice]--;
+    Py_CLEAR(self->owner);
+    Py_CLEAR(self->clock);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+struct spi_device *
+ah_spi_device_get(ModuleState *st, PyObject *obj)
+{
+    SPIDeviceObject *self = spi_checked(st, obj);
+    return self == NULL ? NULL : self->device;
+}
+
+int
+ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n)
+{
+    SPIDeviceObject *self = (SPIDeviceObject *)spi;
+    if (is_closed(self)) {
+        return -EBADF;
+    }
+    struct spi_device *device = self->device;
+    int result;
+    self->busy++;
+    device->messages++;
+    device->transfers += n;
+    if (device->needs_gil) {
+        result = device->ops->message(device->self, xfers, n); /* runs Python */
+    }
+    else {
+        Py_BEGIN_ALLOW_THREADS result = device->ops->message(device->self, xfers, n);
+        Py_END_ALLOW_THREADS
+    }
+    device_end(self);
+    return result;
+}
+
+int
+ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
+{
+    SPIDeviceObject *self = spi_checked(st, obj);
+    if (self == NULL) {
+        return -1;
+    }
+    struct vclock *clock = hw_loop_vclock(st, loop);
+    struct spi_device *device = self->device;
+    if (device->clock == clock) {
+        return 0;
+    }
+    int err;
+    self->busy++;
+    Py_BEGIN_ALLOW_THREADS err = device->ops->use_clock(device->self, clock);
+    Py_END_ALLOW_THREADS if (err >= 0)
+    {
+        device->clock = clock;
+        Py_XSETREF(self->clock,
+                   clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
+    }
+    device_end(self);
+    return hw_use_clock_error(err, "SPI device");
+}
+
+/* One transfer of a message, and the Python objects behind it. */
+struct transfer {
+    Py_buffer tx;
+    PyObject *rx; /* owned bytes */
+};
+
+static int
+transfer_parse(PyObject *item, struct spi_xfer *xfer, struct transfer *transfer)
+{
+    PyObject *data = item;
+    unsigned int speed_hz = 0;
+    unsigned short delay_us = 0;
+    int cs_change = 0;
+    unsigned char bits_per_word = 0;
+    if (PyTuple_Check(item) &&
+        !PyArg_ParseTuple(item,
+                          "O|IHpb;a transfer is (data, speed_hz, delay_us, "
+                          "cs_change, bits_per_word)",
+                          &data, &speed_hz, &delay_us, &cs_change, &bits_per_word)) {
+        return -1;
+    }
+    if (PyObject_GetBuffer(data, &transfer->tx, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    if (transfer->tx.len == 0 || transfer->tx.len > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "data of an SPI transfer must not be empty");
+        return -1;
+    }
+    transfer->rx = PyBytes_FromStringAndSize(NULL, transfer->tx.len);
+    if (transfer->rx == NULL) {
+        return -1;
+    }
+    *xfer = (struct spi_xfer){
+        .tx = transfer->tx.buf,
+        .rx = (uint8_t *)PyBytes_AS_STRING(transfer->rx),
+        .len = (uint32_t)transfer->tx.len,
+        .speed_hz = speed_hz,
+        .delay_us = delay_us,
+        .cs_change = cs_change != 0,
+        .bits_per_word = bits_per_word,
+    };
+    return 0;
+}
+
+static int
+raise_message_error(SPIDeviceObject *self, int err)
+{
+    const char *name = self->device != NULL ? self->device->name : "SPI device";
+    if (err == -EBADF && is_closed(self)) {
+        return raise_closed();
+    }
+    if (err == -EMSGSIZE) {
+        return ah_raise_errno_remedy(
+            err, name,
+            "a message is at most 511 transfers, and no longer than the driver's "
+            "buffer: send less at once, or set spidev.bufsiz on the kernel command "
+            "line");
+    }
+    if (PyErr_Occurred()) { /* from an adapter written in Python */
+        return -1;
+    }
+    return ah_raise_errno(err, name);
+}
+
+/* The items as one message; a list of bytes. */
+static PyObject *
+message_run(SPIDeviceObject *self, PyObject *const *items, Py_ssize_t n)
+{
+    PyObject *result = NULL;
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    if (n == 0 || n > SPI_MESSAGE_MAX) {
+        PyErr_Format(PyExc_ValueError, "a message has 1 to %d transfers, not %zd",
+                     SPI_MESSAGE_MAX, n);
+        return NULL;
+    }
+    struct spi_xfer *xfers = PyMem_Calloc((size_t)n, sizeof *xfers);
+    struct transfer *transfers = PyMem_Calloc((size_t)n, sizeof *transfers);
+    if (xfers == NULL || transfers == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (transfer_parse(items[i], &xfers[i], &transfers[i]) < 0) { /* runs Python */
+            goto done;
+        }
+    }
+    if (xfers[n - 1].cs_change) {
+        PyErr_SetString(PyExc_ValueError,
+                        "cs_change of the last transfer must be false: it would keep "
+                        "chip select asserted after the message");
+        goto done;
+    }
+    int err = ah_spi_message((PyObject *)self, xfers, (unsigned)n);
+    if (err < 0) {
+        (void)raise_message_error(self, err);
+        goto done;
+    }
+    result = PyList_New(n);
+    for (Py_ssize_t i = 0; result != NULL && i < n; i++) {
+        PyList_SET_ITEM(result, i, transfers[i].rx);
+        transfers[i].rx = NULL;
+    }
+done:
+    for (Py_ssize_t i = 0; transfers != NULL && i < n; i++) {
+        PyBuffer_Release(&transfers[i].tx);
+        Py_XDECREF(transfers[i].rx);
+    }
+    PyMem_Free(transfers);
+    PyMem_Free(xfers);
+    return result;
+}
+
+static PyObject *
+SPIDevice_transfer(SPIDeviceObject *self, PyObject *data)
+{
+    if (PyTuple_Check(data)) {
+        PyErr_SetString(PyExc_TypeError, "data must be bytes-like");
+        return NULL;
+    }
+    PyObject *list = message_run(self, &data, 1);
+    if (list == NULL) {
+        return NULL;
+    }
+    PyObject *rx = Py_NewRef(PyList_GET_ITEM(list, 0));
+    Py_DECREF(list);
+    return rx;
+}
+
+static PyObject *
+SPIDevice_message(SPIDeviceObject *self, PyObject *transfers)
+{
+    /* A tuple of its own: the caller's list may change while it is parsed. */
+    PyObject *items = PySequence_Tuple(transfers); /* runs Python */
+    if (items == NULL) {
+        return NULL;
+    }
+    PyObject *result =
+        message_run(self, &PyTuple_GET_ITEM(items, 0), PyTuple_GET_SIZE(items));
+    Py_DECREF(items);
+    return result;
+}
+
+static PyObject *
+SPIDevice_close(SPIDeviceObject *self, PyObject *Py_UNUSED(ignored))
+{
+    device_close(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+SPIDevice_get_closed(SPIDeviceObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(is_closed(self));
+}
+
+static PyObject *
+SPIDevice_get_messages(SPIDeviceObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(self->device != NULL ? self->device->messages
+                                                            : self->messages);
+}
+
+static PyObject *
+SPIDevice_get_transfers(SPIDeviceObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLongLong(self->device != NULL ? self->device->transfers
+                                                            : self->transfers);
+}
+
+/* The members of spi_config, by their offset in the closure. */
+static PyObject *
+SPIDevice_get_config(SPIDeviceObject *self, void *closure)
+{
+    if (is_closed(self)) {
+        (void)raise_closed();
+        return NULL;
+    }
+    const struct spi_config *config = &self->device->config;
+    switch ((uintptr_t)closure) {
+        case offsetof(struct spi_config, speed_hz):
+            return PyLong_FromUnsignedLong(config->speed_hz);
+        case offsetof(struct spi_config, mode):
+            return PyLong_FromUnsignedLong(config->mode);
+        default:
+            return PyLong_FromUnsignedLong(config->bits_per_word);
+    }
+}
+
+static int
+SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_TypeError,
+                        "the setting of an SPI device can't be deleted");
+        return -1;
+    }
+    unsigned long number = PyLong_AsUnsignedLong(value); /* runs Python */
+    if (number == (unsigned long)-1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (is_closed(self)) {
+        return raise_closed();
+    }
+    struct spi_config config = self->device->config;
+    unsigned long max;
+    switch ((uintptr_t)closure) {
+        case offsetof(struct spi_config, speed_hz):
+            max = number == 0 ? 0 : UINT32_MAX;
+            config.speed_hz = (uint32_t)number;
+            break;
+        case offsetof(struct spi_config, mode):
+            max = UINT32_MAX;
+            config.mode = (uint32_t)number;
+            break;
+        default:
+            max = number == 0 ? 0 : 32;
+            config.bits_per_word = (uint8_t)number;
+    }
+    if (max == 0 || number > max) {
+        PyErr_Format(PyExc_ValueError, "%lu is out of range for this setting", number);
+        return -1;
+    }
+    struct spi_device *device = self->device;
+    int err;
+    self->busy++;
+    Py_BEGIN_ALLOW_THREADS err = device->ops->config(device->self, &config);
+    Py_END_ALLOW_THREADS if (err >= 0)
+    {
+        device->config = config;
+    }
+    else
+    {
+        (void)ah_raise_errno(err, device->name);
+    }
+    device_end(self);
+    return err < 0 ? -1 : 0;
+}
+
+static PyObject *
+SPIDevice_repr(SPIDeviceObject *self)
+{
+    if (is_closed(self)) {
+        return PyUnicode_FromString("<SPIDevice closed>");
+    }
+    return PyUnicode_FromFormat("<SPIDevice %s at %u Hz, mode %u>", self->device->name,
+                                (unsigned)self->device->config.speed_hz,
+                                (unsigned)self->device->config.mode);
+}
+
+static PyMethodDef SPIDevice_methods[] = {
+    {"transfer", (PyCFunction)SPIDevice_transfer, METH_O,
+     PyDoc_STR("transfer($self, data, /)\n--\n\n"
+               "Send bytes in one transfer; the bytes that came back meanwhile.")},
+    {"message", (PyCFunction)SPIDevice_message, METH_O,
+     PyDoc_STR(
+         "message($self, transfers, /)\n--\n\n"
+         "1 to 511 transfers in one message (one ioctl).  Each is bytes-like, or\n"
+         "a tuple (data, speed_hz=0, delay_us=0, cs_change=False, "
+         "bits_per_word=0);\nzero is the device's setting.  With cs_change, chip "
+         "select goes up between\nthis transfer and the next.  A list of bytes.")},
+    {"close", (PyCFunction)SPIDevice_close, METH_NOARGS,
+     PyDoc_STR("close($self, /)\n--\n\n"
+               "Give the device back; idempotent.  A message that runs is finished.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef SPIDevice_getset[] = {
+    {"closed", (getter)SPIDevice_get_closed, NULL, PyDoc_STR("True after close()."),
+     NULL},
+    {"messages", (getter)SPIDevice_get_messages, NULL,
+     PyDoc_STR("How many messages were sent."), NULL},
+    {"transfers", (getter)SPIDevice_get_transfers, NULL,
+     PyDoc_STR("How many transfers they had."), NULL},
+    {"speed_hz", (getter)SPIDevice_get_config, (setter)SPIDevice_set_config,
+     PyDoc_STR("Clock rate, in Hz."), (void *)offsetof(struct spi_config, speed_hz)},
+    {"mode", (getter)SPIDevice_get_config, (setter)SPIDevice_set_config,
+     PyDoc_STR("SPI mode 0 to 3 and the flags of linux/spi/spi.h."),
+     (void *)offsetof(struct spi_config, mode)},
+    {"bits_per_word", (getter)SPIDevice_get_config, (setter)SPIDevice_set_config,
+     PyDoc_STR("Bits per word, normally 8."),
+     (void *)offsetof(struct spi_config, bits_per_word)},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef SPIDevice_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(SPIDeviceObject, weakrefs), READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot SPIDevice_slots[] = {
+    {Py_tp_doc, PyDoc_STR("One SPI device; made by a backend (see "
+                          "pyasync_hw.hardware).")},
+    {Py_tp_traverse, SPIDevice_traverse},
+    {Py_tp_clear, SPIDevice_clear},
+    {Py_tp_finalize, SPIDevice_finalize},
+    {Py_tp_dealloc, SPIDevice_dealloc},
+    {Py_tp_repr, SPIDevice_repr},
+    {Py_tp_methods, SPIDevice_methods},
+    {Py_tp_getset, SPIDevice_getset},
+    {Py_tp_members, SPIDevice_members},
+    {0, NULL},
+};
+
+static PyType_Spec SPIDevice_spec = {
+    .name = "pyasync_hw._core.SPIDevice",
+    .basicsize = sizeof(SPIDeviceObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = SPIDevice_slots,
+};
+
+int
+ah_spi_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->spi_device_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &SPIDevice_spec, NULL);
+    if (st->spi_device_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->spi_device_type);
+}

@@ -1,0 +1,497 @@
+/* Waiting on an event loop; see wait.h.
+ *
+ * On another loop than ours, add_reader() and call_at() get a WaitCallback: it
+ * keeps the device alive for as long as that loop holds it, and is cut off from
+ * the device's hw_wait when that is disarmed, so a late call does nothing.
+ */
+#include "hw/wait.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sys/epoll.h>
+
+#include "base/block.h"
+#include "py/clock_type.h"
+#include "py/errors.h"
+#include "setup.h"
+
+/* The loop core's C interface is there. */
+#define HW_WAIT_NATIVE 0
+
+typedef struct {
+    PyObject_HEAD ModuleState *st;
+    PyObject *owner;      /* owned: embeds `wait` */
+    struct hw_wait *wait; /* NULL: disarmed */
+} WaitCallbackObject;
+
+/* One bound method of WaitCallback each, so that the two can be told apart. */
+static PyObject *
+callback_run(WaitCallbackObject *self, int what)
+{
+    struct hw_wait *wait = self->wait;
+    if (wait == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (what == HW_TIMEOUT) {
+        Py_CLEAR(wait->timer_handle);
+    }
+    PyObject *owner = Py_NewRef(self->owner);
+    int err = wait->func(wait, what); /* runs Python */
+    Py_DECREF(owner);
+    if (err < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+WaitCallback_readable(WaitCallbackObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return callback_run(self, HW_READABLE);
+}
+
+static PyObject *
+WaitCallback_timeout(WaitCallbackObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return callback_run(self, HW_TIMEOUT);
+}
+
+static PyObject *
+callback_new(ModuleState *st, struct hw_wait *wait, PyObject *owner)
+{
+    WaitCallbackObject *self = (WaitCallbackObject *)st->wait_callback_type->tp_alloc(
+        st->wait_callback_type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    st->live[AH_LIVE_WaitCallback]++;
+    self->st = st;
+    self->owner = Py_NewRef(owner);
+    self->wait = wait;
+    return (PyObject *)self;
+}
+
+static int
+WaitCallback_traverse(WaitCallbackObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->owner);
+    return 0;
+}
+
+static int
+WaitCallback_clear(WaitCallbackObject *self)
+{
+    self->wait = NULL;
+    Py_CLEAR(self->owner);
+    return 0;
+}
+
+static void
+WaitCallback_dealloc(WaitCallbackObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    self->st->live[AH_LIVE_WaitCallback]--;
+    (void)WaitCallback_clear(self);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+void
+hw_wait_init(struct hw_wait *wait)
+{
+    *wait = (struct hw_wait){.watch = AH_WATCH_INIT, .timer = {.node = HEAP_NODE_INIT}};
+    wait->fd = -1;
+}
+
+int
+hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg)
+{
+    /* Not owner: the loop holds it through us, which makes it reachable. */
+    Py_VISIT(wait->callback);
+    Py_VISIT(wait->timer_handle);
+    Py_VISIT(wait->loop);
+    return 0;
+}
+
+/* The loop may be closed by now; then it has dropped what it held. */
+static void
+foreign_call(PyObject *loop, const char *method, PyObject *arg)
+{
+    PyObject *closed = PyObject_CallMethod(loop, "is_closed", NULL); /* runs Python */
+    if (closed == NULL) {
+        PyErr_WriteUnraisable(loop);
+        return;
+    }
+    int is_closed = PyObject_IsTrue(closed);
+    Py_DECREF(closed);
+    if (is_closed != 0) {
+        return;
+    }
+    PyObject *result = PyObject_CallMethod(loop, method, "O", arg); /* runs Python */
+    if (result == NULL) {
+        PyErr_WriteUnraisable(loop);
+    }
+    Py_XDECREF(result);
+}
+
+static void
+foreign_stop_timer(struct hw_wait *wait)
+{
+    PyObject *handle = wait->timer_handle;
+    if (handle == NULL) {
+        return;
+    }
+    wait->timer_handle = NULL;
+    PyObject *result = PyObject_CallMethod(handle, "cancel", NULL); /* runs Python */
+    if (result == NULL) {
+        PyErr_WriteUnraisable(handle);
+    }
+    Py_XDECREF(result);
+    Py_DECREF(handle);
+}
+
+static void
+foreign_stop_reader(struct hw_wait *wait)
+{
+    if (wait->fd < 0) {
+        return;
+    }
+    PyObject *fd = PyLong_FromLong(wait->fd);
+    wait->fd = -1;
+    if (fd == NULL) {
+        PyErr_WriteUnraisable(wait->loop);
+        return;
+    }
+    foreign_call(wait->loop, "remove_reader", fd);
+    Py_DECREF(fd);
+}
+
+static int
+foreign_start_reader(struct hw_wait *wait, int fd)
+{
+    PyObject *func = PyObject_GetAttrString(wait->callback, "readable");
+    if (func == NULL) {
+        return -1;
+    }
+    PyObject *result =
+        PyObject_CallMethod(wait->loop, "add_reader", "iO", fd, func); /* runs Python */
+    Py_DECREF(func);
+    if (result == NULL) {
+        return -1;
+    }
+    Py_DECREF(result);
+    wait->fd = fd;
+    return 0;
+}
+
+static int
+foreign_start_timer(struct hw_wait *wait, int64_t deadline_ns)
+{
+    PyObject *func = PyObject_GetAttrString(wait->callback, "timeout");
+    if (func == NULL) {
+        return -1;
+    }
+    wait->timer_handle = PyObject_CallMethod(
+        wait->loop, "call_at", "dO", (double)deadline_ns / 1e9, func); /* runs Python */
+    Py_DECREF(func);
+    return wait->timer_handle == NULL ? -1 : 0;
+}
+
+/* Both parts that change are stopped first; `wait` is armed on wait->loop. */
+static int
+foreign_arm(struct hw_wait *wait, ModuleState *st, int fd, int64_t deadline_ns,
+            PyObject *owner)
+{
+    if (wait->callback == NULL) {
+        wait->callback = callback_new(st, wait, owner);
+        if (wait->callback == NULL) {
+            return -1;
+        }
+    }
+    foreign_stop_timer(wait);
+    if (fd != wait->fd) {
+        foreign_stop_reader(wait);
+        if (fd >= 0 && foreign_start_reader(wait, fd) < 0) {
+            return -1;
+        }
+    }
+    return deadline_ns == NS_NEVER ? 0 : foreign_start_timer(wait, deadline_ns);
+}
+
+#if HW_WAIT_NATIVE
+static void
+native_run(LoopObject *loop, struct hw_wait *wait, int what)
+{
+    PyObject *owner = Py_NewRef(wait->owner);
+    if (wait->func(wait, what) < 0) { /* runs Python */
+        ah_loop_report(loop, "Exception in a device's wait", owner);
+    }
+    Py_DECREF(owner);
+}
+
+static void
+native_readable(LoopObject *loop, struct ah_watch *watch, uint32_t Py_UNUSED(events))
+{
+    native_run(loop,
+               (struct hw_wait *)((char *)watch - offsetof(struct hw_wait, watch)),
+               HW_READABLE);
+}
+
+static void
+native_timeout(LoopObject *loop, struct ah_timer *timer)
+{
+    native_run(loop,
+               (struct hw_wait *)((char *)timer - offsetof(struct hw_wait, timer)),
+               HW_TIMEOUT);
+}
+
+static int
+native_arm(struct hw_wait *wait, int fd, int64_t deadline_ns, PyObject *owner)
+{
+    LoopObject *loop = (LoopObject *)wait->loop;
+    if (wait->owner == NULL) {
+        wait->owner = Py_NewRef(owner);
+    }
+    if (fd != wait->fd) {
+        ah_loop_unwatch(loop, &wait->watch);
+        wait->fd = -1;
+        wait->watch.simulated = wait->simulated;
+        if (fd >= 0 &&
+            ah_loop_watch(loop, &wait->watch, fd, EPOLLIN, native_readable) < 0) {
+            return -1;
+        }
+        wait->fd = fd;
+    }
+    if (deadline_ns == NS_NEVER) {
+        ah_loop_timer_stop(loop, &wait->timer);
+        return 0;
+    }
+    return ah_loop_timer_start(loop, &wait->timer, deadline_ns, native_timeout);
+}
+
+static void
+native_disarm(struct hw_wait *wait)
+{
+    LoopObject *loop = (LoopObject *)wait->loop;
+    ah_loop_unwatch(loop, &wait->watch);
+    ah_loop_timer_stop(loop, &wait->timer);
+    wait->fd = -1;
+}
+#endif
+
+void
+hw_wait_disarm(struct hw_wait *wait)
+{
+    if (wait->loop == NULL) {
+        return;
+    }
+#if HW_WAIT_NATIVE
+    if (wait->native) {
+        native_disarm(wait);
+    }
+#endif
+    if (!wait->native) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        foreign_stop_timer(wait);
+        foreign_stop_reader(wait);
+        PyErr_Restore(type, value, traceback);
+    }
+    if (wait->callback != NULL) {
+        ((WaitCallbackObject *)wait->callback)->wait = NULL;
+    }
+    PyObject *callback = wait->callback;
+    PyObject *loop = wait->loop;
+    PyObject *owner = wait->owner;
+    wait->callback = NULL;
+    wait->loop = NULL;
+    wait->owner = NULL;
+    Py_XDECREF(callback);
+    Py_DECREF(loop);
+    Py_XDECREF(owner); /* the last: it may free `wait` */
+}
+
+int
+hw_wait_arm(struct hw_wait *wait, PyObject *loop, int fd, int64_t deadline_ns,
+            hw_wait_func func, PyObject *owner)
+{
+    ModuleState *st = ah_state_of_type(Py_TYPE(owner));
+    if (st == NULL) {
+        return -1;
+    }
+    if (wait->loop != NULL && wait->loop != loop) {
+        hw_wait_disarm(wait);
+    }
+    if (wait->loop == NULL) {
+        wait->loop = Py_NewRef(loop);
+        wait->native = HW_WAIT_NATIVE && ah_loop_check(st, loop);
+    }
+    wait->func = func;
+    int err;
+#if HW_WAIT_NATIVE
+    if (wait->native) {
+        err = native_arm(wait, fd, deadline_ns, owner);
+    }
+    else
+#endif
+    {
+        err = foreign_arm(wait, st, fd, deadline_ns, owner);
+    }
+    if (err < 0) {
+        hw_wait_disarm(wait);
+    }
+    return err;
+}
+
+int
+hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
+{
+#if HW_WAIT_NATIVE
+    if (ah_loop_check(st, loop)) {
+        *now_ns = ah_loop_now((LoopObject *)loop);
+        return 0;
+    }
+#endif
+    (void)st;
+    PyObject *now = PyObject_CallMethod(loop, "time", NULL); /* runs Python */
+    if (now == NULL) {
+        return -1;
+    }
+    double seconds = PyFloat_AsDouble(now);
+    Py_DECREF(now);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    *now_ns = (int64_t)llround(seconds * 1e9);
+    return 0;
+}
+
+struct vclock *
+hw_loop_vclock(ModuleState *st, PyObject *loop)
+{
+#if HW_WAIT_NATIVE
+    return ah_loop_check(st, loop) ? ah_loop_vclock((LoopObject *)loop) : NULL;
+#else
+    (void)st;
+    (void)loop;
+    return NULL;
+#endif
+}
+
+int
+hw_use_clock_error(int err, const char *what)
+{
+    if (err >= 0) {
+        return 0;
+    }
+    if (err == -EXDEV) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "%s: a real device cannot be used on a virtual clock; use a "
+                     "simulated board, or a loop without clock=",
+                     what);
+        return -1;
+    }
+    return ah_raise_errno(err, what);
+}
+
+int
+hw_block_error(ModuleState *st, int result, const char *what)
+{
+    switch (result) {
+        case BLOCK_TIMEOUT:
+            PyErr_Format(PyExc_TimeoutError, "%s: nothing came within the timeout",
+                         what);
+            return -1;
+        case BLOCK_CANCELLED:
+            PyErr_Format(st->cancelled_error, "%s: the wait was cancelled", what);
+            return -1;
+        case -EINTR:
+            return PyErr_CheckSignals(); /* runs Python */
+        case -EDEADLK:
+            PyErr_Format(
+                st->sleep_forever_error,
+                "%s: nothing is due on the virtual clock that could end this wait",
+                what);
+            return -1;
+        default:
+            return ah_raise_errno(result, what);
+    }
+}
+
+int
+hw_deadline(PyObject *timeout, struct vclock *clock, int64_t *deadline_ns)
+{
+    if (timeout == NULL || timeout == Py_None) {
+        *deadline_ns = NS_NEVER;
+        return 0;
+    }
+    double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (isnan(seconds)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "timeout must be a number of seconds or None");
+        return -1;
+    }
+    seconds = seconds > 0.0 ? seconds : 0.0;
+    *deadline_ns =
+        seconds >= 4e9 ? NS_NEVER : clock_now(clock) + (int64_t)ceil(seconds * 1e9);
+    return 0;
+}
+
+static PyMethodDef WaitCallback_methods[] = {
+    {"readable", (PyCFunction)WaitCallback_readable, METH_NOARGS, NULL},
+    {"timeout", (PyCFunction)WaitCallback_timeout, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot WaitCallback_slots[] = {
+    {Py_tp_traverse, WaitCallback_traverse},
+    {Py_tp_clear, WaitCallback_clear},
+    {Py_tp_dealloc, WaitCallback_dealloc},
+    {Py_tp_methods, WaitCallback_methods},
+    {0, NULL},
+};
+
+static PyType_Spec WaitCallback_spec = {
+    .name = "pyasync_hw._core._WaitCallback",
+    .basicsize = sizeof(WaitCallbackObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = WaitCallback_slots,
+};
+
+/* module.attribute into *slot, unless another setup has done so. */
+static int
+import_into(PyObject **slot, const char *module_name, const char *attribute)
+{
+    if (*slot != NULL) {
+        return 0;
+    }
+    PyObject *module = PyImport_ImportModule(module_name); /* runs Python */
+    if (module == NULL) {
+        return -1;
+    }
+    *slot = PyObject_GetAttrString(module, attribute);
+    Py_DECREF(module);
+    return *slot == NULL ? -1 : 0;
+}
+
+int
+ah_wait_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->wait_callback_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &WaitCallback_spec, NULL);
+    if (st->wait_callback_type == NULL) {
+        return -1;
+    }
+    if (import_into(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
+        return -1;
+    }
+    return import_into(&st->sleep_forever_error, "pyasync_hw.errors",
+                       "SleepForeverError");
+}

@@ -1,0 +1,79 @@
+/* Waiting on an event loop for a descriptor, a time, or whichever is first.
+ *
+ * One interface, two implementations: the native loop (loop/loop.h: intrusive
+ * watch and timer, no object per event) and any other asyncio loop
+ * (loop.add_reader and loop.call_at).  A device embeds a struct hw_wait; while
+ * it is armed the loop keeps the device alive.  Everything here needs the GIL
+ * and runs on the loop's own thread.
+ *
+ * Also here: what a blocking wait (base/block.h) came to, as a Python exception,
+ * and telling a device which clock a loop runs on.
+ */
+#ifndef AH_HW_WAIT_H
+#define AH_HW_WAIT_H
+
+#include "module.h"
+#include "loop/loop.h"
+
+enum { HW_READABLE = 1, HW_TIMEOUT = 2 };
+
+struct hw_wait;
+
+/* Called on the loop, once per readiness.  The descriptor stays armed until
+ * hw_wait_disarm(); the deadline is spent after HW_TIMEOUT.  It may re-arm or
+ * disarm.  0, or -1 with an exception, which goes to the loop's handler. */
+typedef int (*hw_wait_func)(struct hw_wait *wait, int what); /* runs Python */
+
+struct hw_wait {
+    struct ah_watch watch; /* native loop */
+    struct ah_timer timer;
+    PyObject *callback;     /* other loop: owned, see wait.c */
+    PyObject *timer_handle; /* other loop: owned */
+    PyObject *loop;         /* owned while armed, else NULL */
+    PyObject *owner;        /* native loop: owned while armed */
+    hw_wait_func func;
+    int fd;
+    int native;
+    int simulated; /* set by the device: `fd` is fed by the simulator */
+};
+
+void hw_wait_init(struct hw_wait *wait);
+
+static inline int
+hw_wait_is_armed(const struct hw_wait *wait)
+{
+    return wait->loop != NULL;
+}
+
+/* Arm, or change what is armed.  `fd` -1: none.  `deadline_ns` is on the loop's
+ * clock (hw_wait_now), NS_NEVER: none.  `owner` is the object that embeds
+ * `wait`; its type is one of this module.  -1: an exception, nothing armed. */
+AH_RAISES int hw_wait_arm(struct hw_wait *wait, PyObject *loop, int fd,
+                          int64_t deadline_ns, hw_wait_func func,
+                          AH_BORROWED PyObject *owner);
+
+/* Idempotent; cannot fail.  May drop the last reference to the owner: hold one. */
+void hw_wait_disarm(struct hw_wait *wait);
+
+/* For tp_traverse of the owner. */
+int hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg);
+
+/* Now on the clock of `loop`: ours, or any asyncio loop.  -1 with an exception. */
+AH_RAISES int hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns);
+
+/* The virtual clock of `loop`, or NULL: it is another loop, or in real time. */
+struct vclock *hw_loop_vclock(ModuleState *st, PyObject *loop);
+
+/* What use_clock() of a device came to: 0 or more is 0; -EXDEV is RuntimeError. */
+AH_RAISES int hw_use_clock_error(int err, const char *what);
+
+/* A block_result other than BLOCK_READY, or -errno, as an exception:
+ * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.
+ * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
+AH_RAISES int hw_block_error(ModuleState *st, int result, const char *what);
+
+/* A timeout in seconds (None: never) as a deadline on `clock`; -1 with ValueError. */
+AH_RAISES int hw_deadline(PyObject *timeout, struct vclock *clock,
+                          int64_t *deadline_ns);
+
+#endif
