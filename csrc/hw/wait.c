@@ -15,9 +15,6 @@
 #include "py/errors.h"
 #include "setup.h"
 
-/* The loop core's C interface is there. */
-#define HW_WAIT_NATIVE 0
-
 typedef struct {
     PyObject_HEAD ModuleState *st;
     PyObject *owner;      /* owned: embeds `wait` */
@@ -220,7 +217,6 @@ foreign_arm(struct hw_wait *wait, ModuleState *st, int fd, int64_t deadline_ns,
     return deadline_ns == NS_NEVER ? 0 : foreign_start_timer(wait, deadline_ns);
 }
 
-#if HW_WAIT_NATIVE
 static void
 native_run(LoopObject *loop, struct hw_wait *wait, int what)
 {
@@ -279,7 +275,6 @@ native_disarm(struct hw_wait *wait)
     ah_loop_timer_stop(loop, &wait->timer);
     wait->fd = -1;
 }
-#endif
 
 void
 hw_wait_disarm(struct hw_wait *wait)
@@ -287,12 +282,10 @@ hw_wait_disarm(struct hw_wait *wait)
     if (wait->loop == NULL) {
         return;
     }
-#if HW_WAIT_NATIVE
     if (wait->native) {
         native_disarm(wait);
     }
-#endif
-    if (!wait->native) {
+    else {
         PyObject *type, *value, *traceback;
         PyErr_Fetch(&type, &value, &traceback);
         foreign_stop_timer(wait);
@@ -326,19 +319,11 @@ hw_wait_arm(struct hw_wait *wait, PyObject *loop, int fd, int64_t deadline_ns,
     }
     if (wait->loop == NULL) {
         wait->loop = Py_NewRef(loop);
-        wait->native = HW_WAIT_NATIVE && ah_loop_check(st, loop);
+        wait->native = ah_loop_check(st, loop);
     }
     wait->func = func;
-    int err;
-#if HW_WAIT_NATIVE
-    if (wait->native) {
-        err = native_arm(wait, fd, deadline_ns, owner);
-    }
-    else
-#endif
-    {
-        err = foreign_arm(wait, st, fd, deadline_ns, owner);
-    }
+    int err = wait->native ? native_arm(wait, fd, deadline_ns, owner)
+                           : foreign_arm(wait, st, fd, deadline_ns, owner);
     if (err < 0) {
         hw_wait_disarm(wait);
     }
@@ -348,13 +333,10 @@ hw_wait_arm(struct hw_wait *wait, PyObject *loop, int fd, int64_t deadline_ns,
 int
 hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
 {
-#if HW_WAIT_NATIVE
     if (ah_loop_check(st, loop)) {
         *now_ns = ah_loop_now((LoopObject *)loop);
         return 0;
     }
-#endif
-    (void)st;
     PyObject *now = PyObject_CallMethod(loop, "time", NULL); /* runs Python */
     if (now == NULL) {
         return -1;
@@ -371,13 +353,7 @@ hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
 struct vclock *
 hw_loop_vclock(ModuleState *st, PyObject *loop)
 {
-#if HW_WAIT_NATIVE
     return ah_loop_check(st, loop) ? ah_loop_vclock((LoopObject *)loop) : NULL;
-#else
-    (void)st;
-    (void)loop;
-    return NULL;
-#endif
 }
 
 int
@@ -464,34 +440,11 @@ static PyType_Spec WaitCallback_spec = {
     .slots = WaitCallback_slots,
 };
 
-/* module.attribute into *slot, unless another setup has done so. */
-static int
-import_into(PyObject **slot, const char *module_name, const char *attribute)
-{
-    if (*slot != NULL) {
-        return 0;
-    }
-    PyObject *module = PyImport_ImportModule(module_name); /* runs Python */
-    if (module == NULL) {
-        return -1;
-    }
-    *slot = PyObject_GetAttrString(module, attribute);
-    Py_DECREF(module);
-    return *slot == NULL ? -1 : 0;
-}
-
 int
 ah_wait_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
     st->wait_callback_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &WaitCallback_spec, NULL);
-    if (st->wait_callback_type == NULL) {
-        return -1;
-    }
-    if (import_into(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
-        return -1;
-    }
-    return import_into(&st->sleep_forever_error, "pyasync_hw.errors",
-                       "SleepForeverError");
+    return st->wait_callback_type == NULL ? -1 : 0;
 }
