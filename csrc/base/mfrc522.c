@@ -210,6 +210,13 @@ begin(struct mfrc522 *chip, enum mfrc522_event event)
     }
 }
 
+void
+operation_restart(struct mfrc522 *chip)
+{
+    chip->ready = false;
+    begin(chip, MFRC522_BEGIN);
+}
+
 static void
 start(struct mfrc522 *chip, mfrc522_handler handler, mfrc522_handler operation)
 {

@@ -167,6 +167,7 @@ struct mfrc522 {
     bool unsettled; /* a card may be in a state that ignores one REQA */
     int64_t interval_ns;
     int64_t cycle_ns;
+    uint8_t restarts;
     uint8_t retries;
     bool retry_silence; /* even if the request was not answered at all */
     uint8_t absences;

@@ -26,6 +26,9 @@ void step_reset(struct mfrc522 *chip, int level, mfrc522_handler handler);
 /* Start an operation (mfrc522.c): `operation` gets the turn when the chip is ready. */
 void operation_start(struct mfrc522 *chip, mfrc522_handler operation);
 
+/* From the beginning, with a reset: the chip has lost its registers. */
+void operation_restart(struct mfrc522 *chip);
+
 /* The operation ends: done for error 0, else failed. */
 void step_end(struct mfrc522 *chip, int error);
 

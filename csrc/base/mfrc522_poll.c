@@ -10,6 +10,7 @@
 #include "base/mfrc522_card.h"
 
 #define POLL_RETRIES 2
+#define RESTARTS 3 /* in one operation */
 #define ABSENCES 2 /* misses in a row after which a card is gone */
 
 enum poll_phase { HALTING, WAKING, WAKING_SELECT, PAUSE, REQUESTING, SELECTING };
@@ -33,12 +34,30 @@ pause_then(struct mfrc522 *chip, mfrc522_then then)
     step_wait(chip, chip->cycle_ns, waited);
 }
 
-/* Is this an answer, or the lack of one?  Anything else ends the operation. */
+/* An answer, or the lack of one, is for the caller.  Anything else ends the
+ * operation, but for a chip that was reset by a disturbance: set it up again. */
 static bool
-is_radio_error(int error)
+is_beyond_radio(struct mfrc522 *chip, int error)
 {
-    return error == MFRC522_TIMEOUT || error == MFRC522_COLLISION ||
-           error == MFRC522_FRAME_ERROR || error == MFRC522_NAK;
+    switch (error) {
+        case 0:
+        case MFRC522_TIMEOUT:
+        case MFRC522_COLLISION:
+        case MFRC522_FRAME_ERROR:
+        case MFRC522_NAK:
+            return false;
+        case MFRC522_LOST_REGISTERS:
+            if (chip->restarts < RESTARTS) {
+                chip->restarts++;
+                operation_restart(chip);
+                return true;
+            }
+            break;
+        default:
+            break;
+    }
+    step_end(chip, error);
+    return true;
 }
 
 static void
@@ -77,8 +96,7 @@ poll_nothing(struct mfrc522 *chip, bool sign_of_life, mfrc522_then then)
 static void
 poll_next(struct mfrc522 *chip, int error)
 {
-    if (error != 0 && !is_radio_error(error)) {
-        step_end(chip, error);
+    if (is_beyond_radio(chip, error)) {
         return;
     }
     switch ((enum poll_phase)chip->poll_phase) {
@@ -153,8 +171,7 @@ poll(struct mfrc522 *chip, enum mfrc522_event event)
 static void
 absence_next(struct mfrc522 *chip, int error)
 {
-    if (error != 0 && !is_radio_error(error)) {
-        step_end(chip, error);
+    if (is_beyond_radio(chip, error)) {
         return;
     }
     switch ((enum poll_phase)chip->poll_phase) {
@@ -211,6 +228,7 @@ void
 mfrc522_start_poll(struct mfrc522 *chip, int64_t interval_ns)
 {
     chip->interval_ns = interval_ns;
+    chip->restarts = 0;
     operation_start(chip, poll);
 }
 
@@ -222,6 +240,7 @@ mfrc522_start_absence(struct mfrc522 *chip, const uint8_t *uid, unsigned size,
         return -EINVAL;
     }
     chip->interval_ns = interval_ns;
+    chip->restarts = 0;
     operation_start(chip, absence);
     return 0;
 }
