@@ -1,0 +1,1 @@
+"""What an operation leaves behind when it is done many times: nothing."""

@@ -1,0 +1,74 @@
+"""Counts what a repeated operation leaves behind, in four ways.
+
+Live objects of our C types and descriptors must be back exactly.  Python's blocks
+and the C heap may grow by caches, which fill up once, so an operation leaks only if
+every one of several rounds grows by about one block, or some bytes, a call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyasync_hw import _core
+
+CALLS = 200
+ROUNDS = 5
+
+
+class _MallInfo2(ctypes.Structure):
+    # fmt: off
+    _fields_ = tuple((name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd",
+        "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+    ))
+    # fmt: on
+
+
+def _heap_bytes() -> int:
+    """In use of the C library's heap; 0 where it doesn't tell (sanitizers, musl)."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2  # glibc 2.33
+    except AttributeError:
+        return 0
+    mallinfo2.restype = _MallInfo2
+    info = mallinfo2()
+    return int(info.uordblks + info.hblkhd)
+
+
+@dataclass
+class Usage:
+    live: dict[str, int]
+    descriptors: list[str]
+    blocks: int
+    heap: int
+
+    @classmethod
+    def now(cls) -> Usage:
+        for _ in range(3):
+            gc.collect()
+        descriptors = sorted(os.listdir("/proc/self/fd"))
+        return cls(_core._live(), descriptors, sys.getallocatedblocks(), _heap_bytes())
+
+
+def assert_no_growth(operation: Callable[[], object], calls: int = CALLS) -> None:
+    for _ in range(calls):  # caches, lazy imports and free lists fill up
+        operation()
+    blocks, heap = [], []
+    for _ in range(ROUNDS):
+        before = Usage.now()
+        for _ in range(calls):
+            operation()
+        after = Usage.now()
+        assert after.live == before.live
+        assert after.descriptors == before.descriptors
+        blocks.append(after.blocks - before.blocks)
+        heap.append(after.heap - before.heap)
+        if blocks[-1] <= 0 and heap[-1] <= 0:
+            return
+    assert min(blocks) < calls / 2, f"Python blocks grow by {blocks} in {calls} calls"
+    assert min(heap) < calls * 8, f"the C heap grows by {heap} bytes in {calls} calls"
