@@ -1,37 +1,607 @@
-/* Edge events of a line request; see gpio_type.h. */
-#include "hw/gpio_type.h"
+/* Edge events of a line request: from its descriptor to whoever waits.
+ *
+ * Readable descriptor -> read 16 events at once -> the ring of every queue ->
+ * one waiter's future per event.  A future is only a wake-up: the event stays
+ * in its ring until take().  Waiters are woken first in, first out; one that is
+ * cancelled after it was woken passes the wake-up on (disarm).  The request is
+ * armed on the loop exactly as long as somebody waits.
+ *
+ * Threads that block instead poll the descriptor and an eventfd of their own,
+ * by which they learn of a close() and of edges that another thread has read.
+ * Either a loop waits or threads do: both at once is refused.
+ */
+#include "hw/gpio_event.h"
 
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/block.h"
+#include "py/clock_type.h"
+#include "py/errors.h"
 #include "setup.h"
 
-void
-ah_line_events_init(LineRequestObject *self)
+#define READ_BATCH 16     /* events in one read */
+#define EDGES_PER_LINE 64 /* capacity of a request's own ring */
+
+struct edge_blocker {
+    struct edge_blocker *next;
+    int wake_fd; /* eventfd: look again */
+    int poll_fd; /* epoll of wake_fd and the request's descriptor */
+};
+
+/* The request keeps a queue that is waited on alive: its loop holds the request. */
+static void
+hold_queue(LineRequestObject *self, struct edge_queue *queue)
 {
-    hw_wait_init(&self->wait);
-    self->blocked_fd = -1;
-    self->wake_fd = -1;
+    if (!queue->held && queue->owner != (PyObject *)self) {
+        Py_INCREF(queue->owner);
+        queue->held = 1;
+    }
 }
 
 void
-ah_line_events_fail(LineRequestObject *self)
+ah_edges_release_idle(LineRequestObject *self)
 {
-    hw_wait_disarm(&self->wait);
+    bool waited_on = false;
+    Py_INCREF(self);
+    struct edge_queue *queue = self->queues;
+    while (queue != NULL) {
+        if (queue->num_waiters == 0 && queue->held) {
+            queue->held = 0;
+            Py_DECREF(queue->owner); /* runs Python */
+            waited_on = false;
+            queue = self->queues; /* the list may have changed */
+            continue;
+        }
+        waited_on = waited_on || queue->num_waiters > 0;
+        queue = queue->next;
+    }
+    if (!waited_on) {
+        hw_wait_disarm(&self->wait); /* runs Python */
+    }
+    Py_DECREF(self);
+}
+
+static void
+wake_blockers(LineRequestObject *self)
+{
+    const uint64_t one = 1;
+    for (struct edge_blocker *b = self->blockers; b != NULL; b = b->next) {
+        /* It fails only when the counter is full: then it is readable anyhow. */
+        while (write(b->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+/* One waiter of each queue for each event that came; 0 or -1. */
+static int
+announce(LineRequestObject *self)
+{
+    struct edge_queue *queue = self->queues;
+    int err = 0;
+    while (queue != NULL && err == 0) {
+        int kind = queue->unannounced[0] > 0 ? 0 : 1;
+        if (queue->num_waiters == 0 || queue->unannounced[kind] == 0) {
+            memset(queue->unannounced, 0, sizeof queue->unannounced);
+            queue = queue->next;
+            continue;
+        }
+        queue->unannounced[kind]--;
+        PyObject *owner = Py_NewRef(queue->owner);
+        err = edge_queue_wake(queue, kind == 0 ? EDGE_RISING : EDGE_FALLING);
+        Py_DECREF(owner);
+        queue = self->queues; /* the list may have changed */
+    }
+    return err;
+}
+
+/* -- reading --------------------------------------------------------------- */
+
+/* What the OSError of a read says; -1. */
+static int
+raise_line_error(LineRequestObject *self, int err)
+{
+    char what[64] = "GPIO line";
+    if (self->request != NULL) {
+        PyOS_snprintf(what, sizeof what, "line %u of %s",
+                      (unsigned)self->request->offsets[0], self->request->name);
+    }
+    if (err == -EBADF) {
+        return ah_raise_errno_remedy(err, what,
+                                     "it was closed while it was waited for");
+    }
+    return ah_raise_errno(err, what);
+}
+
+/* One batch into all rings.  How many, or -errno.  Between begin and end. */
+static int
+read_batch(LineRequestObject *self)
+{
+    struct line_request *request = self->request;
+    struct line_event events[READ_BATCH];
+    int n;
+    if (self->reading) {
+        return 0; /* another thread: it will wake us */
+    }
+    if (self->owner != NULL) {
+        self->reading = 1;
+        Py_BEGIN_ALLOW_THREADS n =
+            request->ops->read_events(request->self, events, READ_BATCH);
+        Py_END_ALLOW_THREADS self->reading = 0;
+    }
+    else {
+        n = request->ops->read_events(request->self, events, READ_BATCH);
+    }
+    if (n < 0) {
+        return n == -EAGAIN ? 0 : n;
+    }
+    for (int i = 0; i < n; i++) {
+        struct edge_record record = {events[i], events[i].seqno - self->last_seqno - 1};
+        self->last_seqno = events[i].seqno;
+        for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
+            int err = edge_queue_push(q, record);
+            if (err < 0) {
+                return err;
+            }
+        }
+    }
+    if (n > 0) {
+        wake_blockers(self);
+    }
+    return n;
+}
+
+/* Everybody who waits gets a copy of OSError(err); the exception stays as it is. */
+static void
+fail_waiters(LineRequestObject *self, int err)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    struct edge_queue *queue = self->queues;
+    while (queue != NULL) {
+        if (queue->num_waiters == 0) {
+            queue = queue->next;
+            continue;
+        }
+        PyObject *future = edge_queue_remove_waiter(queue, 0);
+        PyObject *error_type, *error, *error_traceback;
+        (void)raise_line_error(self, err);
+        PyErr_Fetch(&error_type, &error, &error_traceback);
+        PyErr_NormalizeException(&error_type, &error, &error_traceback);
+        if (edge_future_complete(future, error) < 0) { /* runs Python */
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        Py_XDECREF(error_type);
+        Py_XDECREF(error);
+        Py_XDECREF(error_traceback);
+        Py_DECREF(future);
+        queue = self->queues;
+    }
+    PyErr_Restore(type, value, traceback);
+}
+
+static int
+on_readable(struct hw_wait *wait, int Py_UNUSED(what))
+{
+    LineRequestObject *self =
+        (LineRequestObject *)((char *)wait - offsetof(LineRequestObject, wait));
+    if (ah_line_begin(self) < 0) {
+        PyErr_Clear(); /* closed by an earlier callback of this turn */
+        return 0;
+    }
+    int err = read_batch(self);
+    if (err < 0) {
+        fail_waiters(self, err); /* runs Python */
+    }
+    err = announce(self);        /* runs Python */
+    ah_edges_release_idle(self); /* runs Python */
+    ah_line_end(self);
+    return err;
+}
+
+/* -- operations on one queue ----------------------------------------------- */
+
+/* "rising", "falling" or "both" (the default, NULL); -1 with ValueError. */
+static int
+parse_edge(PyObject *word, unsigned *edges)
+{
+    static const char *const words[] = {"rising", "falling", "both"};
+    *edges = EDGE_BOTH;
+    if (word == NULL) {
+        return 0;
+    }
+    for (unsigned i = 0; PyUnicode_Check(word) && i < 3; i++) {
+        if (PyUnicode_CompareWithASCIIString(word, words[i]) == 0) {
+            *edges = i + 1;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError,
+                 "edge must be \"rising\", \"falling\" or \"both\", not %R", word);
+    return -1;
+}
+
+PyObject *
+ah_edges_take(LineRequestObject *self, struct edge_queue *queue, PyObject *args)
+{
+    PyObject *word = NULL;
+    struct edge_record record;
+    unsigned edges;
+    if (!PyArg_ParseTuple(args, "|O:take", &word) || parse_edge(word, &edges) < 0 ||
+        ah_line_begin(self) < 0) {
+        return NULL;
+    }
+    PyObject *event = NULL;
+    bool taken = edge_queue_pop(queue, edges, &record);
+    if (!taken) {
+        int n = read_batch(self);
+        if (n < 0) {
+            (void)raise_line_error(self, n);
+            goto done;
+        }
+        taken = edge_queue_pop(queue, edges, &record);
+        if (n > 0 && announce(self) < 0) { /* runs Python */
+            goto done;
+        }
+    }
+    event = taken ? ah_edge_event_new(self->st, &record) : Py_NewRef(Py_None);
+done:
+    ah_line_end(self);
+    return event;
+}
+
+/* Is request->wait free for `loop`?  A closed loop's waiters never come back. */
+static int
+claim_loop(LineRequestObject *self, PyObject *loop)
+{
+    if (self->blockers != NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "a thread blocks on edges of this line: await them on the "
+                        "loop, or block in threads, not both at once");
+        return -1;
+    }
+    PyObject *other = self->wait.loop;
+    if (other == NULL || other == loop) {
+        return 0;
+    }
+    PyObject *closed = PyObject_CallMethod(other, "is_closed", NULL); /* runs Python */
+    if (closed == NULL) {
+        return -1;
+    }
+    int is_closed = PyObject_IsTrue(closed);
+    Py_DECREF(closed);
+    if (is_closed == 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "edges of this line are awaited on another event loop");
+    }
+    if (is_closed <= 0) {
+        return -1;
+    }
+    for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
+        edge_queue_drop_waiters(q);
+    }
+    ah_edges_release_idle(self); /* runs Python */
+    return 0;
+}
+
+/* Between begin and end. */
+static PyObject *
+arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
+           unsigned edges)
+{
+    if (claim_loop(self, loop) < 0 ||
+        ah_line_request_use_loop(self->st, (PyObject *)self, loop) < 0) {
+        return NULL;
+    }
+    PyObject *future =
+        PyObject_CallMethod(loop, "create_future", NULL); /* runs Python */
+    if (future == NULL) {
+        return NULL;
+    }
+    if (self->closing) {
+        (void)raise_line_error(self, -EBADF);
+        goto error;
+    }
+    if (edge_queue_find(queue, edges) >= 0) {
+        if (edge_future_complete(future, NULL) < 0) { /* runs Python */
+            goto error;
+        }
+        return future;
+    }
+    if (edge_queue_add_waiter(queue, future, edges) < 0) {
+        goto error;
+    }
+    hold_queue(self, queue);
+    self->wait.simulated = self->owner != NULL;
+    if (!hw_wait_is_armed(&self->wait) &&
+        hw_wait_arm(&self->wait, loop, self->request->fd, NS_NEVER, on_readable,
+                    (PyObject *)self) < 0) /* runs Python */
+    {
+        for (size_t i = queue->num_waiters; i-- > 0;) {
+            if (queue->waiters[i].future == future) {
+                Py_DECREF(edge_queue_remove_waiter(queue, i));
+            }
+        }
+        ah_edges_release_idle(self); /* runs Python */
+        goto error;
+    }
+    return future;
+error:
+    Py_DECREF(future);
+    return NULL;
+}
+
+PyObject *
+ah_edges_arm(LineRequestObject *self, struct edge_queue *queue, PyObject *args)
+{
+    PyObject *loop, *word = NULL;
+    unsigned edges;
+    if (!PyArg_ParseTuple(args, "O|O:arm", &loop, &word) ||
+        parse_edge(word, &edges) < 0 || ah_line_begin(self) < 0) {
+        return NULL;
+    }
+    PyObject *future = arm_future(self, queue, loop, edges);
+    ah_line_end(self);
+    return future;
+}
+
+PyObject *
+ah_edges_disarm(LineRequestObject *self, struct edge_queue *queue, PyObject *future)
+{
+    int err = 0;
+    bool waited = false;
+    for (size_t i = queue->num_waiters; i-- > 0;) {
+        if (queue->waiters[i].future == future) {
+            Py_DECREF(edge_queue_remove_waiter(queue, i));
+            waited = true;
+        }
+    }
+    for (size_t i = 0; !waited && i < queue->num_waiters; i++) {
+        if (edge_queue_find(queue, queue->waiters[i].edges) >= 0) {
+            err = edge_queue_wake(queue, queue->waiters[i].edges); /* runs Python */
+            break;
+        }
+    }
+    ah_edges_release_idle(self); /* runs Python */
+    if (err < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 
 int
-ah_line_events_traverse(LineRequestObject *self, visitproc visit, void *arg)
+ah_edges_read_all(LineRequestObject *self)
 {
+    if (ah_line_begin(self) < 0) {
+        return -1;
+    }
+    int n, total = 0;
+    do {
+        n = read_batch(self);
+        total += n;
+    } while (n == READ_BATCH);
+    if (n < 0) {
+        (void)raise_line_error(self, n);
+    }
+    else {
+        n = announce(self); /* runs Python */
+    }
+    ah_line_end(self);
+    return n < 0 ? -1 : total;
+}
+
+PyObject *
+ah_edges_clear(LineRequestObject *self, struct edge_queue *queue)
+{
+    if (ah_edges_read_all(self) < 0) { /* runs Python */
+        return NULL;
+    }
+    edge_queue_forget(queue);
+    Py_RETURN_NONE;
+}
+
+void
+ah_edges_attach(LineRequestObject *self, struct edge_queue *queue, PyObject *owner,
+                unsigned capacity)
+{
+    queue->owner = owner;
+    queue->capacity = capacity;
+    queue->next = self->queues;
+    self->queues = queue;
+}
+
+void
+ah_edges_detach(LineRequestObject *self, struct edge_queue *queue)
+{
+    struct edge_queue **link = &self->queues;
+    while (*link != NULL && *link != queue) {
+        link = &(*link)->next;
+    }
+    if (*link != NULL) {
+        *link = queue->next;
+    }
+    queue->next = NULL;
+}
+
+/* -- threads that block ----------------------------------------------------- */
+
+static void
+blocker_close(struct edge_blocker *blocker)
+{
+    if (blocker->poll_fd >= 0) {
+        close(blocker->poll_fd);
+    }
+    if (blocker->wake_fd >= 0) {
+        close(blocker->wake_fd);
+    }
+}
+
+/* 0 or -errno; close it in any case. */
+static int
+blocker_open(struct edge_blocker *blocker, int line_fd)
+{
+    blocker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (blocker->wake_fd < 0) {
+        return -errno;
+    }
+    blocker->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (blocker->poll_fd < 0) {
+        return -errno;
+    }
+    const int fds[] = {blocker->wake_fd, line_fd};
+    for (int i = 0; i < 2; i++) {
+        struct epoll_event event = {.events = EPOLLIN};
+        if (epoll_ctl(blocker->poll_fd, EPOLL_CTL_ADD, fds[i], &event) < 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+static void
+blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
+{
+    struct edge_blocker **link = &self->blockers;
+    while (*link != blocker) {
+        link = &(*link)->next;
+    }
+    *link = blocker->next;
+}
+
+/* Take an edge, blocking until there is one; -1 with an exception. */
+static int
+block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned edges,
+               struct cancel_token *token, int64_t deadline_ns,
+               struct edge_record *record)
+{
+    struct vclock *clock = self->request->clock;
+    for (;;) {
+        if (self->closing) {
+            return raise_line_error(self, -EBADF);
+        }
+        if (token != NULL && token_is_cancelled(token)) {
+            return hw_block_error(self->st, BLOCK_CANCELLED, "wait for an edge");
+        }
+        if (edge_queue_pop(&self->queue, edges, record)) {
+            return 0;
+        }
+        int n = read_batch(self);
+        if (n < 0) {
+            return raise_line_error(self, n);
+        }
+        if (n > 0) {
+            continue;
+        }
+        int result;
+        Py_BEGIN_ALLOW_THREADS result =
+            block_until(clock, blocker->poll_fd, token, deadline_ns);
+        Py_END_ALLOW_THREADS uint64_t count;
+        if (read(blocker->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
+            return ah_raise_errno(errno, "eventfd");
+        }
+        if (result != BLOCK_READY && !self->closing &&
+            hw_block_error(self->st, result, "wait for an edge") < 0) /* runs Python */
+        {
+            return -1;
+        }
+    }
+}
+
+PyObject *
+ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *kwlist[] = {"edge", "timeout", "token", NULL};
+    PyObject *word = NULL, *timeout = NULL, *token_arg = NULL, *event = NULL;
+    struct cancel_token *token;
+    struct edge_record record;
+    int64_t deadline_ns;
+    unsigned edges;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:wait_edge_blocking", kwlist,
+                                     &word, &timeout, &token_arg) ||
+        parse_edge(word, &edges) < 0 || hw_token_arg(self->st, token_arg, &token) < 0 ||
+        ah_line_begin(self) < 0) {
+        return NULL;
+    }
+    struct edge_blocker blocker = {.wake_fd = -1, .poll_fd = -1};
+    int err;
+    if (hw_wait_is_armed(&self->wait)) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "edges of this line are awaited on an event loop: await them "
+                        "there, or block in threads, not both at once");
+        goto done;
+    }
+    if (hw_deadline(timeout, self->request->clock, &deadline_ns) < 0) {
+        goto done;
+    }
+    err = blocker_open(&blocker, self->request->fd);
+    if (err < 0) {
+        (void)ah_raise_errno(err, "epoll");
+        goto done;
+    }
+    blocker.next = self->blockers;
+    self->blockers = &blocker;
+    err = block_for_edge(self, &blocker, edges, token, deadline_ns, &record);
+    blocker_unlink(self, &blocker);
+    if (err == 0) {
+        event = ah_edge_event_new(self->st, &record);
+    }
+    if (self->queue.size > 0) {
+        wake_blockers(self);
+    }
+done:
+    blocker_close(&blocker);
+    ah_line_end(self);
+    return event;
+}
+
+/* -- for gpio_type.c ------------------------------------------------------- */
+
+void
+ah_edges_init(LineRequestObject *self)
+{
+    hw_wait_init(&self->wait);
+    unsigned capacity = EDGES_PER_LINE * self->request->num_lines;
+    ah_edges_attach(self, &self->queue, (PyObject *)self, capacity);
+}
+
+void
+ah_edges_fail(LineRequestObject *self)
+{
+    fail_waiters(self, -EBADF); /* runs Python */
+    wake_blockers(self);
+    ah_edges_release_idle(self); /* runs Python */
+}
+
+int
+ah_edges_traverse(LineRequestObject *self, visitproc visit, void *arg)
+{
+    for (size_t i = 0; i < self->queue.num_waiters; i++) {
+        Py_VISIT(self->queue.waiters[i].future);
+    }
+    for (struct edge_queue *queue = self->queues; queue != NULL; queue = queue->next) {
+        if (queue->held) {
+            Py_VISIT(queue->owner);
+        }
+    }
     return hw_wait_traverse(&self->wait, visit, arg);
 }
 
 void
-ah_line_events_free(LineRequestObject *self)
+ah_edges_drop(LineRequestObject *self)
 {
-    hw_wait_disarm(&self->wait);
+    for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
+        edge_queue_drop_waiters(q);
+    }
+    ah_edges_release_idle(self); /* runs Python */
 }
 
-int
-ah_gpio_event_setup(PyObject *module)
+void
+ah_edges_free(LineRequestObject *self)
 {
-    (void)module;
-    return 0;
+    hw_wait_disarm(&self->wait); /* on another loop, which is garbage as well */
+    edge_queue_free(&self->queue);
 }

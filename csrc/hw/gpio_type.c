@@ -6,11 +6,10 @@
 #include "hw/gpio_type.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
-#include <string.h>
 #include <structmember.h>
 
+#include "hw/gpio_event.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "setup.h"
@@ -52,7 +51,7 @@ request_close(LineRequestObject *self)
     }
     self->closing = 1;
     self->busy++;
-    ah_line_events_fail(self); /* runs Python */
+    ah_edges_fail(self); /* runs Python */
     ah_line_end(self);
 }
 
@@ -104,7 +103,7 @@ ah_line_request_new(ModuleState *st, struct line_request *request, PyObject *own
     self->st = st;
     self->request = request;
     self->owner = Py_XNewRef(owner);
-    ah_line_events_init(self);
+    ah_edges_init(self);
     return (PyObject *)self;
 }
 
@@ -114,14 +113,14 @@ LineRequest_traverse(LineRequestObject *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->owner);
     Py_VISIT(self->clock);
-    return ah_line_events_traverse(self, visit, arg);
+    return ah_edges_traverse(self, visit, arg);
 }
 
 /* What `request` needs to close is dropped with it, in dealloc. */
 static int
 LineRequest_clear(LineRequestObject *self)
 {
-    ah_line_events_free(self);
+    ah_edges_drop(self); /* runs Python */
     if (self->request == NULL) {
         Py_CLEAR(self->owner);
         Py_CLEAR(self->clock);
@@ -158,7 +157,7 @@ LineRequest_dealloc(LineRequestObject *self)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
-    ah_line_events_free(self);
+    ah_edges_free(self);
     self->st->live[AH_LIVE_LineRequest]--;
     Py_CLEAR(self->owner);
     Py_CLEAR(self->clock);
@@ -196,113 +195,6 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     }
     ah_line_end(self);
     return hw_use_clock_error(err, "GPIO line");
-}
-
-/* Index of the str attribute `name` of obj in `words` (NULL-terminated). */
-static int
-parse_word(PyObject *obj, const char *name, const char *const *words, int *index)
-{
-    PyObject *value = PyObject_GetAttrString(obj, name); /* runs Python */
-    if (value == NULL) {
-        return -1;
-    }
-    for (int i = 0; PyUnicode_Check(value) && words[i] != NULL; i++) {
-        if (PyUnicode_CompareWithASCIIString(value, words[i]) == 0) {
-            Py_DECREF(value);
-            *index = i;
-            return 0;
-        }
-    }
-    PyObject *known = PyUnicode_FromString(words[0]);
-    for (int i = 1; known != NULL && words[i] != NULL; i++) {
-        Py_SETREF(known, PyUnicode_FromFormat("%U, %s", known, words[i]));
-    }
-    if (known != NULL) {
-        PyErr_Format(PyExc_ValueError, "%s must be one of: %U; not %R", name, known,
-                     value);
-        Py_DECREF(known);
-    }
-    Py_DECREF(value);
-    return -1;
-}
-
-static int
-parse_truth(PyObject *obj, const char *name, uint8_t *truth)
-{
-    PyObject *value = PyObject_GetAttrString(obj, name); /* runs Python */
-    if (value == NULL) {
-        return -1;
-    }
-    int is_true = PyObject_IsTrue(value);
-    Py_DECREF(value);
-    *truth = is_true > 0;
-    return is_true < 0 ? -1 : 0;
-}
-
-static int
-parse_debounce(PyObject *obj, uint32_t *debounce_us)
-{
-    PyObject *value = PyObject_GetAttrString(obj, "debounce_period"); /* runs Python */
-    if (value == NULL) {
-        return -1;
-    }
-    double seconds = PyFloat_AsDouble(value);
-    Py_DECREF(value);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (!(seconds >= 0.0 && seconds <= 4294.0)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "debounce_period must be between 0 and 4294 seconds");
-        return -1;
-    }
-    *debounce_us = (uint32_t)ceil(seconds * 1e6);
-    return 0;
-}
-
-int
-ah_line_settings_parse(PyObject *obj, struct line_settings *settings)
-{
-    static const char *const directions[] = {"as_is", "input", "output", NULL};
-    static const char *const edges[] = {"none", "rising", "falling", "both", NULL};
-    static const char *const biases[] = {"as_is", "disabled", "pull_up", "pull_down",
-                                         NULL};
-    static const char *const drives[] = {"push_pull", "open_drain", "open_source",
-                                         NULL};
-    static const char *const clocks[] = {"monotonic", "realtime", "hte", NULL};
-    int direction, edge, bias, drive, event_clock;
-    *settings = (struct line_settings){0};
-    if (parse_word(obj, "direction", directions, &direction) < 0 ||
-        parse_word(obj, "edge", edges, &edge) < 0 ||
-        parse_word(obj, "bias", biases, &bias) < 0 ||
-        parse_word(obj, "drive", drives, &drive) < 0 ||
-        parse_word(obj, "event_clock", clocks, &event_clock) < 0 ||
-        parse_truth(obj, "active_low", &settings->active_low) < 0 ||
-        parse_truth(obj, "output_value", &settings->output_value) < 0 ||
-        parse_debounce(obj, &settings->debounce_us) < 0) {
-        return -1;
-    }
-    settings->direction = (enum line_direction)direction;
-    settings->edge = (enum line_edge)edge;
-    settings->bias = (enum line_bias)bias;
-    settings->drive = (enum line_drive)drive;
-    settings->event_clock = (enum line_clock)event_clock;
-    const char *problem = NULL;
-    if (settings->direction != LINE_INPUT &&
-        (settings->edge != LINE_EDGE_NONE || settings->debounce_us != 0)) {
-        problem = "edge and debounce_period need direction=\"input\"";
-    }
-    else if (settings->direction == LINE_AS_IS && settings->bias != LINE_BIAS_AS_IS) {
-        problem = "bias needs direction=\"input\" or \"output\"";
-    }
-    else if (settings->direction != LINE_OUTPUT && settings->drive != LINE_PUSH_PULL) {
-        problem = "drive needs direction=\"output\"";
-    }
-    if (problem != NULL) {
-        PyErr_SetString(PyExc_ValueError, problem);
-        return -1;
-    }
-    return 0;
 }
 
 static uint64_t
@@ -447,6 +339,30 @@ LineRequest_fileno(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+LineRequest_take(LineRequestObject *self, PyObject *args)
+{
+    return ah_edges_take(self, &self->queue, args);
+}
+
+static PyObject *
+LineRequest_arm(LineRequestObject *self, PyObject *args)
+{
+    return ah_edges_arm(self, &self->queue, args);
+}
+
+static PyObject *
+LineRequest_disarm(LineRequestObject *self, PyObject *future)
+{
+    return ah_edges_disarm(self, &self->queue, future);
+}
+
+static PyObject *
+LineRequest_clear_edges(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return ah_edges_clear(self, &self->queue);
+}
+
+static PyObject *
 LineRequest_close(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
 {
     request_close(self);
@@ -522,6 +438,30 @@ static PyMethodDef LineRequest_methods[] = {
                "New hardware.LineSettings, one for each line of the request.")},
     {"fileno", (PyCFunction)LineRequest_fileno, METH_NOARGS,
      PyDoc_STR("fileno($self, /)\n--\n\nDescriptor, readable when there are edges.")},
+    {"take", (PyCFunction)LineRequest_take, METH_VARARGS,
+     PyDoc_STR("take($self, edge='both', /)\n--\n\n"
+               "The oldest untaken edge of that kind as an EdgeEvent, or None.")},
+    {"arm", (PyCFunction)LineRequest_arm, METH_VARARGS,
+     PyDoc_STR("arm($self, loop, edge='both', /)\n--\n\n"
+               "A future of `loop` that is done when take() has something to take.\n"
+               "Futures are woken first in, first out.")},
+    {"disarm", (PyCFunction)LineRequest_disarm, METH_O,
+     PyDoc_STR("disarm($self, future, /)\n--\n\n"
+               "The wait for `future` was given up: if it had been woken already, the\n"
+               "next one is woken in its place.  Idempotent.")},
+    {"clear", (PyCFunction)LineRequest_clear_edges, METH_NOARGS,
+     PyDoc_STR("clear($self, /)\n--\n\nForget all untaken edges.")},
+    {"edge_queue", (PyCFunction)ah_edge_queue_new, METH_VARARGS,
+     PyDoc_STR("edge_queue($self, capacity, /)\n--\n\n"
+               "A new EdgeQueue, which sees every edge from now on.")},
+    {"wait_edge_blocking", (PyCFunction)(void (*)(void))ah_edges_block,
+     METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR(
+         "wait_edge_blocking($self, edge='both', timeout=None, token=None)\n--\n\n"
+         "Block this thread, without the GIL, until there is an edge.  "
+         "TimeoutError\nafter `timeout` seconds; "
+         "concurrent.futures.CancelledError when the CancelToken\n"
+         "is cancelled; OSError(EBADF) when the request is closed meanwhile.")},
     {"close", (PyCFunction)LineRequest_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
                "Give the lines back; idempotent.  Whoever waits gets OSError(EBADF).")},

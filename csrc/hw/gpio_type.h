@@ -10,27 +10,10 @@
 
 #include "module.h"
 #include "base/line.h"
+#include "hw/edge_ring.h"
 #include "hw/wait.h"
 
-struct edge_record {
-    struct line_event event;
-    uint32_t dropped; /* edges that were lost right before this one */
-};
-
-struct edge_waiter {
-    PyObject *future; /* owned */
-    unsigned edges;   /* bit mask, 1 << enum line_event_id */
-};
-
-/* Untaken edges and who waits for them.  A request has one of its own; each
- * iterator (_core.EdgeQueue) has another. */
-struct edge_queue {
-    struct edge_queue *next; /* the request's list */
-    struct edge_record *records;
-    unsigned capacity, first, size;
-    struct edge_waiter *waiters; /* first in, first out */
-    size_t num_waiters, max_waiters;
-};
+struct edge_blocker; /* a thread in wait_edge_blocking(), see gpio_event.c */
 
 typedef struct {
     PyObject_HEAD ModuleState *st;
@@ -44,10 +27,9 @@ typedef struct {
     struct hw_wait wait;
     struct edge_queue queue;
     struct edge_queue *queues; /* all of them, `queue` too */
+    struct edge_blocker *blockers;
     uint32_t last_seqno;
-    int blocked;    /* threads in wait_edge_blocking() */
-    int blocked_fd; /* epoll of {request's descriptor, wake_fd}, or -1 */
-    int wake_fd;    /* eventfd: there is something for a blocked thread, or -1 */
+    int reading; /* a thread is in read_events() without the GIL */
 } LineRequestObject;
 
 /* A LineRequest around `request`, which lives until request->ops->close() and is
@@ -67,15 +49,9 @@ AH_RAISES struct line_request *ah_line_request_get(ModuleState *st, PyObject *ob
  * on a virtual clock.  May release the GIL. */
 AH_RAISES int ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop);
 
-/* The attributes of a hardware.LineSettings; -1 with an exception that names the
- * attribute. */
+/* line_settings.c: the attributes of a hardware.LineSettings; -1 with an exception that
+ * names the attribute. */
 AH_RAISES int ah_line_settings_parse(PyObject *obj, struct line_settings *settings);
-
-/* gpio_event.c, for gpio_type.c: */
-void ah_line_events_init(LineRequestObject *self);
-void ah_line_events_fail(LineRequestObject *self); /* closed: wake all who wait */
-int ah_line_events_traverse(LineRequestObject *self, visitproc visit, void *arg);
-void ah_line_events_free(LineRequestObject *self);
 
 /* gpio_type.c, for gpio_event.c: between them request is not closed.  -1 with
  * ValueError when it is. */

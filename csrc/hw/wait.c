@@ -397,6 +397,22 @@ hw_block_error(ModuleState *st, int result, const char *what)
 }
 
 int
+hw_token_arg(ModuleState *st, PyObject *arg, struct cancel_token **token)
+{
+    *token = NULL;
+    if (arg == NULL || arg == Py_None) {
+        return 0;
+    }
+    if (!PyObject_TypeCheck(arg, st->cancel_token_type)) {
+        PyErr_Format(PyExc_TypeError, "token must be a CancelToken or None, not %.100s",
+                     Py_TYPE(arg)->tp_name);
+        return -1;
+    }
+    *token = &((CancelTokenObject *)arg)->token;
+    return 0;
+}
+
+int
 hw_deadline(PyObject *timeout, struct vclock *clock, int64_t *deadline_ns)
 {
     if (timeout == NULL || timeout == Py_None) {

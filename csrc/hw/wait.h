@@ -13,6 +13,7 @@
 #define AH_HW_WAIT_H
 
 #include "module.h"
+#include "base/token.h"
 #include "loop/loop.h"
 
 enum { HW_READABLE = 1, HW_TIMEOUT = 2 };
@@ -71,6 +72,9 @@ AH_RAISES int hw_use_clock_error(int err, const char *what);
  * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.
  * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
 AH_RAISES int hw_block_error(ModuleState *st, int result, const char *what);
+
+/* A CancelToken, or NULL for None; -1 with TypeError. */
+AH_RAISES int hw_token_arg(ModuleState *st, PyObject *arg, struct cancel_token **token);
 
 /* A timeout in seconds (None: never) as a deadline on `clock`; -1 with ValueError. */
 AH_RAISES int hw_deadline(PyObject *timeout, struct vclock *clock,

@@ -1,0 +1,245 @@
+/* _core.EdgeQueue, the queue of one iterator over edges, and _core.EdgeEvent.
+ *
+ * An EdgeQueue has a ring of its own on somebody else's line request: it sees
+ * every edge from its creation on, and is detached when it is closed or dropped.
+ */
+#include "hw/gpio_event.h"
+#include "setup.h"
+
+#define CAPACITY_MAX 65536
+
+typedef struct {
+    PyObject_HEAD ModuleState *st;
+    LineRequestObject *request; /* owned, NULL: closed */
+    struct edge_queue queue;
+} EdgeQueueObject;
+
+PyObject *
+ah_edge_event_new(ModuleState *st, const struct edge_record *record)
+{
+    PyObject *event = PyStructSequence_New(st->edge_event_type);
+    if (event == NULL) {
+        return NULL;
+    }
+    const struct line_event *e = &record->event;
+    PyObject *fields[] = {
+        PyUnicode_InternFromString(e->id == LINE_RISING_EDGE ? "rising" : "falling"),
+        PyLong_FromLongLong(e->timestamp_ns),
+        PyLong_FromUnsignedLong(e->offset),
+        PyLong_FromUnsignedLong(e->seqno),
+        PyLong_FromUnsignedLong(e->line_seqno),
+        PyLong_FromUnsignedLong(record->dropped),
+    };
+    bool complete = true;
+    for (int i = 0; i < 6; i++) {
+        complete = complete && fields[i] != NULL;
+        PyStructSequence_SetItem(event, i, fields[i]);
+    }
+    if (!complete) {
+        Py_CLEAR(event);
+    }
+    return event;
+}
+
+PyObject *
+ah_edge_queue_new(LineRequestObject *request, PyObject *args)
+{
+    Py_ssize_t capacity;
+    if (!PyArg_ParseTuple(args, "n:edge_queue", &capacity)) {
+        return NULL;
+    }
+    if (capacity < 1 || capacity > CAPACITY_MAX) {
+        PyErr_Format(PyExc_ValueError, "capacity must be 1 to %d edges, not %zd",
+                     CAPACITY_MAX, capacity);
+        return NULL;
+    }
+    if (ah_edges_read_all(request) < 0) { /* runs Python: these came before */
+        return NULL;
+    }
+    ModuleState *st = request->st;
+    PyTypeObject *type = st->edge_queue_type;
+    EdgeQueueObject *self = (EdgeQueueObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    st->live[AH_LIVE_EdgeQueue]++;
+    self->st = st;
+    self->request = (LineRequestObject *)Py_NewRef(request);
+    ah_edges_attach(request, &self->queue, (PyObject *)self, (unsigned)capacity);
+    return (PyObject *)self;
+}
+
+static int
+EdgeQueue_traverse(EdgeQueueObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->request);
+    for (size_t i = 0; i < self->queue.num_waiters; i++) {
+        Py_VISIT(self->queue.waiters[i].future);
+    }
+    return 0;
+}
+
+static int
+EdgeQueue_clear(EdgeQueueObject *self)
+{
+    LineRequestObject *request = self->request;
+    if (request == NULL) {
+        return 0;
+    }
+    self->request = NULL;
+    Py_INCREF(self); /* the request may hold the last reference */
+    edge_queue_drop_waiters(&self->queue);
+    ah_edges_release_idle(request); /* runs Python */
+    ah_edges_detach(request, &self->queue);
+    Py_DECREF(request);
+    Py_DECREF(self);
+    return 0;
+}
+
+static void
+EdgeQueue_dealloc(EdgeQueueObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    LineRequestObject *request = self->request;
+    if (request != NULL) { /* nobody waits: a waited-on queue is held */
+        self->request = NULL;
+        ah_edges_detach(request, &self->queue);
+        Py_DECREF(request);
+    }
+    edge_queue_free(&self->queue);
+    self->st->live[AH_LIVE_EdgeQueue]--;
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static int
+queue_check_open(EdgeQueueObject *self)
+{
+    if (self->request == NULL) {
+        PyErr_SetString(PyExc_ValueError, "this edge queue is closed");
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *
+EdgeQueue_take(EdgeQueueObject *self, PyObject *args)
+{
+    if (queue_check_open(self) < 0) {
+        return NULL;
+    }
+    return ah_edges_take(self->request, &self->queue, args);
+}
+
+static PyObject *
+EdgeQueue_arm(EdgeQueueObject *self, PyObject *args)
+{
+    if (queue_check_open(self) < 0) {
+        return NULL;
+    }
+    return ah_edges_arm(self->request, &self->queue, args);
+}
+
+static PyObject *
+EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
+{
+    if (self->request == NULL) {
+        Py_RETURN_NONE;
+    }
+    return ah_edges_disarm(self->request, &self->queue, future);
+}
+
+static PyObject *
+EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
+{
+    int err = 0;
+    while (err == 0 && self->queue.num_waiters > 0) {
+        err = edge_queue_wake(&self->queue, EDGE_BOTH); /* runs Python */
+    }
+    (void)EdgeQueue_clear(self); /* runs Python */
+    if (err < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+EdgeQueue_get_closed(EdgeQueueObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->request == NULL);
+}
+
+static PyMethodDef EdgeQueue_methods[] = {
+    {"take", (PyCFunction)EdgeQueue_take, METH_VARARGS,
+     PyDoc_STR("take($self, edge='both', /)\n--\n\nSee LineRequest.take().")},
+    {"arm", (PyCFunction)EdgeQueue_arm, METH_VARARGS,
+     PyDoc_STR("arm($self, loop, edge='both', /)\n--\n\nSee LineRequest.arm().")},
+    {"disarm", (PyCFunction)EdgeQueue_disarm, METH_O,
+     PyDoc_STR("disarm($self, future, /)\n--\n\nSee LineRequest.disarm().")},
+    {"close", (PyCFunction)EdgeQueue_close, METH_NOARGS,
+     PyDoc_STR("close($self, /)\n--\n\n"
+               "See no more edges; wakes whoever waits.  Idempotent.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef EdgeQueue_getset[] = {
+    {"closed", (getter)EdgeQueue_get_closed, NULL, PyDoc_STR("True after close()."),
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot EdgeQueue_slots[] = {
+    {Py_tp_doc, PyDoc_STR("Untaken edges of one iterator; made by "
+                          "LineRequest.edge_queue().")},
+    {Py_tp_traverse, EdgeQueue_traverse},
+    {Py_tp_clear, EdgeQueue_clear},
+    {Py_tp_dealloc, EdgeQueue_dealloc},
+    {Py_tp_methods, EdgeQueue_methods},
+    {Py_tp_getset, EdgeQueue_getset},
+    {0, NULL},
+};
+
+static PyType_Spec EdgeQueue_spec = {
+    .name = "pyasync_hw._core.EdgeQueue",
+    .basicsize = sizeof(EdgeQueueObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = EdgeQueue_slots,
+};
+
+static PyStructSequence_Field EdgeEvent_fields[] = {
+    {"event_type", "\"rising\" or \"falling\""},
+    {"timestamp_ns", "when, in ns of the line's clock (by default the loop's)"},
+    {"line_offset", "the line's offset on its chip"},
+    {"global_seqno", "number of the edge over all lines of the request, from 1"},
+    {"line_seqno", "number of the edge on its line, from 1"},
+    {"dropped", "edges lost right before this one, in the kernel or in our queue"},
+    {NULL, NULL},
+};
+
+static PyStructSequence_Desc EdgeEvent_desc = {
+    .name = "pyasync_hw.gpio.EdgeEvent",
+    .doc = "One edge (struct gpio_v2_line_event of linux/gpio.h).",
+    .fields = EdgeEvent_fields,
+    .n_in_sequence = 6,
+};
+
+int
+ah_edge_queue_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->edge_event_type = PyStructSequence_NewType(&EdgeEvent_desc);
+    if (st->edge_event_type == NULL ||
+        PyModule_AddObjectRef(module, "EdgeEvent", (PyObject *)st->edge_event_type) <
+            0) {
+        return -1;
+    }
+    st->edge_queue_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &EdgeQueue_spec, NULL);
+    if (st->edge_queue_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->edge_queue_type);
+}
