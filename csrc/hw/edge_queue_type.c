@@ -209,28 +209,32 @@ static PyType_Spec EdgeQueue_spec = {
     .slots = EdgeQueue_slots,
 };
 
-static PyStructSequence_Field EdgeEvent_fields[] = {
-    {"event_type", "\"rising\" or \"falling\""},
-    {"timestamp_ns", "when, in ns of the line's clock (by default the loop's)"},
-    {"line_offset", "the line's offset on its chip"},
-    {"global_seqno", "number of the edge over all lines of the request, from 1"},
-    {"line_seqno", "number of the edge on its line, from 1"},
-    {"dropped", "edges lost right before this one, in the kernel or in our queue"},
-    {NULL, NULL},
-};
-
-static PyStructSequence_Desc EdgeEvent_desc = {
-    .name = "pyasync_hw.gpio.EdgeEvent",
-    .doc = "One edge (struct gpio_v2_line_event of linux/gpio.h).",
-    .fields = EdgeEvent_fields,
-    .n_in_sequence = 6,
-};
+static PyTypeObject *
+edge_event_type_new(void)
+{
+    PyStructSequence_Field fields[] = {
+        {"event_type", "\"rising\" or \"falling\""},
+        {"timestamp_ns", "when, in ns of the line's clock (by default the loop's)"},
+        {"line_offset", "the line's offset on its chip"},
+        {"global_seqno", "number of the edge over all lines of the request, from 1"},
+        {"line_seqno", "number of the edge on its line, from 1"},
+        {"dropped", "edges lost right before this one, in the kernel or in our queue"},
+        {NULL, NULL},
+    };
+    PyStructSequence_Desc desc = {
+        .name = "pyasync_hw.gpio.EdgeEvent",
+        .doc = "One edge (struct gpio_v2_line_event of linux/gpio.h).",
+        .fields = fields,
+        .n_in_sequence = 6,
+    };
+    return PyStructSequence_NewType(&desc);
+}
 
 int
 ah_edge_queue_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    st->edge_event_type = PyStructSequence_NewType(&EdgeEvent_desc);
+    st->edge_event_type = edge_event_type_new();
     if (st->edge_event_type == NULL ||
         PyModule_AddObjectRef(module, "EdgeEvent", (PyObject *)st->edge_event_type) <
             0) {
