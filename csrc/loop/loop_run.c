@@ -132,6 +132,7 @@ poll_and_dispatch(LoopObject *self)
         count = timeout_ns == 0 ? poller_wait(&self->poller, events, POLL_BATCH, 0)
                                 : poll_blocking(self, events, timeout_ns);
     }
+    self->polled_events = count > 0;
     if (count > 0) {
         loop_dispatch(self, events, count); /* runs Python */
         return raise_pending(self);
@@ -148,13 +149,17 @@ poll_and_dispatch(LoopObject *self)
     return count < 0 ? ah_raise_errno(count, "epoll_wait") : 0;
 }
 
-/* A busy loop need not ask the kernel each turn. */
+/* A busy loop need not ask the kernel each turn; and a task that waited for a
+ * descriptor runs in the turn after its reader's, before the next poll. */
 static bool
 may_skip_poll(LoopObject *self)
 {
     if (ring_count(&self->ready) == 0 || self->stopping ||
         self->turns_since_poll >= SKIPPED_POLLS_MAX) {
         return false;
+    }
+    if (self->turns_since_poll == 0 && self->polled_events) {
+        return true;
     }
     return clock_monotonic_ns() - self->last_poll_ns < SKIPPED_POLLS_NS;
 }

@@ -210,7 +210,7 @@ seconds_to_ns_up(double seconds)
         return NS_NEVER - 1;
     }
     if (seconds <= -9.2e9) {
-        return -NS_NEVER;
+        return -NS_NEVER / 2; /* differences to it do not overflow */
     }
     int64_t ns = (int64_t)ceil(seconds * 1e9);
     while ((double)ns / 1e9 < seconds) {

@@ -35,6 +35,7 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     self->poller.fd = -1;
     self->wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
+    self->closed = true; /* until __init__ of BaseEventLoop opens it */
     int err = poller_open(&self->poller);
     if (err < 0) {
         ah_raise_errno(err, "epoll_create1");

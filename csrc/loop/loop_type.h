@@ -50,12 +50,12 @@ struct LoopObject {
     bool closed;
     bool stopping;
     bool debug;
-    PyObject *thread_id; /* owned; None when not running */
-    unsigned long thread_ident;
+    PyObject *thread_id;   /* owned; None when not running */
     PyObject *pending_exc; /* owned: what ends the run, from a native callback */
 
     int64_t last_poll_ns;
     unsigned turns_since_poll;
+    bool polled_events; /* the last poll found some */
 
     HandleObject *free_handles[FREE_HANDLES_MAX];
     int free_count;
