@@ -51,7 +51,7 @@ struct field_auth {
 };
 
 enum field_auth_result {
-    FIELD_AUTH_SILENT = 0, /* not selected, no such block: no answer at all */
+    FIELD_AUTH_SILENT = 0, /* not selected, no such block: to IDLE or HALT, no answer */
     FIELD_AUTH_OK = 1,     /* from now on both sides encrypt */
     FIELD_AUTH_FAILED = 2, /* it sent its nonce, then rejected the reader */
 };
@@ -79,6 +79,7 @@ struct field_card {
     /* the field's */
     struct field_sim *field; /* NULL: in no field */
     struct field_card *next;
+    uint64_t entry; /* serial number of its entry */
     int64_t entered_ns;
     int64_t busy_until_ns; /* computing or answering: it hears nothing */
     uint32_t heard_epoch;  /* carrier epoch in which it was powered up; 0 never */
@@ -118,7 +119,9 @@ struct field_sim {
     bool carrier;
     int64_t carrier_since_ns;
     uint32_t carrier_epoch;       /* number of times the carrier went on */
+    uint64_t entries;             /* cards that ever came in */
     bool busy;                    /* a card's code is running */
+    uint64_t last_entry;          /* of the cards whose turn it may be */
     struct field_card *visiting;  /* whose code runs; NULL when that card has left */
     struct field_card *following; /* whose turn is next */
     struct field_answer answers[FIELD_CARDS_MAX];
@@ -166,6 +169,13 @@ void field_forget(struct field_sim *field);
 /* ns that `bits` data bits with their parity bits take, from start of
  * communication to the end of the last of them (no end of communication). */
 int64_t field_bits_ns(unsigned bits, unsigned align, unsigned rate);
+
+/* Cycles of the 13.56 MHz carrier: one is 25000/339 ns. */
+static inline int64_t
+carrier_ns(int64_t cycles)
+{
+    return cycles * 25000 / 339;
+}
 
 static inline int64_t
 field_now(const struct field_sim *field)
