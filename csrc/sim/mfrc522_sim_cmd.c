@@ -47,7 +47,7 @@ chip_timer_value(const struct mfrc522_sim *sim)
     if (left == 0) {
         left = sim->timer_period;
     }
-    int64_t cycles = left * 339 / 25000;
+    int64_t cycles = (left * 339 + 24999) / 25000;
     return (uint16_t)((cycles - 1) / sim->timer_tick);
 }
 
