@@ -1,0 +1,115 @@
+/* Simulated GPIO lines behind base/line.h, with the kernel's rules.
+ *
+ * A bank is what one gpiochip is: numbered lines, each with several drivers (the
+ * world's hand, a chip's output, the program that requested it) and a pull.  A
+ * request has the kernel's event queue (gpiolib-cdev.c): 16 events per line, the
+ * oldest dropped when full, sequence numbers from 1, software debounce; an
+ * eventfd is readable exactly while events are queued.
+ * Thread-safe: `lock` is held for moments only and nothing is called under it,
+ * so every operation may be called with the GIL.  Python-free.
+ */
+#ifndef AH_SIM_LINE_SIM_H
+#define AH_SIM_LINE_SIM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/line.h"
+
+#define LINE_EVENTS_PER_LINE 16 /* gpiolib-cdev.c: event_buffer_size 0 */
+#define LINE_CONSUMER_MAX 32    /* GPIO_MAX_NAME_SIZE */
+
+enum { LINE_LOW = 0, LINE_HIGH = 1, LINE_UNDRIVEN = -1 };
+
+/* One chip output on a line (an IRQ pin). */
+struct line_source {
+    struct line_source *next;
+    int level; /* LINE_LOW, LINE_HIGH or LINE_UNDRIVEN (open drain, off) */
+};
+
+/* One chip input on a line (a reset pin).  It is not called: whoever owns the
+ * chip takes the changes with bank_take_change(), under its own lock. */
+struct line_sink {
+    struct line_sink *next;
+    int level;          /* LINE_UNDRIVEN: nothing but the line's own pull */
+    int seen;           /* what bank_take_change() returned last */
+    bool pulsed;        /* it has been elsewhere since then, and came back */
+    int64_t changed_at; /* own time of the last change */
+};
+
+struct sim_request;
+
+struct sim_line {
+    int level;                   /* physical, resolved */
+    int driven;                  /* by the world */
+    int output;                  /* by the program */
+    enum line_bias pull;         /* stays when the request goes, as on a Pi */
+    int64_t first_requested;     /* own time, or NS_NEVER */
+    struct line_source *sources; /* chips that drive it */
+    struct line_sink *sinks;     /* chips that look at it */
+    struct sim_request *request; /* who has it, or NULL */
+    unsigned index;              /* in that request */
+};
+
+struct line_bank {
+    pthread_mutex_t lock;
+    struct sim_line *lines; /* owned */
+    unsigned num_lines;
+    struct sim_request *requests;
+    struct vclock *clock; /* NULL: monotonic */
+    int64_t offset;       /* own time = the clock's + offset */
+    int64_t last;         /* own time of the latest event: stamps don't go back */
+    bool stirred;         /* a sink or a deadline changed since the last stir() */
+    bool gone;
+    /* Set by the owner; called without `lock`, after operations that stirred. */
+    void (*stir)(void *owner);
+    int (*use_clock)(void *owner, struct vclock *clock); /* for line_ops */
+    void *owner;
+};
+
+int bank_init(struct line_bank *bank, unsigned num_lines); /* 0 or -errno */
+/* Every request is closed before.  Idempotent. */
+void bank_destroy(struct line_bank *bank);
+/* The chip is unplugged: requests stay, and answer -ENODEV. */
+void bank_unplug(struct line_bank *bank);
+
+/* Own time: continuous over changes of the clock. */
+int64_t bank_now(struct line_bank *bank);
+/* The new clock's now becomes the same own time as the old one's. */
+void bank_set_clock(struct line_bank *bank, struct vclock *clock);
+struct vclock *bank_clock(struct line_bank *bank);
+int64_t bank_to_clock(struct line_bank *bank, int64_t own_ns);
+int64_t bank_from_clock(struct line_bank *bank, int64_t clock_ns);
+
+/* Ask for lines.  The settings' rules are the kernel's: -EINVAL, -EBUSY,
+ * -EOPNOTSUPP (hardware time stamps), -ENODEV.  `out` is filled, all but clock. */
+int bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
+                 const struct line_settings *settings, const char *consumer,
+                 struct line_request *out);
+
+/* Who has the line: true, and the name; false when nobody has. */
+bool bank_consumer(struct line_bank *bank, unsigned offset,
+                   char name[LINE_CONSUMER_MAX]);
+int64_t bank_first_requested(struct line_bank *bank, unsigned offset);
+
+/* The world's hand: LINE_LOW, LINE_HIGH, or LINE_UNDRIVEN to let go.  It is
+ * stronger than everything else on the line.  `when` in own time; NS_NEVER: now. */
+void bank_drive(struct line_bank *bank, unsigned offset, int level, int64_t when);
+int bank_level(struct line_bank *bank, unsigned offset); /* physical */
+int bank_driven(struct line_bank *bank, unsigned offset);
+void bank_pull(struct line_bank *bank, unsigned offset, enum line_bias pull);
+
+void bank_add_source(struct line_bank *bank, unsigned offset,
+                     struct line_source *source);
+void bank_set_source(struct line_bank *bank, unsigned offset,
+                     struct line_source *source, int level, int64_t when);
+void bank_add_sink(struct line_bank *bank, unsigned offset, struct line_sink *sink);
+/* The next change that this sink has not seen: true, its level and own time. */
+bool bank_take_change(struct line_bank *bank, struct line_sink *sink, int *level,
+                      int64_t *when);
+
+int64_t bank_next_due(struct line_bank *bank); /* own time of a debounce, NS_NEVER */
+void bank_advance(struct line_bank *bank, int64_t own_ns);
+
+#endif
