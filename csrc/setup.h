@@ -14,7 +14,8 @@
     X(wait)            \
     X(gpio_type)       \
     X(edge_queue_type) \
-    X(spi_type)
+    X(spi_type)        \
+    X(sim_type)
 
 #define X(name) int ah_##name##_setup(PyObject *module);
 AH_SETUPS(X)

@@ -1,0 +1,38 @@
+/* Drives one clock_driver in real time: what a virtual clock does without.
+ *
+ * One thread, started when something is first expected and joined by
+ * wall_clock_stop(); it sleeps until the driver's next due time on the monotonic
+ * clock.  It never runs Python and blocks all signals.  The driver's functions
+ * are called without `lock`; they may call wall_clock_expect().  Python-free.
+ */
+#ifndef AH_SIM_WALL_CLOCK_H
+#define AH_SIM_WALL_CLOCK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
+
+struct wall_clock {
+    struct clock_driver *driver;
+    pthread_mutex_t lock;
+    pthread_cond_t wake; /* on CLOCK_MONOTONIC */
+    pthread_t thread;
+    bool has_thread;
+    bool stop;
+    bool look;     /* something new is due, or may be */
+    int64_t until; /* the thread sleeps until then; NS_NEVER also while it looks */
+};
+
+int wall_clock_init(struct wall_clock *wall, struct clock_driver *driver);
+
+/* The driver has something due at `due_ns`: wake in time.  0, or -errno when the
+ * thread cannot be started (then nothing will happen by itself). */
+int wall_clock_expect(struct wall_clock *wall, int64_t due_ns);
+
+/* Join the thread; nothing is driven afterwards.  Idempotent; call with no lock
+ * that the driver takes. */
+void wall_clock_stop(struct wall_clock *wall);
+void wall_clock_destroy(struct wall_clock *wall); /* stopped before */
+
+#endif

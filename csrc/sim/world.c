@@ -1,0 +1,669 @@
+/* The simulated board; see world.h for locks and time. */
+#include "sim/world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/block.h"
+
+static struct world *
+world_of_virtual(struct clock_driver *driver)
+{
+    return (struct world *)((char *)driver - offsetof(struct world, virtual_driver));
+}
+
+static struct world *
+world_of_real(struct clock_driver *driver)
+{
+    return (struct world *)((char *)driver - offsetof(struct world, real_driver));
+}
+
+static struct world_action *
+action_of(struct heap_node *node)
+{
+    return (struct world_action *)((char *)node - offsetof(struct world_action, node));
+}
+
+static int
+mutex_init(pthread_mutex_t *mutex, int type)
+{
+    pthread_mutexattr_t attr;
+    int err = pthread_mutexattr_init(&attr);
+    if (err != 0) {
+        return -err;
+    }
+    pthread_mutexattr_settype(&attr, type);
+    err = pthread_mutex_init(mutex, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return -err;
+}
+
+/* What happens in the world. */
+
+static int
+driven_level(enum mfrc522_irq_level level)
+{
+    switch (level) {
+        case MFRC522_IRQ_LOW:
+            return LINE_LOW;
+        case MFRC522_IRQ_HIGH:
+            return LINE_HIGH;
+        case MFRC522_IRQ_HIGH_Z:
+            break;
+    }
+    return LINE_UNDRIVEN;
+}
+
+static void
+irq_changed(void *ctx, enum mfrc522_irq_level level, int64_t at_ns)
+{
+    struct world_chip *chip = ctx;
+    bank_set_source(&chip->world->lines, (unsigned)chip->irq_line, &chip->irq,
+                    driven_level(level), at_ns);
+}
+
+/* Bring a chip up to now, and its field.  From card code the chip is in the
+ * middle of a register write, for which its time stands still. */
+static int64_t
+catch_up_locked(struct world_chip *chip)
+{
+    if (chip->world->depth > 1) {
+        return field_now(&chip->field);
+    }
+    int64_t now = world_now(chip->world);
+    mfrc522_sim_advance(chip->mfrc522, now);
+    return now;
+}
+
+static void
+finish_action(struct world_action *action)
+{
+    if (action->uses != NULL) {
+        --*action->uses;
+    }
+    free(action);
+}
+
+void
+world_remove_locked(struct world *world, struct field_card *card)
+{
+    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
+        if (card->field == &chip->field) {
+            field_leave(&chip->field, card, catch_up_locked(chip));
+            return;
+        }
+    }
+}
+
+int
+world_present_locked(struct world_chip *chip, struct field_card *card)
+{
+    return field_enter(&chip->field, card, catch_up_locked(chip));
+}
+
+static void
+run_action_locked(struct world *world, struct world_action *action, int64_t when)
+{
+    switch (action->deed) {
+        case WORLD_DRIVE:
+            bank_drive(&world->lines, action->line, action->level, when);
+            break;
+        case WORLD_PRESENT:
+            if (action->card->field != &action->chip->field) {
+                /* It lies in one place at a time. */
+                world_remove_locked(world, action->card);
+                (void)world_present_locked(action->chip, action->card);
+            }
+            break;
+        case WORLD_REMOVE:
+            if (action->card->field == &action->chip->field) {
+                world_remove_locked(world, action->card);
+            }
+            break;
+    }
+    finish_action(action);
+}
+
+static int64_t
+start_of(struct world *world, const struct world_action *action)
+{
+    switch (action->start) {
+        case WORLD_FIELD_ON:
+            return action->chip->first_field;
+        case WORLD_REQUESTED:
+            return bank_first_requested(&world->lines, action->line);
+        case WORLD_BEGINNING:
+            break;
+    }
+    return 0;
+}
+
+int
+world_schedule_locked(struct world *world, struct world_action *action)
+{
+    if (world->closed) {
+        return -ENODEV;
+    }
+    int64_t start = start_of(world, action);
+    if (start == NS_NEVER) {
+        action->next = NULL;
+        struct world_action **last = &world->waiting;
+        while (*last != NULL) {
+            last = &(*last)->next;
+        }
+        *last = action;
+        return 0;
+    }
+    return heap_push(&world->due, &action->node, start + action->after_ns);
+}
+
+/* Actions whose start has come move to the heap, in the order they were given. */
+static void
+start_actions_locked(struct world *world)
+{
+    struct world_action **p = &world->waiting;
+    while (*p != NULL) {
+        struct world_action *action = *p;
+        int64_t start = start_of(world, action);
+        if (start == NS_NEVER ||
+            heap_push(&world->due, &action->node, start + action->after_ns) < 0) {
+            p = &action->next; /* no memory: it is tried again */
+            continue;
+        }
+        *p = action->next;
+    }
+}
+
+void
+world_notice_field_locked(struct world *world, struct world_chip *chip)
+{
+    if (chip->first_field == NS_NEVER && chip->field.carrier_epoch > 0) {
+        chip->first_field = chip->field.carrier_since_ns;
+        start_actions_locked(world);
+    }
+}
+
+/* Reset pins that were moved by whoever held only the lines' lock. */
+static void
+apply_pins_locked(struct world *world)
+{
+    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
+        int level;
+        int64_t when;
+        while (chip->reset_line != WORLD_NO_LINE &&
+               bank_take_change(&world->lines, &chip->reset, &level, &when)) {
+            mfrc522_sim_set_nrstpd(chip->mfrc522, level == LINE_HIGH, when);
+        }
+    }
+}
+
+static int64_t
+next_due_locked(struct world *world)
+{
+    int64_t due = bank_next_due(&world->lines);
+    int64_t mine = heap_first_when(&world->due);
+    due = mine < due ? mine : due;
+    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
+        mine = mfrc522_sim_next_due(chip->mfrc522);
+        due = mine < due ? mine : due;
+    }
+    return due;
+}
+
+/* Everything up to `now`, in order of time. */
+static void
+advance_locked(struct world *world, int64_t now)
+{
+    apply_pins_locked(world);
+    if (world->waiting != NULL) {
+        start_actions_locked(world); /* a line may have been requested */
+    }
+    for (;;) {
+        int64_t due = next_due_locked(world);
+        int64_t stop = due < now ? due : now;
+        while (heap_first_when(&world->due) <= stop) {
+            struct heap_node *node = heap_first(&world->due);
+            heap_remove(&world->due, node);
+            run_action_locked(world, action_of(node), stop);
+        }
+        for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
+            mfrc522_sim_advance(chip->mfrc522, stop);
+        }
+        bank_advance(&world->lines, stop);
+        apply_pins_locked(world);
+        if (due >= now) {
+            break;
+        }
+    }
+}
+
+/* Locks. */
+
+/* In real time: is the thread awake when the next thing is due? */
+static void
+mind_thread_locked(struct world *world)
+{
+    if (bank_clock(&world->lines) == NULL) {
+        int64_t due = bank_to_clock(&world->lines, next_due_locked(world));
+        world->thread_error = wall_clock_expect(&world->wall, due);
+    }
+}
+
+/* The outermost unlock: effects of what was done meanwhile. */
+static void
+leaving_locked(struct world *world)
+{
+    if (world->depth == 1 && !world->closed) {
+        advance_locked(world, world_now(world));
+        mind_thread_locked(world);
+    }
+    world->depth--;
+}
+
+static void
+entered(struct world *world)
+{
+    if (world->depth++ == 0 && !world->closed) {
+        advance_locked(world, world_now(world));
+    }
+}
+
+/* A line was moved, or its debounce began, under the lines' lock alone.  If the
+ * world is taken, its owner looks again after it let go. */
+static void
+look_again(struct world *world)
+{
+    while (atomic_load(&world->stirred) && pthread_mutex_trylock(&world->lock) == 0) {
+        bool inside = world->depth > 0; /* then the outermost unlock sees to it */
+        if (!inside) {
+            atomic_store(&world->stirred, false);
+            entered(world);
+            leaving_locked(world);
+        }
+        pthread_mutex_unlock(&world->lock);
+        if (inside) {
+            return;
+        }
+    }
+}
+
+static void
+lines_stirred(void *owner)
+{
+    struct world *world = owner;
+    atomic_store(&world->stirred, true);
+    look_again(world);
+}
+
+void
+world_lock(struct world *world)
+{
+    pthread_mutex_lock(&world->lock);
+    entered(world);
+}
+
+void
+world_enter(struct world *world)
+{
+    if (pthread_mutex_trylock(&world->lock) != 0) {
+        void *released = world_release_host(world);
+        pthread_mutex_lock(&world->lock);
+        world_acquire_host(world, released);
+    }
+    entered(world);
+}
+
+void
+world_unlock(struct world *world)
+{
+    leaving_locked(world);
+    bool outermost = world->depth == 0;
+    pthread_mutex_unlock(&world->lock);
+    if (outermost) {
+        look_again(world);
+    }
+}
+
+bool
+world_is_inside(struct world *world)
+{
+    if (pthread_mutex_trylock(&world->lock) != 0) {
+        return false;
+    }
+    bool inside = world->depth > 0;
+    pthread_mutex_unlock(&world->lock);
+    return inside;
+}
+
+void
+world_wake_clock(struct world *world)
+{
+    struct vclock *clock = bank_clock(&world->lines);
+    if (clock != NULL) {
+        vclock_advance(clock, 0);
+    }
+}
+
+int64_t
+world_now(struct world *world)
+{
+    return bank_now(&world->lines);
+}
+
+/* Clocks. */
+
+static int64_t
+next_due(struct world *world)
+{
+    world_lock(world);
+    int64_t due = world->closed ? NS_NEVER : next_due_locked(world);
+    due = bank_to_clock(&world->lines, due);
+    world_unlock(world);
+    return due;
+}
+
+static void
+advance(struct world *world, int64_t now_ns)
+{
+    pthread_mutex_lock(&world->lock);
+    /* Not from card code, for which time stands still. */
+    if (world->depth++ == 0 && !world->closed) {
+        advance_locked(world, bank_from_clock(&world->lines, now_ns));
+    }
+    world->depth--;
+    pthread_mutex_unlock(&world->lock);
+    look_again(world);
+}
+
+static int64_t
+virtual_next_due(struct clock_driver *driver)
+{
+    return next_due(world_of_virtual(driver));
+}
+
+static void
+virtual_advance(struct clock_driver *driver, int64_t now_ns)
+{
+    advance(world_of_virtual(driver), now_ns);
+}
+
+static int64_t
+real_next_due(struct clock_driver *driver)
+{
+    struct world *world = world_of_real(driver);
+    return bank_clock(&world->lines) == NULL ? next_due(world) : NS_NEVER;
+}
+
+static void
+real_advance(struct clock_driver *driver, int64_t now_ns)
+{
+    struct world *world = world_of_real(driver);
+    if (bank_clock(&world->lines) == NULL) {
+        advance(world, now_ns);
+    }
+}
+
+static void
+set_clock_switching(struct world *world, struct vclock *clock)
+{
+    struct vclock *old = bank_clock(&world->lines);
+    if (old == clock) {
+        return;
+    }
+    if (old != NULL) {
+        vclock_remove_driver(old, &world->virtual_driver);
+    }
+    world_lock(world);
+    bank_set_clock(&world->lines, clock);
+    for (struct world_device *d = world->devices; d != NULL; d = d->next) {
+        *d->shown = clock;
+    }
+    world_unlock(world);
+    if (clock != NULL && !world->closed) {
+        vclock_add_driver(clock, &world->virtual_driver);
+    }
+}
+
+void
+world_set_clock(struct world *world, struct vclock *clock)
+{
+    pthread_mutex_lock(&world->switching);
+    set_clock_switching(world, clock);
+    pthread_mutex_unlock(&world->switching);
+}
+
+int
+world_use_clock(struct world *world, struct world_device *device, struct vclock *clock)
+{
+    pthread_mutex_lock(&world->switching);
+    device->told = clock;
+    set_clock_switching(world, clock);
+    pthread_mutex_unlock(&world->switching);
+    return 0;
+}
+
+void
+world_add_device(struct world *world, struct world_device *device,
+                 struct vclock **shown)
+{
+    pthread_mutex_lock(&world->switching);
+    device->told = world->home;
+    device->shown = shown;
+    *shown = bank_clock(&world->lines);
+    device->next = world->devices;
+    world->devices = device;
+    pthread_mutex_unlock(&world->switching);
+}
+
+void
+world_remove_device(struct world *world, struct world_device *device)
+{
+    pthread_mutex_lock(&world->switching);
+    struct vclock *clock = bank_clock(&world->lines);
+    bool pinned = clock == world->home;
+    for (struct world_device **p = &world->devices; *p != NULL;) {
+        if (*p == device) {
+            *p = device->next;
+            continue;
+        }
+        pinned = pinned || (*p)->told == clock;
+        p = &(*p)->next;
+    }
+    if (!pinned) {
+        set_clock_switching(world, world->home);
+    }
+    pthread_mutex_unlock(&world->switching);
+}
+
+/* Chips. */
+
+struct world_chip *
+world_find_chip_locked(struct world *world, unsigned bus, unsigned cs)
+{
+    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
+        if (chip->bus == bus && chip->cs == cs) {
+            return chip;
+        }
+    }
+    return NULL;
+}
+
+int
+world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line,
+                    int reset_line, uint8_t version, struct world_chip **out)
+{
+    if (world->closed) {
+        return -ENODEV;
+    }
+    if (bus >= WORLD_BUSES) {
+        return -ENOENT;
+    }
+    if (world_find_chip_locked(world, bus, cs) != NULL) {
+        return -EBUSY;
+    }
+    struct world_chip *chip = calloc(1, sizeof *chip);
+    if (chip == NULL) {
+        return -ENOMEM;
+    }
+    *chip = (struct world_chip){.world = world,
+                                .bus = bus,
+                                .cs = cs,
+                                .irq_line = irq_line,
+                                .reset_line = reset_line,
+                                .first_field = NS_NEVER};
+    int64_t now = world_now(world);
+    field_init(&chip->field, now);
+    struct mfrc522_sim_config config = {
+        .version = version, .seed = bus << 8 | cs, .field = &chip->field};
+    if (irq_line != WORLD_NO_LINE) {
+        config.irq = irq_changed;
+        config.irq_ctx = chip;
+    }
+    chip->mfrc522 = mfrc522_sim_new(&config, now);
+    if (chip->mfrc522 == NULL) {
+        free(chip);
+        return -ENOMEM;
+    }
+    if (irq_line != WORLD_NO_LINE) {
+        chip->irq.level = driven_level(mfrc522_sim_irq_level(chip->mfrc522));
+        bank_add_source(&world->lines, (unsigned)irq_line, &chip->irq);
+    }
+    if (reset_line != WORLD_NO_LINE) {
+        bank_add_sink(&world->lines, (unsigned)reset_line, &chip->reset);
+    }
+    chip->next = world->chips;
+    world->chips = chip;
+    *out = chip;
+    return 0;
+}
+
+/* Life. */
+
+static int
+init_locks(struct world *world)
+{
+    int err = mutex_init(&world->lock, PTHREAD_MUTEX_RECURSIVE);
+    if (err < 0) {
+        return err;
+    }
+    err = mutex_init(&world->switching, PTHREAD_MUTEX_NORMAL);
+    if (err < 0) {
+        pthread_mutex_destroy(&world->lock);
+        return err;
+    }
+    int buses = 0;
+    while (err == 0 && buses < WORLD_BUSES) {
+        err = mutex_init(&world->buses[buses], PTHREAD_MUTEX_ERRORCHECK);
+        buses += err == 0;
+    }
+    if (err == 0) {
+        err = wall_clock_init(&world->wall, &world->real_driver);
+    }
+    if (err < 0) {
+        while (buses-- > 0) {
+            pthread_mutex_destroy(&world->buses[buses]);
+        }
+        pthread_mutex_destroy(&world->switching);
+        pthread_mutex_destroy(&world->lock);
+    }
+    return err;
+}
+
+int
+world_init(struct world *world, unsigned num_lines, struct vclock *clock,
+           const struct world_host *host)
+{
+    memset(world, 0, sizeof *world);
+    int err = bank_init(&world->lines, num_lines);
+    if (err < 0) {
+        return err;
+    }
+    err = init_locks(world);
+    if (err < 0) {
+        bank_destroy(&world->lines);
+        return err;
+    }
+    world->host = host;
+    world->home = clock;
+    world->lines.clock = clock;
+    world->lines.offset = -clock_now(clock); /* own time begins at 0 */
+    world->lines.stir = lines_stirred;
+    world->lines.owner = world;
+    world->virtual_driver.next_due = virtual_next_due;
+    world->virtual_driver.advance = virtual_advance;
+    world->real_driver.next_due = real_next_due;
+    world->real_driver.advance = real_advance;
+    if (clock != NULL) {
+        vclock_add_driver(clock, &world->virtual_driver);
+    }
+    return 0;
+}
+
+static void
+free_actions(struct world *world)
+{
+    while (heap_first(&world->due) != NULL) {
+        struct heap_node *node = heap_first(&world->due);
+        heap_remove(&world->due, node);
+        finish_action(action_of(node));
+    }
+    while (world->waiting != NULL) {
+        struct world_action *action = world->waiting;
+        world->waiting = action->next;
+        finish_action(action);
+    }
+}
+
+/* Every card is outside any field afterwards, and no action knows it. */
+static void
+clear_locked(struct world *world)
+{
+    free_actions(world);
+    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
+        while (chip->field.cards != NULL) {
+            field_leave(&chip->field, chip->field.cards, field_now(&chip->field));
+        }
+    }
+}
+
+void
+world_close(struct world *world)
+{
+    pthread_mutex_lock(&world->switching);
+    pthread_mutex_lock(&world->lock);
+    bool was_closed = world->closed;
+    world->closed = true;
+    pthread_mutex_unlock(&world->lock);
+    if (!was_closed) {
+        struct vclock *clock = bank_clock(&world->lines);
+        if (clock != NULL) {
+            vclock_remove_driver(clock, &world->virtual_driver);
+        }
+        wall_clock_stop(&world->wall);
+        bank_unplug(&world->lines);
+        pthread_mutex_lock(&world->lock);
+        clear_locked(world);
+        pthread_mutex_unlock(&world->lock);
+    }
+    pthread_mutex_unlock(&world->switching);
+}
+
+void
+world_destroy(struct world *world)
+{
+    heap_free(&world->due);
+    while (world->chips != NULL) {
+        struct world_chip *chip = world->chips;
+        world->chips = chip->next;
+        mfrc522_sim_free(chip->mfrc522);
+        free(chip);
+    }
+    wall_clock_destroy(&world->wall);
+    for (int i = 0; i < WORLD_BUSES; i++) {
+        pthread_mutex_destroy(&world->buses[i]);
+    }
+    pthread_mutex_destroy(&world->switching);
+    pthread_mutex_destroy(&world->lock);
+    bank_destroy(&world->lines);
+}

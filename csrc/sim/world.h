@@ -1,0 +1,180 @@
+/* A simulated board: its time, its lines, its MFRC522s and what happens when.
+ *
+ * One recursive lock guards chips, fields and the timed actions; lines have
+ * their own (line_sim.h), below it.  Own time begins at 0 with the world and is
+ * continuous over changes of the clock.  On a virtual clock the world is a
+ * clock_driver; in real time one thread of its own, started when something
+ * first falls due and joined by world_close(), lets it happen.  Card code runs
+ * inside spi_sim's messages only, under the lock: so a caller with a lock of its
+ * own that card code needs too (the GIL) enters by world_enter(), which gives
+ * that lock up while it waits, and calls nothing else here that takes the lock.
+ * Lock order: switching, the clock's `driving`, the world, its lines, the
+ * clock's `lock`.  Python-free.
+ */
+#ifndef AH_SIM_WORLD_H
+#define AH_SIM_WORLD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/heap.h"
+#include "base/spi_bus.h"
+#include "sim/field_sim.h"
+#include "sim/line_sim.h"
+#include "sim/mfrc522_sim.h"
+#include "sim/wall_clock.h"
+
+#define WORLD_BUSES 8
+#define WORLD_NO_LINE (-1)
+
+struct world;
+
+/* An MFRC522 module on a chip select, its antenna and its two lines. */
+struct world_chip {
+    struct world_chip *next;
+    struct world *world;
+    unsigned bus, cs;
+    int irq_line; /* WORLD_NO_LINE: not wired */
+    int reset_line;
+    struct line_source irq;
+    struct line_sink reset;
+    struct field_sim field;
+    struct mfrc522_sim *mfrc522; /* owned */
+    int64_t first_field;         /* own time at which its field first went on */
+};
+
+enum world_deed { WORLD_DRIVE, WORLD_PRESENT, WORLD_REMOVE };
+
+/* From when `after` of an action counts. */
+enum world_start {
+    WORLD_BEGINNING, /* own time 0 */
+    WORLD_FIELD_ON,  /* the chip's field first goes on */
+    WORLD_REQUESTED, /* the line is first requested */
+};
+
+/* What shall happen, once.  Owned by the world from world_schedule() on. */
+struct world_action {
+    struct heap_node node;
+    struct world_action *next; /* while its start is unknown */
+    enum world_deed deed;
+    enum world_start start;
+    int64_t after_ns;
+    struct world_chip *chip;
+    unsigned line;
+    int level;
+    struct field_card *card;
+    int *uses; /* counted down when the action is over; NULL: nobody asks */
+};
+
+/* A device that the program has opened: who has told the world which clock. */
+struct world_device {
+    struct world_device *next;
+    struct vclock *told;   /* by its user, who keeps it alive while it is open */
+    struct vclock **shown; /* the device's public `clock`: always the world's */
+};
+
+/* The caller's outer lock: how to give it up, and how to take it back. */
+struct world_host {
+    void *(*release)(void);
+    void (*acquire)(void *released);
+};
+
+struct world {
+    pthread_mutex_t lock; /* recursive */
+    unsigned depth;       /* how often its owner holds it */
+    struct line_bank lines;
+    struct world_chip *chips; /* owned */
+    struct heap due;          /* actions whose time is known */
+    struct world_action *waiting;
+    pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
+    const struct world_host *host;      /* NULL: callers hold no outer lock */
+    bool closed;
+
+    atomic_bool stirred; /* the lines have something for the world to see */
+
+    struct clock_driver virtual_driver; /* on a virtual clock */
+    struct clock_driver real_driver;    /* what `wall` drives */
+    struct wall_clock wall;
+    int thread_error;          /* of starting its thread: 0 or -errno */
+    pthread_mutex_t switching; /* held while clock or `devices` change */
+    struct vclock *home;       /* the clock the world was made with */
+    struct world_device *devices;
+};
+
+/* `clock` NULL: real time; it lives as long as the world.  0 or -errno. */
+int world_init(struct world *world, unsigned num_lines, struct vclock *clock,
+               const struct world_host *host);
+/* Unplug everything, join the thread.  Devices stay open and answer -ENODEV or
+ * -ESHUTDOWN.  Idempotent.  Call with no lock. */
+void world_close(struct world *world);
+/* Closed before; and every device too. */
+void world_destroy(struct world *world);
+
+/* Lock, and let happen what is due.  Unlock: what the caller did has its effects
+ * now.  world_enter() is for callers that hold the host's lock. */
+void world_lock(struct world *world);
+void world_enter(struct world *world);
+void world_unlock(struct world *world);
+
+int64_t world_now(struct world *world); /* own time */
+
+/* Does this very thread run card code?  Then time stands still for it. */
+bool world_is_inside(struct world *world);
+
+/* A loop that sleeps on the virtual clock looks again at what is due.  Call with
+ * no lock, not from card code. */
+void world_wake_clock(struct world *world);
+
+/* Around a wait: give up the caller's outer lock, take it back. */
+static inline void *
+world_release_host(struct world *world)
+{
+    return world->host != NULL ? world->host->release() : NULL;
+}
+
+static inline void
+world_acquire_host(struct world *world, void *released)
+{
+    if (world->host != NULL) {
+        world->host->acquire(released);
+    }
+}
+
+/* Continue on another clock.  Call with no lock, not from card code. */
+void world_set_clock(struct world *world, struct vclock *clock);
+/* As use_clock of an open device asks for it. */
+int world_use_clock(struct world *world, struct world_device *device,
+                    struct vclock *clock);
+void world_add_device(struct world *world, struct world_device *device,
+                      struct vclock **shown);
+/* The last device that pinned a foreign clock takes the world home. */
+void world_remove_device(struct world *world, struct world_device *device);
+
+/* After world_enter(): */
+
+/* Plug in a module.  -EBUSY: that chip select has one; -ENOENT: no such bus. */
+int world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line,
+                        int reset_line, uint8_t version, struct world_chip **chip);
+struct world_chip *world_find_chip_locked(struct world *world, unsigned bus,
+                                          unsigned cs);
+/* 0 or -errno; then it is not taken over. */
+int world_schedule_locked(struct world *world, struct world_action *action);
+int world_present_locked(struct world_chip *chip, struct field_card *card);
+void world_remove_locked(struct world *world, struct field_card *card);
+/* The chip was accessed: has its field gone on? */
+void world_notice_field_locked(struct world *world, struct world_chip *chip);
+
+/* world_line.c: a line request; ops->close() frees it. */
+int world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
+                        const struct line_settings *settings, const char *consumer,
+                        struct line_request **out);
+
+/* world_spi.c: the SPI device on a chip select, there or not; ops->close() frees
+ * it.  Call message() with the host's lock, the rest without. -ENOENT: no bus. */
+int world_open_spi(struct world *world, unsigned bus, unsigned cs,
+                   const struct spi_config *config, struct spi_device **out);
+
+#endif

@@ -1,0 +1,209 @@
+/* The simulated SPI bus behind base/spi_bus.h.
+ *
+ * A message takes its time on a virtual clock: bits/speed, the delays it asks for,
+ * and the kernel's 10 us at each change of chip select; in real time it takes
+ * none.  The bytes of a transfer reach the chip at the transfer's end, so nothing
+ * that they cause lies in the future.  Where no module answers, and for one that
+ * cannot follow (another mode than 0, more than 10 MHz), MISO reads 0.
+ */
+#include "sim/world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPI_BUFSIZ 4096u           /* spidev's, bytes per message */
+#define MFRC522_SPI_HZ 10000000u   /* datasheet 8.1.2: up to 10 Mbit/s */
+#define SPI_MODE_OF_CLOCK 0x3u     /* SPI_CPHA | SPI_CPOL */
+#define SPI_MODE_SUPPORTED 0x1000u /* up to, not including: flags of spi.h */
+
+struct world_spi {
+    struct spi_device device; /* what the program sees */
+    struct world_device pin;
+    struct world *world;
+    unsigned bus, cs;
+};
+
+/* On a virtual clock, let time pass.  No lock is held but the bus's. */
+static void
+pass_time(struct world *world, int64_t duration_ns)
+{
+    struct vclock *clock = bank_clock(&world->lines);
+    if (clock == NULL || duration_ns <= 0) {
+        return;
+    }
+    void *released = world_release_host(world);
+    vclock_advance(clock, duration_ns);
+    world_acquire_host(world, released);
+}
+
+static uint32_t
+speed_of(const struct world_spi *spi, const struct spi_xfer *xfer)
+{
+    return xfer->speed_hz != 0 ? xfer->speed_hz : spi->device.config.speed_hz;
+}
+
+static struct world_chip *
+listener_locked(const struct world_spi *spi, const struct spi_xfer *xfer)
+{
+    if ((spi->device.config.mode & SPI_MODE_OF_CLOCK) != 0 ||
+        speed_of(spi, xfer) > MFRC522_SPI_HZ) {
+        return NULL;
+    }
+    return world_find_chip_locked(spi->world, spi->bus, spi->cs);
+}
+
+/* One transfer's bytes, at its end.  `first`: chip select falls before it. */
+static int
+exchange(struct world_spi *spi, const struct spi_xfer *xfer, bool first, bool last)
+{
+    struct world *world = spi->world;
+    int result = -ESHUTDOWN;
+    world_enter(world); /* runs Python */
+    if (!world->closed) {
+        struct world_chip *chip = listener_locked(spi, xfer);
+        result = (int)xfer->len;
+        if (chip == NULL) {
+            if (xfer->rx != NULL) {
+                memset(xfer->rx, 0, xfer->len);
+            }
+        }
+        else {
+            int64_t now = world_now(world);
+            if (first) {
+                mfrc522_sim_select(chip->mfrc522, now);
+            }
+            mfrc522_sim_transfer(chip->mfrc522, xfer->tx, xfer->rx, xfer->len, now,
+                                 0); /* runs Python */
+            if (last) {
+                mfrc522_sim_deselect(chip->mfrc522, now);
+            }
+            world_notice_field_locked(world, chip);
+        }
+    }
+    world_unlock(world);
+    return result;
+}
+
+static int
+check_message(const struct spi_xfer *xfers, unsigned n)
+{
+    if (n > SPI_MESSAGE_MAX) {
+        return -EINVAL;
+    }
+    uint64_t total = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (xfers[i].bits_per_word != 0 && xfers[i].bits_per_word != 8) {
+            return -EINVAL;
+        }
+        total += xfers[i].len;
+    }
+    return total > SPI_BUFSIZ ? -EMSGSIZE : (int)total;
+}
+
+static void
+lock_bus(struct world *world, unsigned bus)
+{
+    if (pthread_mutex_trylock(&world->buses[bus]) != 0) {
+        void *released = world_release_host(world);
+        pthread_mutex_lock(&world->buses[bus]);
+        world_acquire_host(world, released);
+    }
+}
+
+static int
+spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
+{
+    struct world_spi *spi = self;
+    struct world *world = spi->world;
+    int result = check_message(xfers, n);
+    if (result < 0) {
+        return result;
+    }
+    if (world_is_inside(world)) {
+        return -EDEADLK;
+    }
+    lock_bus(world, spi->bus);
+    bool first = true;
+    for (unsigned i = 0; i < n; i++) {
+        const struct spi_xfer *xfer = &xfers[i];
+        int64_t bits_ns = (int64_t)xfer->len * 8 * NS_PER_S / speed_of(spi, xfer);
+        pass_time(world, bits_ns);
+        bool last = i + 1 == n || xfer->cs_change;
+        int done = exchange(spi, xfer, first, last); /* runs Python */
+        if (done < 0) {
+            result = done;
+            break;
+        }
+        first = last;
+        pass_time(world, xfer->delay_us * NS_PER_US +
+                             (last && i + 1 < n ? SPI_CS_CHANGE_NS : 0));
+    }
+    pthread_mutex_unlock(&world->buses[spi->bus]);
+    return result;
+}
+
+static int
+spi_config(void *self, const struct spi_config *config)
+{
+    struct world_spi *spi = self;
+    if (config->speed_hz == 0 || config->mode >= SPI_MODE_SUPPORTED ||
+        (config->bits_per_word != 0 && config->bits_per_word != 8)) {
+        return -EINVAL;
+    }
+    spi->device.config = *config;
+    return 0;
+}
+
+static int
+spi_use_clock(void *self, struct vclock *clock)
+{
+    struct world_spi *spi = self;
+    return world_use_clock(spi->world, &spi->pin, clock);
+}
+
+static void
+spi_close(void *self)
+{
+    struct world_spi *spi = self;
+    void *released = world_release_host(spi->world);
+    world_remove_device(spi->world, &spi->pin);
+    world_acquire_host(spi->world, released);
+    free(spi);
+}
+
+static const struct spi_ops world_spi_ops = {
+    .message = spi_message,
+    .config = spi_config,
+    .use_clock = spi_use_clock,
+    .close = spi_close,
+};
+
+int
+world_open_spi(struct world *world, unsigned bus, unsigned cs,
+               const struct spi_config *config, struct spi_device **out)
+{
+    if (bus >= WORLD_BUSES) {
+        return -ENOENT;
+    }
+    struct world_spi *spi = calloc(1, sizeof *spi);
+    if (spi == NULL) {
+        return -ENOMEM;
+    }
+    spi->world = world;
+    spi->bus = bus;
+    spi->cs = cs;
+    spi->device.ops = &world_spi_ops;
+    spi->device.self = spi;
+    spi->device.needs_gil = 1;
+    snprintf(spi->device.name, sizeof spi->device.name, "spi%u.%u", bus, cs);
+    int err = spi_config(spi, config);
+    if (err < 0) {
+        free(spi);
+        return err;
+    }
+    world_add_device(world, &spi->pin, &spi->device.clock);
+    *out = &spi->device;
+    return 0;
+}

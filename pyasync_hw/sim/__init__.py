@@ -1,0 +1,13 @@
+"""The embedded default: a simulated board, RC522 readers and cards.
+
+`Board` is the board; `MifareClassic1K` a card, `Card` what to build others on.
+It runs in real time, or on a VirtualClock, where nothing takes any time.
+"""
+
+from __future__ import annotations
+
+from .board import MODELS, Board, SimLine, SimReader
+from .cards import Card, CardState
+from .classic import MifareClassic1K
+
+__all__ = ["MODELS", "Board", "Card", "CardState", "MifareClassic1K", "SimLine", "SimReader"]

@@ -1,0 +1,359 @@
+"""A simulated Raspberry Pi: GPIO lines, SPI buses, and RC522 readers with cards.
+
+    with sim.Board("pi-zero-w") as board:
+        reader = board.attach_rc522("spi0.0", irq="GPIO24", reset="GPIO25", name="door")
+        reader.present(sim.MifareClassic1K(uid="a61d227e"))
+        board.line("GPIO17").drive(0)
+
+Inside the block, devices of this package open on this board.  What is done to
+the board is what hands and wires do: cards come and go, lines are driven.
+Everything may be called from any thread; nothing here needs a running loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._core import SimWorld
+from ..pins import parse_pin, parse_spi
+from .cards import Card, parse_uid
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .._core import LineRequest, SPIDevice, VirtualClock
+
+__all__ = ["Board", "SimLine", "SimReader"]
+
+VERSION_MFRC522_2 = 0x92  # MFRC522 datasheet, 9.3.4.8: VersionReg
+DEFAULT_SPI_HZ = 4_000_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """What differs between the models, as far as a program can see it."""
+
+    chip_label: str  # of the gpiochip that has the 40-pin header
+    num_lines: int
+    spi: tuple[tuple[int, int], ...]  # (bus, chip select) of the header
+
+
+_BCM2835 = Model("pinctrl-bcm2835", 54, ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)))
+_BCM2711 = Model(
+    "pinctrl-bcm2711",
+    58,
+    tuple((bus, cs) for bus in (0, 1, 3, 4, 5, 6) for cs in range(3 if bus == 1 else 2)),
+)
+_RP1 = Model("pinctrl-rp1", 54, tuple((bus, cs) for bus in (0, 1, 2, 3, 5) for cs in range(2)))
+
+MODELS: Mapping[str, Model] = {
+    "pi-zero": _BCM2835,
+    "pi-zero-w": _BCM2835,
+    "pi-zero-2-w": _BCM2835,
+    "pi-1": _BCM2835,
+    "pi-2": _BCM2835,
+    "pi-3": _BCM2835,
+    "pi-4": _BCM2711,
+    "pi-5": _RP1,
+}
+# Linux, arch/arm/boot/dts/broadcom/bcm2835-rpi-zero-w.dts; the Pi 4 and 5 name
+# all but the first two by number.
+_ZERO_NAMES = {
+    2: "SDA1",
+    3: "SCL1",
+    4: "GPIO_GCLK",
+    7: "SPI_CE1_N",
+    8: "SPI_CE0_N",
+    9: "SPI_MISO",
+    10: "SPI_MOSI",
+    11: "SPI_SCLK",
+    14: "TXD1",
+    15: "RXD1",
+}
+
+
+def line_names(model: str) -> list[str]:
+    """The names of a model's lines by offset; "" for those that are not on the header."""
+    own = MODELS[model]
+    names = ["ID_SDA", "ID_SCL"] + [f"GPIO{offset}" for offset in range(2, 28)]
+    if own is _BCM2835:
+        for offset, name in _ZERO_NAMES.items():
+            names[offset] = name
+    return names + [""] * (own.num_lines - len(names))
+
+
+class SimLine:
+    """One line of a simulated board, from outside: what a wire can do to it."""
+
+    def __init__(self, board: Board, offset: int, name: str) -> None:
+        self.board = board
+        self.offset = offset
+        self.name = name
+
+    def drive(self, level: bool | int, *, at: float | None = None) -> None:
+        """Force the line low (0) or high (1); stronger than anything else on it.
+
+        `at`: seconds after the line was first requested; without, now.
+        """
+        if level not in (0, 1):
+            raise ValueError(f"level must be 0 or 1, not {level!r}; release() lets go")
+        self.board._world.drive(self.offset, level, at)
+
+    def release(self, *, at: float | None = None) -> None:
+        """Let go: what else drives the line, or its pull, decides its level."""
+        self.board._world.drive(self.offset, None, at)
+
+    @property
+    def value(self) -> int:
+        """The physical level, 0 or 1; active_low does not matter here."""
+        return self.board._world.level(self.offset)
+
+    @property
+    def driven(self) -> int | None:
+        """What drive() holds it at; None when it is released."""
+        return self.board._world.driven(self.offset)
+
+    @property
+    def consumer(self) -> str | None:
+        """Who has requested the line, or None."""
+        return self.board._world.consumer(self.offset)
+
+    def __repr__(self) -> str:
+        return f"<SimLine {self.name} of {self.board.name}>"
+
+
+class SimReader:
+    """One simulated RC522 module: its field, where cards come and go."""
+
+    def __init__(
+        self,
+        board: Board,
+        spi: tuple[int, int],
+        irq: int | None,
+        reset: int | None,
+        name: str,
+        power_up: float | None,
+    ) -> None:
+        self.board = board
+        self.name = name
+        self.spi = f"spi{spi[0]}.{spi[1]}"
+        self.irq = None if irq is None else board.line(irq)
+        self.reset = None if reset is None else board.line(reset)
+        self.power_up = power_up
+        self._where = spi
+
+    def present(self, card: Card, *, at: float | None = None) -> None:
+        """Lay `card` into the field.
+
+        `at`: seconds after this reader's field first goes on (a card that lies
+        elsewhere then is moved, one that is there already stays); without, now.
+        Raises ValueError when it is in a field already.
+        """
+        if not isinstance(card, Card):
+            raise TypeError(f"card must be a sim.Card, not {type(card).__name__}")
+        if self.power_up is not None:
+            card.power_up = self.power_up
+        self.board._world.present(*self._where, card, at)
+
+    def remove(self, card: Card | str | bytes | None = None, *, at: float | None = None) -> None:
+        """Take a card out of the field: `card`, the one with that UID, or every one.
+
+        `at` as in present(); a card that is not there then is no error.  Without
+        `at`, raises ValueError when it is not in this field.
+        """
+        for one in self._which(card, at):
+            self.board._world.remove(*self._where, one, at)
+
+    def _which(self, card: Card | str | bytes | None, at: float | None) -> list[Card]:
+        if isinstance(card, Card):
+            return [card]
+        known = self.cards if at is None else self._all_cards()
+        if card is None:
+            return known
+        uid = parse_uid(card)
+        found = [one for one in known if one.uid == uid]
+        if not found:
+            raise ValueError(f"no card with UID {uid.hex()} is in the field of {self.name!r}")
+        return found
+
+    def _all_cards(self) -> list[Card]:
+        """Those in the field, and those that are going to be."""
+        return self.board._world.cards(*self._where, True)
+
+    @property
+    def cards(self) -> list[Card]:
+        """The cards in the field now."""
+        return self.board._world.cards(*self._where)
+
+    @property
+    def field_on(self) -> bool:
+        """Whether the reader transmits (TxControlReg, Tx1RFEn and Tx2RFEn)."""
+        return self.board._world.field_on(*self._where)
+
+    @property
+    def registers(self) -> bytes:
+        """The chip's 64 registers, read without side effects."""
+        return bytes(self.board._world.peek(*self._where, addr) for addr in range(64))
+
+    def __repr__(self) -> str:
+        return f"<SimReader {self.name} on {self.spi} of {self.board.name}>"
+
+
+class Board(AbstractContextManager["Board"]):
+    """A simulated board, and a hardware backend (see pyasync_hw.hardware).
+
+    `model`: a key of `MODELS`.  `clock`: a VirtualClock, or None for real time
+    until a device is used on a loop with a virtual clock.  `name`: for messages.
+    """
+
+    def __init__(
+        self,
+        model: str = "pi-zero-w",
+        *,
+        clock: VirtualClock | None = None,
+        name: str | None = None,
+    ) -> None:
+        if model not in MODELS:
+            raise ValueError(f"no model {model!r}; choose one of {', '.join(MODELS)}")
+        self.model = model
+        self.name = name or f"simulated {model}"
+        self.chip_label = MODELS[model].chip_label
+        self.line_names = line_names(model)
+        self._world = SimWorld(self.chip_label, MODELS[model].num_lines, clock)
+        for offset in range(9):
+            self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
+        self._readers: dict[tuple[int, int], SimReader] = {}
+        self._current: list[Any] = []
+
+    # Wiring.
+
+    def attach_rc522(
+        self,
+        spi: str = "spi0.0",
+        *,
+        irq: int | str | None = "GPIO24",
+        reset: int | str | None = "GPIO25",
+        name: str | None = None,
+        version: int = VERSION_MFRC522_2,
+        power_up: float | None = None,
+    ) -> SimReader:
+        """Wire an RC522 module to an SPI device and two lines (None: not wired).
+
+        `version`: what VersionReg reads.  `power_up`: seconds that every card
+        takes in this field, instead of its own.  OSError (EBUSY): that chip
+        select, or ValueError: that name, is taken.
+        """
+        where = self._spi(spi)
+        label = name or f"spi{where[0]}.{where[1]}"
+        if any(reader.name == label for reader in self._readers.values()):
+            raise ValueError(f"a reader of this board is called {label!r} already")
+        if not 0 <= version <= 0xFF:
+            raise ValueError(f"version must be 0 to 0xff, not {version!r}")
+        irq_line = None if irq is None else self.find_line(irq)[1]
+        reset_line = None if reset is None else self.find_line(reset)[1]
+        if irq_line is not None and irq_line == reset_line:
+            raise ValueError(f"irq and reset are the same line, GPIO{irq_line}")
+        self._world.attach(
+            *where,
+            -1 if irq_line is None else irq_line,
+            -1 if reset_line is None else reset_line,
+            version,
+        )
+        reader = SimReader(self, where, irq_line, reset_line, label, power_up)
+        self._readers[where] = reader
+        return reader
+
+    @property
+    def readers(self) -> list[SimReader]:
+        """The attached readers, in order."""
+        return list(self._readers.values())
+
+    def reader(self, name: str) -> SimReader:
+        """The reader of that name.  Raises LookupError, which lists the names."""
+        for reader in self._readers.values():
+            if reader.name == name:
+                return reader
+        names = ", ".join(reader.name for reader in self._readers.values()) or "none"
+        raise LookupError(f"no reader is called {name!r}; this board has: {names}")
+
+    def line(self, spec: int | str) -> SimLine:
+        """A line by pin ("GPIO17", 17, "BOARD11") or by its name."""
+        offset = self.find_line(spec)[1]
+        return SimLine(self, offset, f"GPIO{offset}")
+
+    @property
+    def clock(self) -> VirtualClock | None:
+        """The clock that the board was made with."""
+        return self._world.clock
+
+    def time(self) -> float:
+        """Seconds since the board was made, on whatever clock it is now."""
+        return self._world.time()
+
+    # The backend.
+
+    def find_line(self, spec: int | str) -> tuple[str, int]:
+        """(chip label, offset) of a pin or line name.  Raises ValueError or TypeError."""
+        if isinstance(spec, str) and spec and spec in self.line_names:
+            return self.chip_label, self.line_names.index(spec)
+        return self.chip_label, parse_pin(spec)
+
+    def _spi(self, spec: str) -> tuple[int, int]:
+        where = parse_spi(spec)
+        if where not in MODELS[self.model].spi:
+            known = ", ".join(f"spi{bus}.{cs}" for bus, cs in MODELS[self.model].spi)
+            raise ValueError(f"{self.model} has no {spec}; it has {known}")
+        return where
+
+    def request_lines(
+        self, lines: Mapping[int | str, Any], consumer: str = "pyasync_hw"
+    ) -> LineRequest:
+        """Request lines, with their LineSettings; as the kernel's GPIO_V2_GET_LINE_IOCTL.
+
+        OSError: EBUSY (names the holder), EINVAL, EOPNOTSUPP.
+        """
+        offsets = tuple(self.find_line(spec)[1] for spec in lines)
+        return self._world.request_lines(offsets, tuple(lines.values()), consumer)
+
+    def open_spi(
+        self, bus: int, cs: int, speed_hz: int = DEFAULT_SPI_HZ, mode: int = 0
+    ) -> SPIDevice:
+        """Open /dev/spidev<bus>.<cs>.  FileNotFoundError when the model has none."""
+        if (bus, cs) not in MODELS[self.model].spi:
+            raise FileNotFoundError(2, f"{self.model} has no such SPI device", f"spi{bus}.{cs}")
+        return self._world.open_spi(bus, cs, speed_hz, mode)
+
+    # Life.
+
+    @property
+    def closed(self) -> bool:
+        """Whether the board was closed."""
+        return self._world.closed
+
+    def close(self) -> None:
+        """Unplug everything.  Devices that are open fail from now on.  Idempotent."""
+        self._world.close()
+
+    def __enter__(self) -> Board:
+        from .. import hardware
+
+        if self.closed:
+            raise ValueError("this simulated board is closed")
+        self._current.append(hardware.use(self))
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._current.pop().close()
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{len(self._readers)} readers"
+        return f"<Board {self.name}: {state}>"
