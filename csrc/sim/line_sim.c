@@ -109,26 +109,39 @@ resolve_drivers(const struct sim_line *line)
     return level;
 }
 
+/* What a line is at that nobody drives. */
+static int
+resting_level(const struct sim_line *line)
+{
+    if (line->sinks != NULL) {
+        return LINE_HIGH; /* the module's pull-up, stronger than the Pi's pulls */
+    }
+    switch (line->pull) {
+        case LINE_PULL_UP:
+            return LINE_HIGH;
+        case LINE_PULL_DOWN:
+            return LINE_LOW;
+        default:
+            /* It floats: it keeps its level, as its capacitance does for a while. */
+            return line->level;
+    }
+}
+
 static void
 settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
 {
     struct sim_line *line = &bank->lines[offset];
     int level = resolve_drivers(line);
+    if (level == LINE_UNDRIVEN) {
+        level = resting_level(line);
+    }
     for (struct line_sink *sink = line->sinks; sink != NULL; sink = sink->next) {
-        /* A chip's input has the module's pull-up, stronger than the Pi's pulls. */
-        int wanted = level == LINE_UNDRIVEN ? LINE_HIGH : level;
-        if (wanted != sink->level) {
-            sink->level = wanted;
+        if (level != sink->level) {
+            sink->level = level;
             sink->changed_at = when;
-            sink->pulsed = sink->pulsed || wanted == sink->seen;
+            sink->pulsed = sink->pulsed || level == sink->seen;
             bank->stirred = true;
         }
-    }
-    if (level == LINE_UNDRIVEN) {
-        /* A floating line keeps its level, as its capacitance does for a while. */
-        level = line->pull == LINE_PULL_UP     ? LINE_HIGH
-                : line->pull == LINE_PULL_DOWN ? LINE_LOW
-                                               : line->level;
     }
     if (level == line->level) {
         return;
