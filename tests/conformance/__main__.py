@@ -30,7 +30,7 @@ def main() -> int:
 
     names = [f"test.test_asyncio.{name}" for name in args.module or []] or suite.modules()
     if not names:
-        parser.error("this Python has no test suite (Debian: apt install libpython3-testsuite)")
+        parser.error(suite.NO_TESTS)
     loops = [args.loop] if args.no_baseline else [args.loop, suite.ASYNCIO]
     start = time.monotonic()
     scores = {loop: suite.Score() for loop in loops}

@@ -26,6 +26,11 @@ OURS = "pyasync_hw:new_event_loop"
 TEST_LIMIT = 30.0  # s
 MODULE_LIMIT = 600.0  # s
 
+NO_TESTS = (
+    "this Python came without its test suite "
+    f"(Debian: apt install libpython3.{sys.version_info.minor}-testsuite)"
+)
+
 # White-box tests of one class of asyncio, or not Linux.
 NOT_ABOUT_LOOPS = ("selector_events", "proactor_events", "windows_events", "windows_utils")
 
@@ -84,8 +89,7 @@ class Score:
 def modules() -> list[str]:
     """The modules of this interpreter's test_asyncio that are about event loops.
 
-    Empty where the interpreter came without its test suite (Debian:
-    libpython3-testsuite).
+    Empty where the interpreter came without its test suite.
     """
     try:
         spec = importlib.util.find_spec("test.test_asyncio")

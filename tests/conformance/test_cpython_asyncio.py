@@ -36,9 +36,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
         reporter.write_line(f"\ntest_asyncio on {loop}: {score.summary()}")
 
 
-@pytest.mark.skipif(
-    not suite.modules(), reason="this Python has no test suite (Debian: libpython3-testsuite)"
-)
+@pytest.mark.skipif(not suite.modules(), reason=suite.NO_TESTS)
 @pytest.mark.parametrize("module", suite.modules())
 def test_no_failure_that_asyncio_does_not_have(module: str, ledger: Ledger) -> None:
     ours, theirs = ledger.run(module)
