@@ -512,7 +512,8 @@ world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line
                                 .irq_line = irq_line,
                                 .reset_line = reset_line,
                                 .first_field = NS_NEVER};
-    int64_t now = world_now(world);
+    /* It has had power for as long as the board: its oscillator runs. */
+    int64_t now = world_now(world) - 2 * MFRC522_SIM_OSCILLATOR_NS;
     field_init(&chip->field, now);
     struct mfrc522_sim_config config = {
         .version = version, .seed = bus << 8 | cs, .field = &chip->field};
