@@ -9,6 +9,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include "py/annot.h"
 
@@ -35,6 +36,7 @@ enum ah_live_type {
 
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
+    Py_ssize_t context_vars_offset; /* py/context.h */
 
     /* loop/ (loop_type.c, handle_type.c) */
     PyTypeObject *loop_type;

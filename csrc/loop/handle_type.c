@@ -29,7 +29,7 @@ extract_stack(void)
 /* Fill a zeroed handle.  -1 leaves what was set to dealloc. */
 static int
 handle_fill(HandleObject *self, LoopObject *loop, PyObject *callback,
-            PyObject *const *args, Py_ssize_t nargs, PyObject *context)
+            PyObject *const *args, Py_ssize_t nargs, PyObject *context, bool once)
 {
     self->loop = (LoopObject *)Py_NewRef((PyObject *)loop);
     self->callback = Py_NewRef(callback);
@@ -46,8 +46,16 @@ handle_fill(HandleObject *self, LoopObject *loop, PyObject *callback,
             PyTuple_SET_ITEM(self->args, i, Py_NewRef(args[i]));
         }
     }
-    self->context = context != NULL && context != Py_None ? Py_NewRef(context)
-                                                          : PyContext_CopyCurrent();
+    if (context != NULL && context != Py_None) {
+        self->context = Py_NewRef(context);
+    }
+    else if (once) {
+        self->context =
+            ah_context_current(loop->st, &loop->snapshot, &self->shared_context);
+    }
+    else {
+        self->context = PyContext_CopyCurrent();
+    }
     if (self->context == NULL) {
         return -1;
     }
@@ -62,9 +70,10 @@ handle_fill(HandleObject *self, LoopObject *loop, PyObject *callback,
 
 HandleObject *
 ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
-              Py_ssize_t nargs, PyObject *context)
+              Py_ssize_t nargs, PyObject *context, bool once)
 {
     HandleObject *self;
+    loop_settle_fresh(loop);
     if (loop->free_count > 0) {
         self = loop->free_handles[--loop->free_count];
         PyObject_Init((PyObject *)self, loop->st->handle_type);
@@ -77,12 +86,16 @@ ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     loop->st->live[AH_LIVE_Handle]++;
-    if (handle_fill(self, loop, callback, args, nargs, context) < 0) {
-        PyObject_GC_Track(self);
+    if (handle_fill(self, loop, callback, args, nargs, context, once) < 0) {
         Py_DECREF(self);
         return NULL;
     }
-    PyObject_GC_Track(self);
+    if (once) {
+        loop->fresh = self;
+    }
+    else {
+        PyObject_GC_Track(self);
+    }
     return self;
 }
 
@@ -90,6 +103,7 @@ TimerHandleObject *
 ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
                     PyObject *const *args, Py_ssize_t nargs, PyObject *context)
 {
+    loop_settle_fresh(loop);
     TimerHandleObject *self =
         PyObject_GC_New(TimerHandleObject, loop->st->timer_handle_type);
     if (self == NULL) {
@@ -99,8 +113,7 @@ ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
     self->timer.node.index = -1;
     self->when = when;
     loop->st->live[AH_LIVE_TimerHandle]++;
-    if (handle_fill(&self->base, loop, callback, args, nargs, context) < 0) {
-        PyObject_GC_Track(self);
+    if (handle_fill(&self->base, loop, callback, args, nargs, context, true) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -131,12 +144,27 @@ handle_clear(HandleObject *self)
     return 0;
 }
 
+int
+ah_handle_traverse_owned(HandleObject *self, visitproc visit, void *arg)
+{
+    if (PyObject_GC_IsTracked((PyObject *)self)) {
+        Py_VISIT((PyObject *)self);
+        return 0;
+    }
+    /* Untracked and ours alone: its references count as the loop's.  The one to
+     * the loop itself is among them. */
+    return Py_REFCNT(self) == 1 ? handle_traverse(self, visit, arg) : 0;
+}
+
 static void
 Handle_dealloc(HandleObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     LoopObject *loop = self->loop;
     PyObject_GC_UnTrack(self);
+    if (loop->fresh == self) {
+        loop->fresh = NULL;
+    }
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
@@ -206,8 +234,14 @@ ah_handle_run(HandleObject *self)
     /* The callback may cancel its own handle: keep what the call needs. */
     PyObject *callback = Py_NewRef(self->callback);
     PyObject *args = Py_XNewRef(self->args);
-    PyObject *context = Py_NewRef(self->context);
+    PyObject *context =
+        self->shared_context ? PyContext_Copy(self->context) : Py_NewRef(self->context);
     PyObject *result = NULL;
+    if (context == NULL) {
+        Py_XDECREF(args);
+        Py_DECREF(callback);
+        return -1;
+    }
     if (PyContext_Enter(context) == 0) {
         if (self->nargs == 0) {
             result = PyObject_CallNoArgs(callback); /* runs Python */
@@ -298,10 +332,19 @@ Handle_cancelled(HandleObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->cancelled);
 }
 
+/* Whoever asks gets the very context in which the callback will run. */
 static PyObject *
 Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return Py_NewRef(self->context);
+    if (self->shared_context) {
+        PyObject *own = PyContext_Copy(self->context);
+        if (own == NULL) {
+            return NULL;
+        }
+        Py_SETREF(self->context, own);
+        self->shared_context = false;
+    }
+    return Py_NewRef(self->context != NULL ? self->context : Py_None);
 }
 
 static PyObject *
@@ -449,7 +492,7 @@ Handle_get_loop(HandleObject *self, void *Py_UNUSED(closure))
 static PyObject *
 Handle_get_context_attr(HandleObject *self, void *Py_UNUSED(closure))
 {
-    return or_none(self->context);
+    return Handle_get_context(self, NULL);
 }
 
 static PyObject *
@@ -599,6 +642,7 @@ ah_handle_type_setup(PyObject *module)
     if (events == NULL) {
         return -1;
     }
+    st->context_vars_offset = ah_context_find_vars();
     st->asyncio_handle = PyObject_GetAttrString(events, "Handle");
     st->asyncio_timer_handle = PyObject_GetAttrString(events, "TimerHandle");
     Py_DECREF(events);

@@ -5,6 +5,10 @@
  * loop, callback, arguments and context; the ready ring, the timer heap and
  * the descriptor table own the handle.  Freed handles go to their loop's
  * free list.
+ *
+ * A handle of call_soon() is not tracked by the collector as long as the ring
+ * alone refers to it: the loop then visits what it holds.  Whether the caller
+ * kept it is looked at once, at the next scheduling or turn (`loop->fresh`).
  */
 #ifndef AH_LOOP_HANDLE_TYPE_H
 #define AH_LOOP_HANDLE_TYPE_H
@@ -24,6 +28,7 @@ typedef struct {
     PyObject *weakrefs;
     int nargs;
     bool cancelled;
+    bool shared_context; /* a snapshot: copy it before it is entered */
 } HandleObject;
 
 typedef struct {
@@ -38,10 +43,11 @@ timer_handle_of(struct ah_timer *timer)
     return (TimerHandleObject *)((char *)timer - offsetof(TimerHandleObject, timer));
 }
 
-/* A new handle for callback(*args); context NULL: a copy of the current one. */
+/* A new handle for callback(*args); context NULL: a copy of the current one.
+ * `once`: it runs once and is not tracked yet (see above). */
 AH_RAISES HandleObject *ah_handle_new(LoopObject *loop, PyObject *callback,
                                       PyObject *const *args, Py_ssize_t nargs,
-                                      PyObject *context);
+                                      PyObject *context, bool once);
 AH_RAISES TimerHandleObject *ah_timer_handle_new(LoopObject *loop, double when,
                                                  PyObject *callback,
                                                  PyObject *const *args,
@@ -57,6 +63,18 @@ AH_RAISES int ah_handle_cancel(HandleObject *handle);
 
 /* The argument tuple, as asyncio.Handle._args. */
 AH_RAISES PyObject *ah_handle_args(HandleObject *handle);
+
+/* Let the collector see a handle that somebody else may hold by now. */
+static inline void
+handle_track(HandleObject *handle)
+{
+    if (Py_REFCNT(handle) > 1 && !PyObject_GC_IsTracked((PyObject *)handle)) {
+        PyObject_GC_Track(handle);
+    }
+}
+
+/* Visit a handle in the ring: itself, or what it holds on the loop's behalf. */
+int ah_handle_traverse_owned(HandleObject *handle, visitproc visit, void *arg);
 
 /* Free list, owned by the loop. */
 void ah_handle_free_list_clear(LoopObject *loop);

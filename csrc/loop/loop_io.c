@@ -256,7 +256,8 @@ add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, uint32_t e
     if (fd < 0) {
         return NULL;
     }
-    HandleObject *handle = ah_handle_new(self, args[1], args + 2, nargs - 2, NULL);
+    HandleObject *handle =
+        ah_handle_new(self, args[1], args + 2, nargs - 2, NULL, false);
     if (handle == NULL) {
         return NULL;
     }

@@ -227,6 +227,7 @@ run_ready(LoopObject *self)
 {
     size_t todo = ring_count(&self->ready);
     int status = 0;
+    loop_settle_fresh(self);
     while (todo-- > 0 && status == 0 && ring_count(&self->ready) > 0) {
         struct ring_item item = ring_pop(&self->ready);
         HandleObject *handle = item.ptr;
@@ -242,6 +243,9 @@ run_ready(LoopObject *self)
         }
         else {
             status = run_foreign(item.ptr); /* runs Python */
+        }
+        if (item.tag == READY_HANDLE) {
+            handle_track(handle); /* an error report may have kept it */
         }
         Py_DECREF((PyObject *)item.ptr); /* runs Python */
     }

@@ -93,6 +93,7 @@ loop_push_due_timers(LoopObject *self, int64_t now_ns)
 void
 loop_clear_schedule(LoopObject *self)
 {
+    loop_settle_fresh(self);
     /* Releasing a handle may run Python that schedules again: empty first. */
     struct ring ready = self->ready;
     struct heap timers = self->timers;
@@ -118,7 +119,16 @@ int
 loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
 {
     for (size_t i = 0; i < ring_count(&self->ready); i++) {
-        Py_VISIT((PyObject *)ring_peek(&self->ready, i).ptr);
+        struct ring_item item = ring_peek(&self->ready, i);
+        if (item.tag == READY_FOREIGN) {
+            Py_VISIT((PyObject *)item.ptr);
+        }
+        else {
+            int status = ah_handle_traverse_owned(item.ptr, visit, arg);
+            if (status != 0) {
+                return status;
+            }
+        }
     }
     for (size_t i = 0; i < self->timers.size; i++) {
         struct ah_timer *timer = (struct ah_timer *)self->timers.entries[i].node;
@@ -251,7 +261,8 @@ schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
     if (self->debug && check_debug(self, args[0], method, check_thread) < 0) {
         return NULL;
     }
-    HandleObject *handle = ah_handle_new(self, args[0], args + 1, nargs - 1, context);
+    HandleObject *handle =
+        ah_handle_new(self, args[0], args + 1, nargs - 1, context, true);
     if (handle == NULL) {
         return NULL;
     }

@@ -62,6 +62,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->clock);
+    Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->thread_id);
     Py_VISIT(self->pending_exc);
     int status = loop_traverse_schedule(self, visit, arg);
@@ -74,6 +75,7 @@ Loop_clear(LoopObject *self)
 {
     loop_clear_schedule(self); /* runs Python */
     loop_clear_fds(self);      /* runs Python */
+    context_snapshot_clear(&self->snapshot);
     Py_CLEAR(self->pending_exc);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "loop/handle_type.h"
 #include "loop/loop.h"
 #include "module.h"
+#include "py/context.h"
 
 #define FREE_HANDLES_MAX 256
 #define POLL_BATCH 64
@@ -57,6 +58,8 @@ struct LoopObject {
     unsigned turns_since_poll;
     bool polled_events; /* the last poll found some */
 
+    struct context_snapshot snapshot;
+    HandleObject *fresh; /* borrowed: see handle_type.h */
     HandleObject *free_handles[FREE_HANDLES_MAX];
     int free_count;
 
@@ -70,6 +73,16 @@ struct LoopObject {
         int64_t run_started_ns; /* 0: not running */
     } stats;
 };
+
+/* Has the caller of call_soon() kept the last handle? Then it may be in a cycle. */
+static inline void
+loop_settle_fresh(LoopObject *self)
+{
+    if (self->fresh != NULL) {
+        handle_track(self->fresh);
+        self->fresh = NULL;
+    }
+}
 
 /* loop_io.c */
 void loop_dispatch(LoopObject *self, const struct epoll_event *events,

@@ -264,6 +264,62 @@ def test_each_callback_has_its_own_copy_of_the_context(loop):
     assert sorted(seen) == [7, 7, 9]
 
 
+def test_callbacks_scheduled_together_do_not_see_each_others_changes(loop):
+    var = contextvars.ContextVar("var", default=0)
+    seen = []
+
+    def change(value):
+        seen.append(var.get())
+        var.set(value)
+
+    handles = [loop.call_soon(change, value) for value in range(1, 5)]
+    shown = handles[2].get_context()
+    assert shown is handles[2].get_context()
+    run_briefly(loop)
+    assert seen == [0, 0, 0, 0]
+    assert shown[var] == 3  # the context that get_context() gave is the one that ran
+    var.set(9)
+    loop.call_soon(change, 1)
+    run_briefly(loop)
+    assert seen[-1] == 9
+
+
+def test_a_reader_keeps_its_context_from_call_to_call(loop):
+    var = contextvars.ContextVar("var", default=0)
+    seen = []
+
+    def writable():
+        var.set(var.get() + 1)
+        seen.append(var.get())
+        if len(seen) == 3:
+            loop.stop()
+
+    loop.add_writer(loop._csock, writable)
+    loop.run_forever()
+    loop.remove_writer(loop._csock)
+    assert seen == [1, 2, 3]
+
+
+def test_a_handle_that_an_error_report_keeps_is_collected(loop):
+    class Failing:
+        def __call__(self):
+            raise ValueError("kept")
+
+    failing = Failing()
+    gone = weakref.ref(failing)
+
+    def keep(loop, context):
+        context["handle"]._callback.report = context
+
+    loop.set_exception_handler(keep)
+    loop.call_soon(failing)
+    run_briefly(loop)
+    loop.set_exception_handler(None)
+    del failing
+    gc.collect()
+    assert gone() is None
+
+
 def test_an_exception_goes_to_the_handler_with_its_handle(loop):
     seen = []
     loop.set_exception_handler(lambda loop, context: seen.append(context))

@@ -1,0 +1,34 @@
+/* Snapshots of the current contextvars.Context, shared as long as nothing changed.
+ *
+ * A context's variables are one immutable mapping; setting a variable replaces
+ * it.  So two moments with the same mapping have equal contexts, and callbacks
+ * scheduled at both may share one copy until they run.  Where a context keeps
+ * that pointer is found out at import, by asking its traverse function; where
+ * that gives no answer, every callback gets a copy of its own, as in asyncio.
+ */
+#ifndef AH_PY_CONTEXT_H
+#define AH_PY_CONTEXT_H
+
+#include "module.h"
+
+struct context_snapshot {
+    PyObject *copy; /* owned, or NULL: a copy that nobody enters */
+    PyObject *vars; /* its mapping; kept alive by it */
+};
+
+/* Where in a context object the pointer to its variables is; 0: not known. */
+Py_ssize_t ah_context_find_vars(void);
+
+/* The snapshot's copy when it still is the current context, else a new one.
+ * *shared: it may be shared and must be copied before it is entered. */
+AH_RAISES PyObject *ah_context_current(ModuleState *st,
+                                       struct context_snapshot *snapshot, bool *shared);
+
+static inline void
+context_snapshot_clear(struct context_snapshot *snapshot)
+{
+    snapshot->vars = NULL;
+    Py_CLEAR(snapshot->copy);
+}
+
+#endif
