@@ -7,14 +7,15 @@
 
 #include "module.h"
 
-#define AH_SETUPS(X)   \
-    X(clock_type)      \
-    X(handle_type)     \
-    X(loop_type)       \
-    X(wait)            \
-    X(gpio_type)       \
-    X(edge_queue_type) \
-    X(spi_type)        \
+#define AH_SETUPS(X)     \
+    X(clock_type)        \
+    X(handle_type)       \
+    X(timer_handle_type) \
+    X(loop_type)         \
+    X(wait)              \
+    X(gpio_type)         \
+    X(edge_queue_type)   \
+    X(spi_type)          \
     X(sim_type)
 
 #define X(name) int ah_##name##_setup(PyObject *module);

@@ -1,10 +1,11 @@
-/* Handle and TimerHandle; see handle_type.h for ownership.
+/* Handle; see handle_type.h for ownership, timer_handle_type.c for timers.
  *
  * What is not hot (repr, the text of an error report) is asyncio's own Python:
  * asyncio.Handle's functions are called with our object as self.
  */
 #include "loop/handle_type.h"
 
+#include "loop/handle_common.h"
 #include "loop/loop_type.h"
 #include "py/compat.h"
 #include "setup.h"
@@ -27,9 +28,9 @@ extract_stack(void)
 }
 
 /* Fill a zeroed handle.  -1 leaves what was set to dealloc. */
-static int
-handle_fill(HandleObject *self, LoopObject *loop, PyObject *callback,
-            PyObject *const *args, Py_ssize_t nargs, PyObject *context, bool once)
+int
+ah_handle_fill(HandleObject *self, LoopObject *loop, PyObject *callback,
+               PyObject *const *args, Py_ssize_t nargs, PyObject *context, bool once)
 {
     self->loop = (LoopObject *)Py_NewRef((PyObject *)loop);
     self->callback = Py_NewRef(callback);
@@ -86,7 +87,7 @@ ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     loop->st->live[AH_LIVE_Handle]++;
-    if (handle_fill(self, loop, callback, args, nargs, context, once) < 0) {
+    if (ah_handle_fill(self, loop, callback, args, nargs, context, once) < 0) {
         Py_DECREF(self);
         return NULL;
     }
@@ -99,30 +100,8 @@ ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
     return self;
 }
 
-TimerHandleObject *
-ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
-                    PyObject *const *args, Py_ssize_t nargs, PyObject *context)
-{
-    loop_settle_fresh(loop);
-    TimerHandleObject *self =
-        PyObject_GC_New(TimerHandleObject, loop->st->timer_handle_type);
-    if (self == NULL) {
-        return NULL;
-    }
-    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
-    self->timer.node.index = -1;
-    self->when = when;
-    loop->st->live[AH_LIVE_TimerHandle]++;
-    if (handle_fill(&self->base, loop, callback, args, nargs, context, true) < 0) {
-        Py_DECREF(self);
-        return NULL;
-    }
-    PyObject_GC_Track(self);
-    return self;
-}
-
-static int
-handle_traverse(HandleObject *self, visitproc visit, void *arg)
+int
+ah_handle_traverse(HandleObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->loop);
@@ -133,8 +112,8 @@ handle_traverse(HandleObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int
-handle_clear(HandleObject *self)
+int
+ah_handle_clear(HandleObject *self)
 {
     Py_CLEAR(self->callback);
     Py_CLEAR(self->args);
@@ -153,7 +132,7 @@ ah_handle_traverse_owned(HandleObject *self, visitproc visit, void *arg)
     }
     /* Untracked and ours alone: its references count as the loop's.  The one to
      * the loop itself is among them. */
-    return Py_REFCNT(self) == 1 ? handle_traverse(self, visit, arg) : 0;
+    return Py_REFCNT(self) == 1 ? ah_handle_traverse(self, visit, arg) : 0;
 }
 
 static void
@@ -168,7 +147,7 @@ Handle_dealloc(HandleObject *self)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
-    (void)handle_clear(self);
+    (void)ah_handle_clear(self);
     loop->st->live[AH_LIVE_Handle]--;
     if (loop->free_count < FREE_HANDLES_MAX && !loop->closed) {
         loop->free_handles[loop->free_count++] = self;
@@ -176,22 +155,6 @@ Handle_dealloc(HandleObject *self)
     else {
         PyObject_GC_Del(self);
     }
-    Py_DECREF(loop);
-    Py_DECREF(type);
-}
-
-static void
-TimerHandle_dealloc(TimerHandleObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    LoopObject *loop = self->base.loop;
-    PyObject_GC_UnTrack(self);
-    if (self->base.weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    (void)handle_clear(&self->base);
-    loop->st->live[AH_LIVE_TimerHandle]--;
-    PyObject_GC_Del(self);
     Py_DECREF(loop);
     Py_DECREF(type);
 }
@@ -309,31 +272,14 @@ Handle_cancel(HandleObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static PyObject *
-TimerHandle_cancel(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
-{
-    bool armed = self->timer.node.index >= 0;
-    if (armed) {
-        heap_remove(&self->base.loop->timers, &self->timer.node);
-    }
-    int status = ah_handle_cancel(&self->base);
-    if (armed) {
-        Py_DECREF(self); /* the heap's; the caller still holds one */
-    }
-    if (status < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *
+PyObject *
 Handle_cancelled(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
     return PyBool_FromLong(self->cancelled);
 }
 
 /* Whoever asks gets the very context in which the callback will run. */
-static PyObject *
+PyObject *
 Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->shared_context) {
@@ -347,7 +293,7 @@ Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
     return Py_NewRef(self->context != NULL ? self->context : Py_None);
 }
 
-static PyObject *
+PyObject *
 Handle_run(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (!self->cancelled && ah_handle_run(self) < 0) {
@@ -356,29 +302,13 @@ Handle_run(HandleObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static PyObject *
+PyObject *
 Handle_repr_info(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
     return PyObject_CallMethod(self->loop->st->asyncio_handle, "_repr_info", "O", self);
 }
 
-/* asyncio.TimerHandle._repr_info() uses super(), which wants its own instances. */
-static PyObject *
-TimerHandle_repr_info(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
-{
-    PyObject *info = Handle_repr_info(&self->base, NULL);
-    PyObject *when = PyFloat_FromDouble(self->when);
-    PyObject *text = when != NULL ? PyUnicode_FromFormat("when=%R", when) : NULL;
-    Py_XDECREF(when);
-    if (info == NULL || text == NULL ||
-        PyList_Insert(info, self->base.cancelled ? 2 : 1, text) < 0) {
-        Py_CLEAR(info);
-    }
-    Py_XDECREF(text);
-    return info;
-}
-
-static PyObject *
+PyObject *
 Handle_repr(HandleObject *self)
 {
     if (self->repr != NULL) {
@@ -388,81 +318,9 @@ Handle_repr(HandleObject *self)
 }
 
 static PyObject *
-TimerHandle_when(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
-{
-    return PyFloat_FromDouble(self->when);
-}
-
-static Py_hash_t
-TimerHandle_hash(TimerHandleObject *self)
-{
-    PyObject *when = PyFloat_FromDouble(self->when);
-    if (when == NULL) {
-        return -1;
-    }
-    Py_hash_t hash = PyObject_Hash(when);
-    Py_DECREF(when);
-    return hash;
-}
-
-/* Equal time, callback, arguments and state, as asyncio.TimerHandle.__eq__. */
-static int
-timer_handles_equal(TimerHandleObject *a, TimerHandleObject *b)
-{
-    if (a->when != b->when || a->base.cancelled != b->base.cancelled) {
-        return 0;
-    }
-    if (a->base.cancelled) {
-        return 1;
-    }
-    int equal = PyObject_RichCompareBool(a->base.callback, b->base.callback, Py_EQ);
-    if (equal <= 0) {
-        return equal;
-    }
-    PyObject *a_args = ah_handle_args(&a->base);
-    PyObject *b_args = ah_handle_args(&b->base);
-    equal = a_args != NULL && b_args != NULL
-                ? PyObject_RichCompareBool(a_args, b_args, Py_EQ)
-                : -1;
-    Py_XDECREF(a_args);
-    Py_XDECREF(b_args);
-    return equal;
-}
-
-static PyObject *
-TimerHandle_richcompare(TimerHandleObject *self, PyObject *other, int op)
-{
-    if (Py_TYPE(other) != Py_TYPE(self)) {
-        Py_RETURN_NOTIMPLEMENTED;
-    }
-    TimerHandleObject *b = (TimerHandleObject *)other;
-    int result;
-    if (op == Py_LT || (op == Py_LE && self->when < b->when)) {
-        result = self->when < b->when;
-    }
-    else if (op == Py_GT || (op == Py_GE && self->when > b->when)) {
-        result = self->when > b->when;
-    }
-    else {
-        result = timer_handles_equal(self, b); /* runs Python */
-        if (result < 0) {
-            return NULL;
-        }
-        result = op == Py_NE ? !result : result;
-    }
-    return PyBool_FromLong(result);
-}
-
-static PyObject *
 Handle_get_class(HandleObject *self, void *Py_UNUSED(closure))
 {
     return Py_NewRef(self->loop->st->asyncio_handle);
-}
-
-static PyObject *
-TimerHandle_get_class(TimerHandleObject *self, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(self->base.loop->st->asyncio_timer_handle);
 }
 
 static PyObject *
@@ -471,87 +329,62 @@ or_none(PyObject *obj)
     return Py_NewRef(obj != NULL ? obj : Py_None);
 }
 
-static PyObject *
+PyObject *
 Handle_get_callback(HandleObject *self, void *Py_UNUSED(closure))
 {
     return or_none(self->callback);
 }
 
-static PyObject *
+PyObject *
 Handle_get_args(HandleObject *self, void *Py_UNUSED(closure))
 {
     return ah_handle_args(self);
 }
 
-static PyObject *
+PyObject *
 Handle_get_loop(HandleObject *self, void *Py_UNUSED(closure))
 {
     return Py_NewRef((PyObject *)self->loop);
 }
 
-static PyObject *
+PyObject *
 Handle_get_context_attr(HandleObject *self, void *Py_UNUSED(closure))
 {
     return Handle_get_context(self, NULL);
 }
 
-static PyObject *
+PyObject *
 Handle_get_source_traceback(HandleObject *self, void *Py_UNUSED(closure))
 {
     return or_none(self->source_traceback);
 }
 
-static PyObject *
+PyObject *
 Handle_get_repr(HandleObject *self, void *Py_UNUSED(closure))
 {
     return or_none(self->repr);
 }
 
-static PyObject *
+PyObject *
 Handle_get_cancelled(HandleObject *self, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(self->cancelled);
 }
 
-static PyObject *
-TimerHandle_get_scheduled(TimerHandleObject *self, void *Py_UNUSED(closure))
-{
-    return PyBool_FromLong(self->timer.node.index >= 0);
-}
-
-static PyObject *
-TimerHandle_get_when(TimerHandleObject *self, void *Py_UNUSED(closure))
-{
-    return PyFloat_FromDouble(self->when);
-}
-
 /* -- tables ---------------------------------------------------------------- */
-
-#define GETTER(func) (getter)(void (*)(void)) func
 
 static PyMethodDef Handle_methods[] = {
     {"cancel", (PyCFunction)Handle_cancel, METH_NOARGS,
      PyDoc_STR("cancel($self, /)\n--\n\n"
                "Cancel the callback; callback and arguments are dropped at once.")},
-    {"cancelled", (PyCFunction)Handle_cancelled, METH_NOARGS,
-     PyDoc_STR("cancelled($self, /)\n--\n\nTrue if the callback was cancelled.")},
-    {"get_context", (PyCFunction)Handle_get_context, METH_NOARGS,
-     PyDoc_STR("get_context($self, /)\n--\n\n"
-               "The contextvars.Context in which the callback runs.")},
-    {"_run", (PyCFunction)Handle_run, METH_NOARGS, NULL},
     {"_repr_info", (PyCFunction)Handle_repr_info, METH_NOARGS, NULL},
+    HANDLE_COMMON_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef Handle_getset[] = {
-    {"__class__", GETTER(Handle_get_class), NULL, NULL, NULL},
-    {"_callback", GETTER(Handle_get_callback), NULL, NULL, NULL},
-    {"_args", GETTER(Handle_get_args), NULL, NULL, NULL},
-    {"_loop", GETTER(Handle_get_loop), NULL, NULL, NULL},
-    {"_context", GETTER(Handle_get_context_attr), NULL, NULL, NULL},
-    {"_source_traceback", GETTER(Handle_get_source_traceback), NULL, NULL, NULL},
-    {"_repr", GETTER(Handle_get_repr), NULL, NULL, NULL},
-    {"_cancelled", GETTER(Handle_get_cancelled), NULL, NULL, NULL},
+    {"__class__", (getter)Handle_get_class, NULL, NULL, NULL},
+    HANDLE_COMMON_GETSET,
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -564,8 +397,8 @@ static PyMemberDef Handle_members[] = {
 static PyType_Slot Handle_slots[] = {
     {Py_tp_doc, PyDoc_STR("A scheduled callback; see asyncio.Handle.")},
     {Py_tp_dealloc, Handle_dealloc},
-    {Py_tp_traverse, handle_traverse},
-    {Py_tp_clear, handle_clear},
+    {Py_tp_traverse, ah_handle_traverse},
+    {Py_tp_clear, ah_handle_clear},
     {Py_tp_repr, Handle_repr},
     {Py_tp_methods, Handle_methods},
     {Py_tp_getset, Handle_getset},
@@ -581,59 +414,6 @@ static PyType_Spec Handle_spec = {
     .slots = Handle_slots,
 };
 
-static PyMethodDef TimerHandle_methods[] = {
-    {"cancel", (PyCFunction)TimerHandle_cancel, METH_NOARGS,
-     PyDoc_STR("cancel($self, /)\n--\n\n"
-               "Cancel the timer; it leaves the heap at once.")},
-    {"cancelled", (PyCFunction)Handle_cancelled, METH_NOARGS,
-     PyDoc_STR("cancelled($self, /)\n--\n\nTrue if the callback was cancelled.")},
-    {"get_context", (PyCFunction)Handle_get_context, METH_NOARGS,
-     PyDoc_STR("get_context($self, /)\n--\n\n"
-               "The contextvars.Context in which the callback runs.")},
-    {"when", (PyCFunction)TimerHandle_when, METH_NOARGS,
-     PyDoc_STR("when($self, /)\n--\n\n"
-               "The scheduled time, in seconds of loop.time().")},
-    {"_run", (PyCFunction)Handle_run, METH_NOARGS, NULL},
-    {"_repr_info", (PyCFunction)TimerHandle_repr_info, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyGetSetDef TimerHandle_getset[] = {
-    {"__class__", GETTER(TimerHandle_get_class), NULL, NULL, NULL},
-    {"_callback", GETTER(Handle_get_callback), NULL, NULL, NULL},
-    {"_args", GETTER(Handle_get_args), NULL, NULL, NULL},
-    {"_loop", GETTER(Handle_get_loop), NULL, NULL, NULL},
-    {"_context", GETTER(Handle_get_context_attr), NULL, NULL, NULL},
-    {"_source_traceback", GETTER(Handle_get_source_traceback), NULL, NULL, NULL},
-    {"_repr", GETTER(Handle_get_repr), NULL, NULL, NULL},
-    {"_cancelled", GETTER(Handle_get_cancelled), NULL, NULL, NULL},
-    {"_scheduled", GETTER(TimerHandle_get_scheduled), NULL, NULL, NULL},
-    {"_when", GETTER(TimerHandle_get_when), NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyType_Slot TimerHandle_slots[] = {
-    {Py_tp_doc, PyDoc_STR("A callback scheduled for a time; see asyncio.TimerHandle.")},
-    {Py_tp_dealloc, TimerHandle_dealloc},
-    {Py_tp_traverse, handle_traverse},
-    {Py_tp_clear, handle_clear},
-    {Py_tp_repr, Handle_repr},
-    {Py_tp_hash, TimerHandle_hash},
-    {Py_tp_richcompare, TimerHandle_richcompare},
-    {Py_tp_methods, TimerHandle_methods},
-    {Py_tp_getset, TimerHandle_getset},
-    {Py_tp_members, Handle_members},
-    {0, NULL},
-};
-
-static PyType_Spec TimerHandle_spec = {
-    .name = "pyasync_hw._core.TimerHandle",
-    .basicsize = sizeof(TimerHandleObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = TimerHandle_slots,
-};
-
 int
 ah_handle_type_setup(PyObject *module)
 {
@@ -644,20 +424,14 @@ ah_handle_type_setup(PyObject *module)
     }
     st->context_vars_offset = ah_context_find_vars();
     st->asyncio_handle = PyObject_GetAttrString(events, "Handle");
-    st->asyncio_timer_handle = PyObject_GetAttrString(events, "TimerHandle");
     Py_DECREF(events);
-    if (st->asyncio_handle == NULL || st->asyncio_timer_handle == NULL) {
+    if (st->asyncio_handle == NULL) {
         return -1;
     }
     st->handle_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &Handle_spec, NULL);
-    if (st->handle_type == NULL || PyModule_AddType(module, st->handle_type) < 0) {
+    if (st->handle_type == NULL) {
         return -1;
     }
-    st->timer_handle_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &TimerHandle_spec, NULL);
-    if (st->timer_handle_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->timer_handle_type);
+    return PyModule_AddType(module, st->handle_type);
 }

@@ -1,0 +1,235 @@
+/* TimerHandle: a handle with a time; see handle_type.h for ownership.
+ *
+ * Cancelling one takes it out of the heap at once, and the heap's reference to
+ * it with it.  Comparing is by time, as asyncio.TimerHandle compares.
+ */
+#include "loop/handle_common.h"
+#include "loop/loop_type.h"
+#include "py/compat.h"
+#include "setup.h"
+
+TimerHandleObject *
+ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
+                    PyObject *const *args, Py_ssize_t nargs, PyObject *context)
+{
+    loop_settle_fresh(loop);
+    TimerHandleObject *self =
+        PyObject_GC_New(TimerHandleObject, loop->st->timer_handle_type);
+    if (self == NULL) {
+        return NULL;
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    self->timer.node.index = -1;
+    self->when = when;
+    loop->st->live[AH_LIVE_TimerHandle]++;
+    if (ah_handle_fill(&self->base, loop, callback, args, nargs, context, true) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    PyObject_GC_Track(self);
+    return self;
+}
+
+static void
+TimerHandle_dealloc(TimerHandleObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    LoopObject *loop = self->base.loop;
+    PyObject_GC_UnTrack(self);
+    if (self->base.weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)ah_handle_clear(&self->base);
+    loop->st->live[AH_LIVE_TimerHandle]--;
+    PyObject_GC_Del(self);
+    Py_DECREF(loop);
+    Py_DECREF(type);
+}
+
+static PyObject *
+TimerHandle_cancel(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    bool armed = self->timer.node.index >= 0;
+    if (armed) {
+        heap_remove(&self->base.loop->timers, &self->timer.node);
+    }
+    int status = ah_handle_cancel(&self->base);
+    if (armed) {
+        Py_DECREF(self); /* the heap's; the caller still holds one */
+    }
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* asyncio.TimerHandle._repr_info() uses super(), which wants its own instances. */
+static PyObject *
+TimerHandle_repr_info(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *info = Handle_repr_info(&self->base, NULL);
+    PyObject *when = PyFloat_FromDouble(self->when);
+    PyObject *text = when != NULL ? PyUnicode_FromFormat("when=%R", when) : NULL;
+    Py_XDECREF(when);
+    if (info == NULL || text == NULL ||
+        PyList_Insert(info, self->base.cancelled ? 2 : 1, text) < 0) {
+        Py_CLEAR(info);
+    }
+    Py_XDECREF(text);
+    return info;
+}
+
+static PyObject *
+TimerHandle_when(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble(self->when);
+}
+
+static Py_hash_t
+TimerHandle_hash(TimerHandleObject *self)
+{
+    PyObject *when = PyFloat_FromDouble(self->when);
+    if (when == NULL) {
+        return -1;
+    }
+    Py_hash_t hash = PyObject_Hash(when);
+    Py_DECREF(when);
+    return hash;
+}
+
+/* Equal time, callback, arguments and state, as asyncio.TimerHandle.__eq__. */
+static int
+timer_handles_equal(TimerHandleObject *a, TimerHandleObject *b)
+{
+    if (a->when != b->when || a->base.cancelled != b->base.cancelled) {
+        return 0;
+    }
+    if (a->base.cancelled) {
+        return 1;
+    }
+    int equal = PyObject_RichCompareBool(a->base.callback, b->base.callback, Py_EQ);
+    if (equal <= 0) {
+        return equal;
+    }
+    PyObject *a_args = ah_handle_args(&a->base);
+    PyObject *b_args = ah_handle_args(&b->base);
+    equal = a_args != NULL && b_args != NULL
+                ? PyObject_RichCompareBool(a_args, b_args, Py_EQ)
+                : -1;
+    Py_XDECREF(a_args);
+    Py_XDECREF(b_args);
+    return equal;
+}
+
+static PyObject *
+TimerHandle_richcompare(TimerHandleObject *self, PyObject *other, int op)
+{
+    if (Py_TYPE(other) != Py_TYPE(self)) {
+        Py_RETURN_NOTIMPLEMENTED;
+    }
+    TimerHandleObject *b = (TimerHandleObject *)other;
+    int result;
+    if (op == Py_LT || (op == Py_LE && self->when < b->when)) {
+        result = self->when < b->when;
+    }
+    else if (op == Py_GT || (op == Py_GE && self->when > b->when)) {
+        result = self->when > b->when;
+    }
+    else {
+        result = timer_handles_equal(self, b); /* runs Python */
+        if (result < 0) {
+            return NULL;
+        }
+        result = op == Py_NE ? !result : result;
+    }
+    return PyBool_FromLong(result);
+}
+
+static PyObject *
+TimerHandle_get_class(TimerHandleObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->base.loop->st->asyncio_timer_handle);
+}
+
+static PyObject *
+TimerHandle_get_scheduled(TimerHandleObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(self->timer.node.index >= 0);
+}
+
+static PyObject *
+TimerHandle_get_when(TimerHandleObject *self, void *Py_UNUSED(closure))
+{
+    return PyFloat_FromDouble(self->when);
+}
+
+/* -- tables ---------------------------------------------------------------- */
+
+static PyMethodDef TimerHandle_methods[] = {
+    {"cancel", (PyCFunction)TimerHandle_cancel, METH_NOARGS,
+     PyDoc_STR("cancel($self, /)\n--\n\n"
+               "Cancel the timer; it leaves the heap at once.")},
+    {"when", (PyCFunction)TimerHandle_when, METH_NOARGS,
+     PyDoc_STR("when($self, /)\n--\n\n"
+               "The scheduled time, in seconds of loop.time().")},
+    {"_repr_info", (PyCFunction)TimerHandle_repr_info, METH_NOARGS, NULL},
+    HANDLE_COMMON_METHODS,
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef TimerHandle_getset[] = {
+    {"__class__", (getter)TimerHandle_get_class, NULL, NULL, NULL},
+    HANDLE_COMMON_GETSET,
+    {"_scheduled", (getter)TimerHandle_get_scheduled, NULL, NULL, NULL},
+    {"_when", (getter)TimerHandle_get_when, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef TimerHandle_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TimerHandleObject, base.weakrefs),
+     READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot TimerHandle_slots[] = {
+    {Py_tp_doc, PyDoc_STR("A callback scheduled for a time; see asyncio.TimerHandle.")},
+    {Py_tp_dealloc, TimerHandle_dealloc},
+    {Py_tp_traverse, ah_handle_traverse},
+    {Py_tp_clear, ah_handle_clear},
+    {Py_tp_repr, Handle_repr},
+    {Py_tp_hash, TimerHandle_hash},
+    {Py_tp_richcompare, TimerHandle_richcompare},
+    {Py_tp_methods, TimerHandle_methods},
+    {Py_tp_getset, TimerHandle_getset},
+    {Py_tp_members, TimerHandle_members},
+    {0, NULL},
+};
+
+static PyType_Spec TimerHandle_spec = {
+    .name = "pyasync_hw._core.TimerHandle",
+    .basicsize = sizeof(TimerHandleObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = TimerHandle_slots,
+};
+
+int
+ah_timer_handle_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    PyObject *events = PyImport_ImportModule("asyncio.events");
+    if (events == NULL) {
+        return -1;
+    }
+    st->asyncio_timer_handle = PyObject_GetAttrString(events, "TimerHandle");
+    Py_DECREF(events);
+    if (st->asyncio_timer_handle == NULL) {
+        return -1;
+    }
+    st->timer_handle_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &TimerHandle_spec, NULL);
+    if (st->timer_handle_type == NULL) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->timer_handle_type);
+}
