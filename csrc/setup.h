@@ -16,6 +16,8 @@
     X(gpio_type)         \
     X(edge_queue_type)   \
     X(spi_type)          \
+    X(spi_adapter)       \
+    X(kernel)            \
     X(sim_type)
 
 #define X(name) int ah_##name##_setup(PyObject *module);

@@ -172,6 +172,13 @@ ah_line_request_get(ModuleState *st, PyObject *obj)
     return self == NULL ? NULL : self->request;
 }
 
+/* The clock that this very request was told of. */
+static struct vclock *
+told_clock(LineRequestObject *self)
+{
+    return self->clock == NULL ? NULL : &((VirtualClockObject *)self->clock)->clock;
+}
+
 int
 ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 {
@@ -181,7 +188,7 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     }
     struct vclock *clock = hw_loop_vclock(st, loop);
     struct line_request *request = self->request;
-    if (request->clock == clock) {
+    if (request->clock == clock && told_clock(self) == clock) {
         return 0;
     }
     int err;
@@ -189,7 +196,6 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     Py_BEGIN_ALLOW_THREADS err = request->ops->use_clock(request->self, clock);
     Py_END_ALLOW_THREADS if (err >= 0)
     {
-        request->clock = clock;
         Py_XSETREF(self->clock,
                    clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
     }

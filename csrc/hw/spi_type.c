@@ -14,6 +14,8 @@
 #include "py/errors.h"
 #include "setup.h"
 
+#define CHUNK_MAX 64 /* RP1 times out on longer transfers (raspberrypi/linux 6020) */
+
 typedef struct {
     PyObject_HEAD ModuleState *st;
     struct spi_device *device; /* owned, NULL: closed */
@@ -198,6 +200,13 @@ ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n)
     return result;
 }
 
+/* The clock that this very device was told of. */
+static struct vclock *
+told_clock(SPIDeviceObject *self)
+{
+    return self->clock == NULL ? NULL : &((VirtualClockObject *)self->clock)->clock;
+}
+
 int
 ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 {
@@ -207,7 +216,7 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     }
     struct vclock *clock = hw_loop_vclock(st, loop);
     struct spi_device *device = self->device;
-    if (device->clock == clock) {
+    if (device->clock == clock && told_clock(self) == clock) {
         return 0;
     }
     int err;
@@ -215,7 +224,6 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     Py_BEGIN_ALLOW_THREADS err = device->ops->use_clock(device->self, clock);
     Py_END_ALLOW_THREADS if (err >= 0)
     {
-        device->clock = clock;
         Py_XSETREF(self->clock,
                    clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
     }
@@ -223,14 +231,15 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     return hw_use_clock_error(err, "SPI device");
 }
 
-/* One transfer of a message, and the Python objects behind it. */
+/* One item of a message, and the Python objects behind it. */
 struct transfer {
     Py_buffer tx;
     PyObject *rx; /* owned bytes */
+    struct spi_xfer settings;
 };
 
 static int
-transfer_parse(PyObject *item, struct spi_xfer *xfer, struct transfer *transfer)
+transfer_parse(PyObject *item, struct transfer *transfer)
 {
     PyObject *data = item;
     unsigned int speed_hz = 0;
@@ -239,15 +248,15 @@ transfer_parse(PyObject *item, struct spi_xfer *xfer, struct transfer *transfer)
     unsigned char bits_per_word = 0;
     if (PyTuple_Check(item) &&
         !PyArg_ParseTuple(item,
-                          "O|IHpb;a transfer is (data, speed_hz, delay_us, "
-                          "cs_change, bits_per_word)",
+                          "O|IHpb;a transfer is bytes-like, or a tuple (data, "
+                          "speed_hz, delay_us, cs_change, bits_per_word)",
                           &data, &speed_hz, &delay_us, &cs_change, &bits_per_word)) {
         return -1;
     }
-    if (PyObject_GetBuffer(data, &transfer->tx, PyBUF_SIMPLE) < 0) {
+    if (PyObject_GetBuffer(data, &transfer->tx, PyBUF_SIMPLE) < 0) { /* runs Python */
         return -1;
     }
-    if (transfer->tx.len == 0 || transfer->tx.len > INT32_MAX) {
+    if (transfer->tx.len == 0) {
         PyErr_SetString(PyExc_ValueError, "data of an SPI transfer must not be empty");
         return -1;
     }
@@ -255,16 +264,52 @@ transfer_parse(PyObject *item, struct spi_xfer *xfer, struct transfer *transfer)
     if (transfer->rx == NULL) {
         return -1;
     }
-    *xfer = (struct spi_xfer){
-        .tx = transfer->tx.buf,
-        .rx = (uint8_t *)PyBytes_AS_STRING(transfer->rx),
-        .len = (uint32_t)transfer->tx.len,
+    transfer->settings = (struct spi_xfer){
         .speed_hz = speed_hz,
         .delay_us = delay_us,
         .cs_change = cs_change != 0,
         .bits_per_word = bits_per_word,
     };
     return 0;
+}
+
+/* The chunks of all transfers as one message.  Chip select stays asserted, and no
+ * delay is made, between the chunks of one transfer. */
+static struct spi_xfer *
+message_split(const struct transfer *transfers, Py_ssize_t n, size_t *count)
+{
+    *count = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        *count += ((size_t)transfers[i].tx.len + CHUNK_MAX - 1) / CHUNK_MAX;
+    }
+    if (*count > SPI_MESSAGE_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "a message has at most %d transfers, each %d bytes begun of a "
+                     "longer one counting as one; these are %zu",
+                     SPI_MESSAGE_MAX, CHUNK_MAX, *count);
+        return NULL;
+    }
+    struct spi_xfer *xfers = PyMem_Calloc(*count, sizeof *xfers);
+    if (xfers == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    struct spi_xfer *xfer = xfers;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const struct transfer *t = &transfers[i];
+        for (Py_ssize_t at = 0; at < t->tx.len; at += CHUNK_MAX, xfer++) {
+            Py_ssize_t left = t->tx.len - at;
+            *xfer = t->settings;
+            xfer->tx = (const uint8_t *)t->tx.buf + at;
+            xfer->rx = (uint8_t *)PyBytes_AS_STRING(t->rx) + at;
+            xfer->len = (uint32_t)(left < CHUNK_MAX ? left : CHUNK_MAX);
+            if (left > CHUNK_MAX) {
+                xfer->delay_us = 0;
+                xfer->cs_change = 0;
+            }
+        }
+    }
+    return xfers;
 }
 
 static int
@@ -301,24 +346,29 @@ message_run(SPIDeviceObject *self, PyObject *const *items, Py_ssize_t n)
                      SPI_MESSAGE_MAX, n);
         return NULL;
     }
-    struct spi_xfer *xfers = PyMem_Calloc((size_t)n, sizeof *xfers);
+    struct spi_xfer *xfers = NULL;
+    size_t count;
     struct transfer *transfers = PyMem_Calloc((size_t)n, sizeof *transfers);
-    if (xfers == NULL || transfers == NULL) {
+    if (transfers == NULL) {
         PyErr_NoMemory();
-        goto done;
+        return NULL;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
-        if (transfer_parse(items[i], &xfers[i], &transfers[i]) < 0) { /* runs Python */
+        if (transfer_parse(items[i], &transfers[i]) < 0) { /* runs Python */
             goto done;
         }
     }
-    if (xfers[n - 1].cs_change) {
+    if (transfers[n - 1].settings.cs_change) {
         PyErr_SetString(PyExc_ValueError,
                         "cs_change of the last transfer must be false: it would keep "
                         "chip select asserted after the message");
         goto done;
     }
-    int err = ah_spi_message((PyObject *)self, xfers, (unsigned)n);
+    xfers = message_split(transfers, n, &count);
+    if (xfers == NULL) {
+        goto done;
+    }
+    int err = ah_spi_message((PyObject *)self, xfers, (unsigned)count);
     if (err < 0) {
         (void)raise_message_error(self, err);
         goto done;
@@ -329,7 +379,7 @@ message_run(SPIDeviceObject *self, PyObject *const *items, Py_ssize_t n)
         transfers[i].rx = NULL;
     }
 done:
-    for (Py_ssize_t i = 0; transfers != NULL && i < n; i++) {
+    for (Py_ssize_t i = 0; i < n; i++) {
         PyBuffer_Release(&transfers[i].tx);
         Py_XDECREF(transfers[i].rx);
     }
@@ -482,7 +532,8 @@ static PyMethodDef SPIDevice_methods[] = {
     {"message", (PyCFunction)SPIDevice_message, METH_O,
      PyDoc_STR(
          "message($self, transfers, /)\n--\n\n"
-         "1 to 511 transfers in one message (one ioctl).  Each is bytes-like, or\n"
+         "1 to 511 transfers in one message (one ioctl); a transfer of more\n"
+         "than 64 bytes is split, with chip select held.  Each is bytes-like, or\n"
          "a tuple (data, speed_hz=0, delay_us=0, cs_change=False, "
          "bits_per_word=0);\nzero is the device's setting.  With cs_change, chip "
          "select goes up between\nthis transfer and the next.  A list of bytes.")},

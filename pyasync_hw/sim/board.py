@@ -295,8 +295,16 @@ class Board(AbstractContextManager["Board"]):
 
     # The backend.
 
-    def find_line(self, spec: int | str) -> tuple[str, int]:
-        """(chip label, offset) of a pin or line name.  Raises ValueError or TypeError."""
+    def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
+        """(chip label, offset) of a pin or line name.  Raises ValueError or TypeError.
+
+        With `chip` (this board's label), spec is an offset or a line name.
+        """
+        if chip is not None:
+            if chip != self.chip_label:
+                raise ValueError(f"this board has one chip, {self.chip_label!r}, not {chip!r}")
+            if isinstance(spec, int):
+                return self.chip_label, spec
         if isinstance(spec, str) and spec and spec in self.line_names:
             return self.chip_label, self.line_names.index(spec)
         return self.chip_label, parse_pin(spec)
@@ -309,13 +317,17 @@ class Board(AbstractContextManager["Board"]):
         return where
 
     def request_lines(
-        self, lines: Mapping[int | str, Any], consumer: str = "pyasync_hw"
+        self,
+        lines: Mapping[int | str, Any],
+        consumer: str = "pyasync_hw",
+        *,
+        chip: str | None = None,
     ) -> LineRequest:
         """Request lines, with their LineSettings; as the kernel's GPIO_V2_GET_LINE_IOCTL.
 
         OSError: EBUSY (names the holder), EINVAL, EOPNOTSUPP.
         """
-        offsets = tuple(self.find_line(spec)[1] for spec in lines)
+        offsets = tuple(self.find_line(spec, chip)[1] for spec in lines)
         return self._world.request_lines(offsets, tuple(lines.values()), consumer)
 
     def open_spi(

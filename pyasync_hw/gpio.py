@@ -1,0 +1,270 @@
+"""GPIO lines: inputs whose edges can be awaited, and outputs.
+
+    with gpio.Input("GPIO17", bias="pull_up") as button:
+        event = await button.wait_for_edge("falling")
+        async for event in button.edges():
+            ...
+
+Times in are seconds, time stamps out are nanoseconds on the loop's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Literal
+
+from . import _core, hardware
+from ._core import EdgeEvent
+from .hardware import LineSettings
+
+__all__ = ["Edge", "EdgeEvent", "EdgeIterator", "Input", "Output"]
+
+Edge = Literal["rising", "falling", "both"]
+Bias = Literal["as_is", "disabled", "pull_up", "pull_down"]
+Drive = Literal["push_pull", "open_drain", "open_source"]
+
+
+class _Line:
+    """One requested line: what Input and Output have in common."""
+
+    _core: _core.LineRequest
+
+    def __init__(
+        self,
+        spec: int | str,
+        settings: LineSettings,
+        chip: str | None,
+        board: hardware.Backend | None,
+        consumer: str,
+    ) -> None:
+        backend = board if board is not None else hardware.current()
+        self.spec = spec
+        self._settings = settings
+        self._core = backend.request_lines({spec: settings}, consumer, chip=chip)
+
+    @property
+    def value(self) -> int:
+        """The logical value, 0 or 1 (after active_low)."""
+        return self._core.get(1)
+
+    @property
+    def closed(self) -> bool:
+        """True after close()."""
+        return self._core.closed
+
+    @property
+    def line_offset(self) -> int:
+        """The line's offset on its chip.  Raises ValueError when closed."""
+        return self._core.offsets[0]
+
+    def fileno(self) -> int:
+        """The descriptor; readable when there are edges.  Raises ValueError when closed."""
+        return self._core.fileno()
+
+    def close(self) -> None:
+        """Give the line back; idempotent.  Whoever waits for an edge gets OSError (EBADF)."""
+        self._core.close()
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__name__} {self.spec!r} {state}>"
+
+
+class Input(_Line):
+    """A line as input.
+
+    spec: 17, "GPIO17", "BCM17", "BOARD11", "J8:11"; with chip= (path, name or label)
+    an offset or a line name there.  bias: "as_is", "disabled", "pull_up",
+    "pull_down".  debounce_period: seconds; an edge is reported after the line was
+    stable for so long (kernel, GPIO_V2_LINE_ATTR_ID_DEBOUNCE).  edges: which ones
+    the line reports; "none" for an input that is only read.
+    Raises OSError (EBUSY: in use, and by whom), ValueError.
+    """
+
+    def __init__(
+        self,
+        spec: int | str,
+        *,
+        bias: Bias = "as_is",
+        debounce_period: float = 0.0,
+        active_low: bool = False,
+        edges: Literal["none", "rising", "falling", "both"] = "both",
+        chip: str | None = None,
+        board: hardware.Backend | None = None,
+        consumer: str = "pyasync_hw",
+    ) -> None:
+        settings = LineSettings(
+            direction="input",
+            edge=edges,
+            bias=bias,
+            active_low=active_low,
+            debounce_period=debounce_period,
+        )
+        super().__init__(spec, settings, chip, board, consumer)
+
+    def __enter__(self) -> Input:
+        return self
+
+    async def wait_for_edge(self, edge: Edge = "both") -> EdgeEvent:
+        """The oldest edge of that kind that nobody has taken yet, or the next one.
+
+        Edges since the line was opened count; clear() forgets them.  Several waiters
+        are served first in, first out.  Raises OSError (EBADF) when the line is closed
+        meanwhile, RuntimeError when a real line is awaited on a virtual clock.
+        """
+        self._check_reports(edge)
+        return await _next_edge(self._core, edge)
+
+    def edges(self, maxlen: int = 1024) -> EdgeIterator:
+        """An asynchronous iterator over every edge from now on, with a queue of its own.
+
+        When it holds `maxlen` edges the oldest goes, and the next one's `dropped` says
+        how many went.  It may be left at any time; close() or the end of its life
+        frees the queue.
+        """
+        self._check_reports("both")
+        return EdgeIterator(self._core.edge_queue(maxlen))
+
+    def clear(self) -> None:
+        """Forget the edges that wait_for_edge() has not taken."""
+        self._core.clear()
+
+    @property
+    def blocking(self) -> BlockingInput:
+        """The same for programs without a loop: blocks the thread, not the GIL."""
+        return BlockingInput(self)
+
+    def _check_reports(self, edge: str) -> None:
+        reports = self._settings.edge
+        if reports == "none" or (edge != "both" and reports not in (edge, "both")):
+            raise ValueError(
+                f"{self!r} was opened with edges={reports!r}: it never reports {edge!r} edges"
+            )
+
+
+class BlockingInput:
+    """The blocking forms of an Input.  Not together with awaiting on a loop."""
+
+    def __init__(self, line: Input) -> None:
+        self._line = line
+
+    def wait_for_edge(
+        self,
+        edge: Edge = "both",
+        timeout: float | None = None,
+        token: _core.CancelToken | None = None,
+    ) -> EdgeEvent:
+        """As Input.wait_for_edge(), blocking this thread.
+
+        Signal handlers run meanwhile.  Raises TimeoutError after `timeout` seconds,
+        concurrent.futures.CancelledError when `token` is cancelled, OSError (EBADF) when
+        the line is closed meanwhile.
+        """
+        self._line._check_reports(edge)
+        return self._line._core.wait_edge_blocking(edge, timeout, token)
+
+
+class EdgeIterator(AsyncIterator[EdgeEvent]):
+    """Every edge of a line, in order.  Made by Input.edges()."""
+
+    def __init__(self, queue: _core.EdgeQueue) -> None:
+        self._core = queue
+
+    def __aiter__(self) -> EdgeIterator:
+        return self
+
+    async def __anext__(self) -> EdgeEvent:
+        if self._core.closed:
+            raise StopAsyncIteration
+        try:
+            return await _next_edge(self._core, "both")
+        except ValueError:
+            if self._core.closed:  # by close(), while we waited
+                raise StopAsyncIteration from None
+            raise
+
+    def close(self) -> None:
+        """See no more edges; whoever waits gets StopAsyncIteration.  Idempotent."""
+        self._core.close()
+
+    async def aclose(self) -> None:
+        """close(), as contextlib.aclosing() calls it."""
+        self.close()
+
+
+class Output(_Line):
+    """A line as output; starts with `value` (logical, 0 or 1).
+
+    spec, chip, board as for Input; drive: "push_pull", "open_drain", "open_source".
+    """
+
+    def __init__(
+        self,
+        spec: int | str,
+        *,
+        value: int = 0,
+        drive: Drive = "push_pull",
+        bias: Bias = "as_is",
+        active_low: bool = False,
+        chip: str | None = None,
+        board: hardware.Backend | None = None,
+        consumer: str = "pyasync_hw",
+    ) -> None:
+        settings = LineSettings(
+            direction="output",
+            bias=bias,
+            drive=drive,
+            active_low=active_low,
+            output_value=bool(value),
+        )
+        super().__init__(spec, settings, chip, board, consumer)
+
+    def __enter__(self) -> Output:
+        return self
+
+    @property
+    def value(self) -> int:
+        """The logical value, 0 or 1 (after active_low); assign to set it."""
+        return self._core.get(1)
+
+    @value.setter
+    def value(self, value: int) -> None:
+        self._core.set(1, 1 if value else 0)
+
+    def on(self) -> None:
+        """value = 1."""
+        self.value = 1
+
+    def off(self) -> None:
+        """value = 0."""
+        self.value = 0
+
+    def toggle(self) -> None:
+        """The other value."""
+        self.value = not self.value
+
+
+async def _next_edge(core: _core.LineRequest | _core.EdgeQueue, edge: Edge) -> EdgeEvent:
+    # The future is only a wake-up: the edge stays in its ring until someone takes it.
+    loop = asyncio.get_running_loop()
+    while (event := core.take(edge)) is None:
+        future = core.arm(loop, edge)
+        try:
+            await future
+        except BaseException:
+            core.disarm(future)  # woken and cancelled: the next waiter gets the wake-up
+            raise
+    return event
