@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import _current
 from .._core import SimWorld
 from ..pins import parse_pin, parse_spi
 from .cards import Card, parse_uid
@@ -126,7 +127,11 @@ class SimLine:
 
 
 class SimReader:
-    """One simulated RC522 module: its field, where cards come and go."""
+    """One simulated RC522 module: its field, where cards come and go.
+
+    `name`, `bus` ("spi0.0"), `irq` and `reset` ("GPIO24" or None) and `speed_hz` are
+    its wiring, as in wiring.ReaderWiring.
+    """
 
     def __init__(
         self,
@@ -139,9 +144,10 @@ class SimReader:
     ) -> None:
         self.board = board
         self.name = name
-        self.spi = f"spi{spi[0]}.{spi[1]}"
-        self.irq = None if irq is None else board.line(irq)
-        self.reset = None if reset is None else board.line(reset)
+        self.bus = f"spi{spi[0]}.{spi[1]}"
+        self.irq = None if irq is None else f"GPIO{irq}"
+        self.reset = None if reset is None else f"GPIO{reset}"
+        self.speed_hz = DEFAULT_SPI_HZ
         self.power_up = power_up
         self._where = spi
 
@@ -199,7 +205,7 @@ class SimReader:
         return bytes(self.board._world.peek(*self._where, addr) for addr in range(64))
 
     def __repr__(self) -> str:
-        return f"<SimReader {self.name} on {self.spi} of {self.board.name}>"
+        return f"<SimReader {self.name} on {self.bus} of {self.board.name}>"
 
 
 class Board(AbstractContextManager["Board"]):
@@ -226,7 +232,6 @@ class Board(AbstractContextManager["Board"]):
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
-        self._current: list[Any] = []
 
     # Wiring.
 
@@ -350,11 +355,9 @@ class Board(AbstractContextManager["Board"]):
         self._world.close()
 
     def __enter__(self) -> Board:
-        from .. import hardware
-
         if self.closed:
             raise ValueError("this simulated board is closed")
-        self._current.append(hardware.use(self))
+        _current.enter(self)
         return self
 
     def __exit__(
@@ -363,7 +366,7 @@ class Board(AbstractContextManager["Board"]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._current.pop().close()
+        _current.leave(self)
         self.close()
 
     def __repr__(self) -> str:
