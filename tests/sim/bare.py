@@ -1,15 +1,39 @@
-"""A bare reader for these tests: registers over SPI, polled, on a virtual clock."""
+"""The program's side, bare: line settings, and a reader by its registers, polled."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pyasync_hw import VirtualClock
-from pyasync_hw._core import SPIDevice
+from pyasync_hw._core import EdgeEvent, LineRequest, SPIDevice
 from pyasync_hw.sim.cards import crc_a
 
 COMMAND, COM_IRQ, ERROR, FIFO_DATA, FIFO_LEVEL = 0x01, 0x04, 0x06, 0x09, 0x0A
 CONTROL, BIT_FRAMING, STATUS_2, TX_CONTROL, TX_ASK = 0x0C, 0x0D, 0x08, 0x14, 0x15
 IDLE, TRANSCEIVE, MF_AUTHENT = 0x00, 0x0C, 0x0E
 FIELD_GUARD = 0.005  # s, ISO/IEC 14443-3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What hardware.LineSettings looks like to the C code, input by default."""
+
+    direction: str = "input"
+    edge: str = "none"
+    bias: str = "as_is"
+    drive: str = "push_pull"
+    event_clock: str = "monotonic"
+    active_low: bool = False
+    output_value: bool = False
+    debounce_period: float = 0.0
+
+
+def events(request: LineRequest) -> list[EdgeEvent]:
+    """All edges that are queued."""
+    taken = []
+    while (event := request.take()) is not None:
+        taken.append(event)
+    return taken
 
 
 class Chip:
