@@ -188,23 +188,36 @@ report_failure(HandleObject *self)
     return 0;
 }
 
+/* A snapshot becomes a context of the handle's own: what it runs in, and what
+ * get_context() shows before and after. */
+static int
+own_context(HandleObject *self)
+{
+    if (self->shared_context) {
+        PyObject *own = PyContext_Copy(self->context);
+        if (own == NULL) {
+            return -1;
+        }
+        Py_SETREF(self->context, own);
+        self->shared_context = false;
+    }
+    return 0;
+}
+
 int
 ah_handle_run(HandleObject *self)
 {
     if (self->callback == NULL) {
         return 0; /* cancelled, or cleared by the garbage collector */
     }
+    if (own_context(self) < 0) {
+        return -1;
+    }
     /* The callback may cancel its own handle: keep what the call needs. */
     PyObject *callback = Py_NewRef(self->callback);
     PyObject *args = Py_XNewRef(self->args);
-    PyObject *context =
-        self->shared_context ? PyContext_Copy(self->context) : Py_NewRef(self->context);
+    PyObject *context = Py_NewRef(self->context);
     PyObject *result = NULL;
-    if (context == NULL) {
-        Py_XDECREF(args);
-        Py_DECREF(callback);
-        return -1;
-    }
     if (PyContext_Enter(context) == 0) {
         if (self->nargs == 0) {
             result = PyObject_CallNoArgs(callback); /* runs Python */
@@ -278,17 +291,11 @@ Handle_cancelled(HandleObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->cancelled);
 }
 
-/* Whoever asks gets the very context in which the callback will run. */
 PyObject *
 Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->shared_context) {
-        PyObject *own = PyContext_Copy(self->context);
-        if (own == NULL) {
-            return NULL;
-        }
-        Py_SETREF(self->context, own);
-        self->shared_context = false;
+    if (own_context(self) < 0) {
+        return NULL;
     }
     return Py_NewRef(self->context != NULL ? self->context : Py_None);
 }
