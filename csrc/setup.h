@@ -18,6 +18,7 @@
     X(spi_type)          \
     X(spi_adapter)       \
     X(kernel)            \
+    X(mfrc522_type)      \
     X(sim_type)
 
 #define X(name) int ah_##name##_setup(PyObject *module);

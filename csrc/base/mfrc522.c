@@ -221,6 +221,7 @@ static void
 start(struct mfrc522 *chip, mfrc522_handler handler, mfrc522_handler operation)
 {
     chip->running = true;
+    chip->begun = false;
     chip->touched = false;
     chip->handler = handler;
     chip->operation = operation;
@@ -338,6 +339,10 @@ mfrc522_cancel(struct mfrc522 *chip, int64_t now_ns)
         return;
     }
     chip->now_ns = now_ns;
+    if (!chip->begun) {
+        step_end(chip, MFRC522_CANCELLED);
+        return;
+    }
     if (chip->touched) {
         chip->tag_active = false;
         chip->unsettled = true;
@@ -354,10 +359,29 @@ void
 mfrc522_next(struct mfrc522 *chip, enum mfrc522_event event, int64_t now_ns, int result)
 {
     chip->now_ns = now_ns;
+    chip->begun = true;
     if (result < 0) {
         chip->ready = false;
         step_end(chip, result);
         return;
     }
     chip->handler(chip, event);
+}
+
+void
+mfrc522_abandon(struct mfrc522 *chip)
+{
+    if (chip->running) {
+        chip->ready = chip->ready && !chip->begun;
+        step_end(chip, MFRC522_CANCELLED);
+    }
+}
+
+void
+mfrc522_forget(struct mfrc522 *chip)
+{
+    if (chip->reported) {
+        chip->reported = false;
+        chip->unsettled = true;
+    }
 }

@@ -134,6 +134,7 @@ struct mfrc522 {
 
     /* private: the operation that runs */
     bool running;
+    bool begun;
     int64_t now_ns;
     mfrc522_handler handler;   /* gets the next event */
     mfrc522_handler operation; /* runs once the chip is ready */
@@ -192,6 +193,13 @@ void mfrc522_next(struct mfrc522 *chip, enum mfrc522_event event, int64_t now_ns
  * and the step FAILED with MFRC522_CANCELLED.  Nothing runs: nothing happens.
  * Not between getting a TRANSFER step and telling its outcome. */
 void mfrc522_cancel(struct mfrc522 *chip, int64_t now_ns);
+
+/* Forget the operation that runs, without any step: nothing can be transferred.
+ * The next operation resets the chip, unless this one had not even begun. */
+void mfrc522_abandon(struct mfrc522 *chip);
+
+/* Forget the card that a poll gave out: if it is still there, it is found again. */
+void mfrc522_forget(struct mfrc522 *chip);
 
 /* Operations.  None may be started while one runs.  All of them first reset and
  * set up a chip that is not ready. */

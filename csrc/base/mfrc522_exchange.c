@@ -17,6 +17,7 @@
 #define BIT_NS 9440
 #define FRAME_OVERHEAD_BITS 2 /* start and end of communication */
 #define AUTH_AIR_BYTES 24     /* MFAuthent: command, nonces and answers */
+#define FIELD_GUARD_NS (ISO14443A_GUARD_MS * MS_NS)
 #define GUARD_NS (5 * MS_NS)
 #define GUARDS_MAX 3
 #define MISSES_MAX 2
@@ -414,6 +415,9 @@ exchange(struct mfrc522 *chip, mfrc522_then then)
         return;
     }
     chip->handler = exchange_event;
+    if (chip->field_guard_ns > chip->now_ns + FIELD_GUARD_NS) {
+        chip->field_guard_ns = chip->now_ns + FIELD_GUARD_NS; /* another clock */
+    }
     if (chip->now_ns < chip->field_guard_ns) {
         chip->phase = FIELD_GUARD;
         ask(chip, MFRC522_WAIT, chip->field_guard_ns);

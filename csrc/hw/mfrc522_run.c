@@ -1,0 +1,512 @@
+/* Doing what the MFRC522's steps ask for; see mfrc522_type.h.
+ *
+ * Awaitable: arm() does the first steps, the loop's watch and timer the others,
+ * and the future is only a wake-up: the outcome stays here until take().
+ * disarm() of an operation that still runs cancels it, in one SPI message.
+ * Blocking: the same steps, with base/block.h between them, without the GIL.
+ * SPI messages release the GIL; `driving` keeps everybody else out meanwhile.
+ */
+#include "hw/mfrc522_type.h"
+
+#include <errno.h>
+
+#include "base/block.h"
+#include "hw/spi_type.h"
+#include "py/errors.h"
+
+#define EVENT_BATCH 16
+
+static const char *const error_words[] = {
+    [MFRC522_TIMEOUT] = "timeout",
+    [MFRC522_COLLISION] = "collision",
+    [MFRC522_FRAME_ERROR] = "frame",
+    [MFRC522_NAK] = "nak",
+    [MFRC522_AUTH_FAILED] = "authentication",
+    [MFRC522_NO_CHIP] = "no-chip",
+    [MFRC522_BAD_READBACK] = "readback",
+    [MFRC522_LOST_REGISTERS] = "lost-registers",
+    [MFRC522_FIELD_OFF] = "field-off",
+    [MFRC522_CANCELLED] = "cancelled",
+};
+
+/* Keep the exception that is set: take() raises it. */
+static void
+keep_error(MFRC522Object *self)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value != NULL && traceback != NULL) {
+        (void)PyException_SetTraceback(value, traceback);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    Py_XSETREF(self->error, value);
+}
+
+/* -- the three things that a step can ask for ------------------------------ */
+
+static int
+line_read(LineRequestObject *line, struct line_event *events)
+{
+    struct line_request *request = line->request;
+    int n;
+    if (line->owner != NULL) {
+        Py_BEGIN_ALLOW_THREADS n =
+            request->ops->read_events(request->self, events, EVENT_BATCH);
+        Py_END_ALLOW_THREADS return n;
+    }
+    return request->ops->read_events(request->self, events, EVENT_BATCH);
+}
+
+/* Take all edges out of the interrupt line: how many there were, or -errno. */
+static int
+drop_edges(MFRC522Object *self)
+{
+    struct line_event events[EVENT_BATCH];
+    int total = 0;
+    if (ah_line_begin(self->irq) < 0) {
+        PyErr_Clear();
+        return -EBADF;
+    }
+    int n;
+    do {
+        n = line_read(self->irq, events);
+        total += n > 0 ? n : 0;
+    } while (n == EVENT_BATCH);
+    ah_line_end(self->irq);
+    return n < 0 && n != -EAGAIN ? n : total;
+}
+
+static int
+set_reset(MFRC522Object *self, int level)
+{
+    if (ah_line_begin(self->reset) < 0) {
+        PyErr_Clear();
+        return -EBADF;
+    }
+    struct line_request *request = self->reset->request;
+    int err;
+    Py_BEGIN_ALLOW_THREADS err = request->ops->set(request->self, 1, (uint64_t)level);
+    Py_END_ALLOW_THREADS ah_line_end(self->reset);
+    return err;
+}
+
+static int
+transfer(MFRC522Object *self, const struct mfrc522_step *step)
+{
+    if (step->drop_edges && self->irq != NULL) {
+        int err = drop_edges(self);
+        if (err < 0) {
+            return err;
+        }
+    }
+    int result = ah_spi_message(self->spi, step->xfers, step->num_xfers);
+    if (PyErr_Occurred()) { /* from an adapter that is written in Python */
+        keep_error(self);
+    }
+    return result;
+}
+
+/* -- steps ----------------------------------------------------------------- */
+
+static struct vclock *
+device_clock(MFRC522Object *self)
+{
+    struct spi_device *device = ah_spi_device_get(self->st, self->spi);
+    if (device == NULL) {
+        PyErr_Clear(); /* closed: the next message says so */
+        return NULL;
+    }
+    return device->clock;
+}
+
+static int64_t
+now_ns(MFRC522Object *self)
+{
+    int64_t now;
+    if (self->loop == NULL) {
+        return clock_now(device_clock(self));
+    }
+    if (hw_wait_now(self->st, self->loop, &now) < 0) { /* runs Python */
+        PyErr_WriteUnraisable((PyObject *)self);
+        return clock_monotonic_ns();
+    }
+    return now;
+}
+
+/* Tell what happened, and do all that needs no waiting.  Afterwards either a
+ * wait is next or the operation is over. */
+static void
+advance(MFRC522Object *self, enum mfrc522_event event, int result)
+{
+    struct mfrc522 *chip = &self->chip;
+    self->driving = 1;
+    for (;;) {
+        mfrc522_next(chip, event, now_ns(self), result);
+        if (self->cancelling) {
+            self->cancelling = 0;
+            mfrc522_cancel(chip, now_ns(self));
+        }
+        if (!mfrc522_is_running(chip)) {
+            break;
+        }
+        if (chip->step.need == MFRC522_TRANSFER) {
+            event = MFRC522_TRANSFERRED;
+            result = transfer(self, &chip->step);
+        }
+        else if (chip->step.need == MFRC522_RESET) {
+            event = MFRC522_RESET_SET;
+            result = set_reset(self, chip->step.level);
+        }
+        else {
+            break;
+        }
+    }
+    self->driving = 0;
+}
+
+/* Cancel by the steps; no wait is among them. */
+static void
+cancel_steps(MFRC522Object *self)
+{
+    struct mfrc522 *chip = &self->chip;
+    mfrc522_cancel(chip, now_ns(self));
+    if (!mfrc522_is_running(chip)) {
+        return;
+    }
+    self->driving = 1;
+    enum mfrc522_event event = MFRC522_TRANSFERRED;
+    int result;
+    if (chip->step.need == MFRC522_RESET) {
+        event = MFRC522_RESET_SET;
+        result = set_reset(self, chip->step.level);
+    }
+    else {
+        result = transfer(self, &chip->step);
+    }
+    advance(self, event, result);
+}
+
+/* Nothing can be done any more: forget the operation, reset the chip next time. */
+static void
+abandon(MFRC522Object *self)
+{
+    keep_error(self);
+    mfrc522_abandon(&self->chip);
+}
+
+static int
+wants_irq(const MFRC522Object *self)
+{
+    return self->irq != NULL &&
+           (self->chip.step.need == MFRC522_WAIT_IRQ || self->chip.irq_works);
+}
+
+static int
+irq_fd(const MFRC522Object *self)
+{
+    return self->irq->request != NULL ? self->irq->request->fd : -1;
+}
+
+/* -- on a loop ------------------------------------------------------------- */
+
+/* The operation is over: no watch, no timer, and whoever waits is woken. */
+static void
+finish(MFRC522Object *self)
+{
+    hw_wait_disarm(&self->wait); /* runs Python */
+    Py_CLEAR(self->loop);
+    PyObject *future = self->future;
+    self->future = NULL;
+    if (future == NULL) {
+        return;
+    }
+    PyObject *done = PyObject_CallMethod(future, "done", NULL); /* runs Python */
+    if (done == Py_False) {
+        Py_SETREF(done, PyObject_CallMethod(future, "set_result", "O", Py_None));
+    }
+    if (done == NULL) {
+        PyErr_WriteUnraisable(future);
+    }
+    Py_XDECREF(done);
+    Py_DECREF(future);
+}
+
+/* Wait for what the steps want, or end. */
+static void
+wait_or_finish(MFRC522Object *self, hw_wait_func func)
+{
+    if (mfrc522_is_running(&self->chip)) {
+        int fd = wants_irq(self) ? irq_fd(self) : -1;
+        self->wait.simulated = self->irq != NULL && self->irq->owner != NULL;
+        if (hw_wait_arm(&self->wait, self->loop, fd, self->chip.step.until_ns, func,
+                        (PyObject *)self) == 0) {
+            return;
+        }
+        abandon(self);
+    }
+    finish(self);
+}
+
+static int
+on_wait(struct hw_wait *wait, int what)
+{
+    MFRC522Object *self =
+        (MFRC522Object *)((char *)wait - offsetof(MFRC522Object, wait));
+    enum mfrc522_event event = MFRC522_TIME;
+    int result = 0;
+    if (self->driving || !mfrc522_is_running(&self->chip)) {
+        return 0;
+    }
+    if (what == HW_READABLE) {
+        result = drop_edges(self);
+        if (result == 0 || (result > 0 && self->chip.step.need != MFRC522_WAIT_IRQ)) {
+            return 0;
+        }
+        event = MFRC522_EDGE;
+    }
+    advance(self, event, result);
+    wait_or_finish(self, on_wait);
+    return 0;
+}
+
+/* All devices learn on which clock they are used. */
+static int
+use_loop(MFRC522Object *self, PyObject *loop)
+{
+    if (ah_spi_device_use_loop(self->st, self->spi, loop) < 0) {
+        return -1;
+    }
+    LineRequestObject *lines[] = {self->irq, self->reset};
+    for (int i = 0; i < 2; i++) {
+        if (lines[i] != NULL &&
+            ah_line_request_use_loop(self->st, (PyObject *)lines[i], loop) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *
+ah_mfrc522_arm(MFRC522Object *self, PyObject *loop)
+{
+    if (!self->pending) {
+        PyErr_SetString(PyExc_RuntimeError, "no operation was started");
+        return NULL;
+    }
+    self->pending = 0;
+    if (use_loop(self, loop) < 0) { /* runs Python */
+        mfrc522_abandon(&self->chip);
+        self->operation = OPERATION_NONE;
+        return NULL;
+    }
+    PyObject *future = PyObject_CallMethod(loop, "create_future", NULL);
+    if (future == NULL) {
+        mfrc522_abandon(&self->chip);
+        self->operation = OPERATION_NONE;
+        return NULL;
+    }
+    self->loop = Py_NewRef(loop);
+    advance(self, MFRC522_BEGIN, 0);
+    if (mfrc522_is_running(&self->chip)) {
+        self->future = Py_NewRef(future);
+        wait_or_finish(self, on_wait);
+        return future;
+    }
+    Py_DECREF(future);
+    finish(self);
+    Py_RETURN_NONE;
+}
+
+void
+ah_mfrc522_run_cancel(MFRC522Object *self)
+{
+    if (self->driving) {
+        self->cancelling = 1;
+        return;
+    }
+    self->pending = 0;
+    cancel_steps(self);
+    finish(self);
+}
+
+PyObject *
+ah_mfrc522_disarm(MFRC522Object *self, PyObject *future)
+{
+    if (future == self->future) {
+        Py_CLEAR(self->future);
+        ah_mfrc522_run_cancel(self);
+    }
+    Py_RETURN_NONE;
+}
+
+/* -- in a thread that blocks ----------------------------------------------- */
+
+/* One wait; the event that it brought, or -1 with an exception. */
+static int
+block_for_step(MFRC522Object *self, struct cancel_token *token, int64_t deadline_ns,
+               int *result)
+{
+    const struct mfrc522_step *step = &self->chip.step;
+    for (;;) {
+        struct vclock *clock = device_clock(self);
+        int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
+        int64_t until = step->until_ns < deadline_ns ? step->until_ns : deadline_ns;
+        int outcome;
+        Py_BEGIN_ALLOW_THREADS outcome = block_until(clock, fd, token, until);
+        Py_END_ALLOW_THREADS if (outcome == BLOCK_READY)
+        {
+            *result = drop_edges(self);
+            if (*result != 0) {
+                return MFRC522_EDGE;
+            }
+        }
+        else if (outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns)
+        {
+            *result = 0;
+            return MFRC522_TIME;
+        }
+        else if (hw_block_error(self->st, outcome, "RC522 reader") < 0)
+        {
+            return -1;
+        }
+    }
+}
+
+PyObject *
+ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
+{
+    static char *kwlist[] = {"timeout", "token", NULL};
+    PyObject *timeout = NULL;
+    PyObject *token_arg = NULL;
+    struct cancel_token *token;
+    int64_t deadline_ns;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:run", kwlist, &timeout,
+                                     &token_arg)) {
+        return NULL;
+    }
+    if (!self->pending) {
+        PyErr_SetString(PyExc_RuntimeError, "no operation was started");
+        return NULL;
+    }
+    if (hw_token_arg(self->st, token_arg, &token) < 0 ||
+        hw_deadline(timeout, device_clock(self), &deadline_ns) < 0 ||
+        (token != NULL && token_is_cancelled(token) &&
+         hw_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
+        ah_mfrc522_run_cancel(self);
+        self->operation = OPERATION_NONE;
+        return NULL;
+    }
+    self->pending = 0;
+    self->blocking = 1;
+    advance(self, MFRC522_BEGIN, 0);
+    while (mfrc522_is_running(&self->chip)) {
+        int result;
+        int event = block_for_step(self, token, deadline_ns, &result);
+        if (event < 0) {
+            keep_error(self);
+            cancel_steps(self);
+            break;
+        }
+        advance(self, (enum mfrc522_event)event, result);
+    }
+    self->blocking = 0;
+    Py_RETURN_NONE;
+}
+
+/* -- outcome --------------------------------------------------------------- */
+
+static PyObject *
+bytes_of(const uint8_t *data, size_t size)
+{
+    return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size);
+}
+
+/* (atqa or None, uid, sak) */
+static PyObject *
+card_result(const struct mfrc522 *chip, bool with_atqa)
+{
+    const struct iso14443a_uid *uid = &chip->uid;
+    PyObject *atqa = with_atqa ? bytes_of(chip->atqa, 2) : Py_NewRef(Py_None);
+    if (atqa == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("(Ny#i)", atqa, (const char *)uid->bytes,
+                         (Py_ssize_t)uid->size, uid->sak);
+}
+
+static PyObject *
+result_of(const struct mfrc522 *chip, enum mfrc522_operation operation)
+{
+    switch (operation) {
+        case OPERATION_OPEN:
+            return PyLong_FromLong(chip->version);
+        case OPERATION_TRANSCEIVE:
+            return Py_BuildValue("(y#i)", (const char *)chip->rx,
+                                 (Py_ssize_t)chip->rx_size, chip->rx_last_bits);
+        case OPERATION_REQUEST:
+            return bytes_of(chip->atqa, 2);
+        case OPERATION_ANTICOLLISION:
+            return bytes_of(chip->cl, sizeof chip->cl);
+        case OPERATION_SELECT:
+            return card_result(chip, false);
+        case OPERATION_POLL:
+            return card_result(chip, true);
+        case OPERATION_READ:
+            return bytes_of(chip->rx, MIFARE_BLOCK_SIZE);
+        default:
+            return Py_NewRef(Py_None);
+    }
+}
+
+PyObject *
+ah_mfrc522_take(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
+{
+    const struct mfrc522_step *step = &self->chip.step;
+    enum mfrc522_operation operation = self->operation;
+    if (operation == OPERATION_NONE || mfrc522_is_running(&self->chip)) {
+        Py_RETURN_NONE;
+    }
+    self->operation = OPERATION_NONE;
+    if (self->error != NULL) {
+        PyObject *error = self->error;
+        self->error = NULL;
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+        return NULL;
+    }
+    if (step->need == MFRC522_FAILED) {
+        return step->error < 0
+                   ? Py_BuildValue("(iO)", -step->error, Py_None)
+                   : Py_BuildValue("(sO)", error_words[step->error], Py_None);
+    }
+    PyObject *result = result_of(&self->chip, operation);
+    return result == NULL ? NULL : Py_BuildValue("(ON)", Py_None, result);
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+void
+ah_mfrc522_run_init(MFRC522Object *self)
+{
+    hw_wait_init(&self->wait);
+}
+
+int
+ah_mfrc522_run_traverse(MFRC522Object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->loop);
+    Py_VISIT(self->future);
+    Py_VISIT(self->error);
+    return hw_wait_traverse(&self->wait, visit, arg);
+}
+
+void
+ah_mfrc522_run_clear(MFRC522Object *self)
+{
+    hw_wait_disarm(&self->wait);
+    Py_CLEAR(self->loop);
+    Py_CLEAR(self->future);
+    Py_CLEAR(self->error);
+}

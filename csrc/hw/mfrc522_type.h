@@ -1,0 +1,60 @@
+/* _core.MFRC522: one reader chip, awaitable and blocking.
+ *
+ * mfrc522_type.c: object, operations.  mfrc522_run.c: does what the steps of
+ * base/mfrc522.h ask for, on a loop or in a thread that blocks, and says what came
+ * of it.  One operation at a time; queueing is the business of rc522.py.
+ */
+#ifndef AH_HW_MFRC522_TYPE_H
+#define AH_HW_MFRC522_TYPE_H
+
+#include "module.h"
+#include "base/mfrc522.h"
+#include "hw/gpio_type.h"
+#include "hw/wait.h"
+
+/* Which operation it is: tells what its result looks like in Python. */
+enum mfrc522_operation {
+    OPERATION_NONE, /* nothing was started, or the outcome was taken */
+    OPERATION_PLAIN,
+    OPERATION_OPEN,
+    OPERATION_TRANSCEIVE,
+    OPERATION_REQUEST,
+    OPERATION_ANTICOLLISION,
+    OPERATION_SELECT,
+    OPERATION_POLL,
+    OPERATION_READ,
+};
+
+typedef struct {
+    PyObject_HEAD ModuleState *st;
+    PyObject *spi;            /* owned SPIDevice; NULL: closed */
+    LineRequestObject *irq;   /* owned, or NULL */
+    LineRequestObject *reset; /* owned, or NULL */
+    PyObject *weakrefs;
+    struct mfrc522 chip;
+    enum mfrc522_operation operation;
+    /* mfrc522_run.c */
+    struct hw_wait wait;
+    PyObject *loop;   /* owned while the operation runs on one */
+    PyObject *future; /* owned: the wake-up, or NULL */
+    PyObject *error;  /* owned: an exception that ended the operation, or NULL */
+    int pending;      /* started, but no step was done yet */
+    int blocking;     /* a thread is in run() */
+    int driving;      /* steps are being done, perhaps without the GIL */
+    int cancelling;   /* to be cancelled as soon as the transfer is over */
+} MFRC522Object;
+
+void ah_mfrc522_run_init(MFRC522Object *self);
+int ah_mfrc522_run_traverse(MFRC522Object *self, visitproc visit, void *arg);
+void ah_mfrc522_run_clear(MFRC522Object *self);
+
+/* End what runs, with the steps that leave the chip idle.  Cannot fail. */
+void ah_mfrc522_run_cancel(MFRC522Object *self); /* runs Python */
+
+/* The methods take, arm, disarm and run. */
+PyObject *ah_mfrc522_take(MFRC522Object *self, PyObject *ignored);
+PyObject *ah_mfrc522_arm(MFRC522Object *self, PyObject *loop);
+PyObject *ah_mfrc522_disarm(MFRC522Object *self, PyObject *future);
+PyObject *ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs);
+
+#endif
