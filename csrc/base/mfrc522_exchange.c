@@ -137,15 +137,13 @@ arm(struct mfrc522 *chip)
     batch_write(batch, COM_IRQ_REG, COM_IRQ_ALL);
     batch_write(batch, FIFO_LEVEL_REG, FIFO_LEVEL_FLUSH_BUFFER);
     batch_write_fifo(batch, frame->data, frame->size);
-    if (is_auth(chip)) {
-        batch_write(batch, BIT_FRAMING_REG, 0);
-        batch_write(batch, COMMAND_REG, frame->command);
-    }
-    else {
-        batch_write(batch, COMMAND_REG, frame->command);
-        batch_write(batch, BIT_FRAMING_REG,
-                    BIT_FRAMING_START_SEND | BIT_FRAMING_RX_ALIGN(frame->rx_align) |
-                        frame->last_bits);
+    /* First without StartSend: a bit that is still set would start the command
+     * with the framing of the last frame. */
+    uint8_t framing = BIT_FRAMING_RX_ALIGN(frame->rx_align) | frame->last_bits;
+    batch_write(batch, BIT_FRAMING_REG, framing);
+    batch_write(batch, COMMAND_REG, frame->command);
+    if (!is_auth(chip)) {
+        batch_write(batch, BIT_FRAMING_REG, BIT_FRAMING_START_SEND | framing);
     }
     chip->com_ien = com_ien;
     chip->reload = reload;

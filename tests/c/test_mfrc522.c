@@ -92,13 +92,16 @@ write_register(struct script *s, unsigned reg, uint8_t value)
                 s->regs[COM_IEN_REG] = 0x80;
                 s->regs[VERSION_REG] = VERSION_MFRC522_2;
             }
-            else if (value == CMD_MF_AUTHENT) {
+            else if (value == CMD_MF_AUTHENT ||
+                     (value == CMD_TRANSCEIVE &&
+                      (s->regs[BIT_FRAMING_REG] & BIT_FRAMING_START_SEND) != 0)) {
                 send(s);
             }
             return;
         case BIT_FRAMING_REG:
             s->regs[reg] = value;
-            if ((value & BIT_FRAMING_START_SEND) != 0) {
+            if ((value & BIT_FRAMING_START_SEND) != 0 &&
+                s->regs[COMMAND_REG] == CMD_TRANSCEIVE) {
                 send(s);
             }
             return;
