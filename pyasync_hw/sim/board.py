@@ -12,12 +12,13 @@ Everything may be called from any thread; nothing here needs a running loop.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .. import _current
+from .. import hardware
 from .._core import SimWorld
 from ..pins import parse_pin, parse_spi
 from .cards import Card, parse_uid
@@ -232,6 +233,7 @@ class Board(AbstractContextManager["Board"]):
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
+        self._uses: list[hardware.Use] = []
 
     # Wiring.
 
@@ -284,9 +286,9 @@ class Board(AbstractContextManager["Board"]):
         names = ", ".join(reader.name for reader in self._readers.values()) or "none"
         raise LookupError(f"no reader is called {name!r}; this board has: {names}")
 
-    def line(self, spec: int | str) -> SimLine:
-        """A line by pin ("GPIO17", 17, "BOARD11") or by its name."""
-        offset = self.find_line(spec)[1]
+    def line(self, spec: int | str, *, chip: str | None = None) -> SimLine:
+        """A line by pin (17, "GPIO17", "BOARD11"), or with `chip` by offset or name."""
+        offset = self.find_line(spec, chip)[1]
         return SimLine(self, offset, f"GPIO{offset}")
 
     @property
@@ -323,7 +325,7 @@ class Board(AbstractContextManager["Board"]):
 
     def request_lines(
         self,
-        lines: Mapping[int | str, Any],
+        lines: Mapping[int | str, hardware.LineSettings],
         consumer: str = "pyasync_hw",
         *,
         chip: str | None = None,
@@ -340,7 +342,9 @@ class Board(AbstractContextManager["Board"]):
     ) -> SPIDevice:
         """Open /dev/spidev<bus>.<cs>.  FileNotFoundError when the model has none."""
         if (bus, cs) not in MODELS[self.model].spi:
-            raise FileNotFoundError(2, f"{self.model} has no such SPI device", f"spi{bus}.{cs}")
+            raise FileNotFoundError(
+                errno.ENOENT, f"{self.model} has no such SPI device", f"spi{bus}.{cs}"
+            )
         return self._world.open_spi(bus, cs, speed_hz, mode)
 
     # Life.
@@ -357,7 +361,7 @@ class Board(AbstractContextManager["Board"]):
     def __enter__(self) -> Board:
         if self.closed:
             raise ValueError("this simulated board is closed")
-        _current.enter(self)
+        self._uses.append(hardware.use(self))
         return self
 
     def __exit__(
@@ -366,7 +370,7 @@ class Board(AbstractContextManager["Board"]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _current.leave(self)
+        self._uses.pop().close()
         self.close()
 
     def __repr__(self) -> str:

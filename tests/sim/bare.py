@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from pyasync_hw import VirtualClock
 from pyasync_hw._core import EdgeEvent, LineRequest, SPIDevice
+from pyasync_hw.hardware import LineSettings
 from pyasync_hw.sim.cards import crc_a
 
 COMMAND, COM_IRQ, ERROR, FIFO_DATA, FIFO_LEVEL = 0x01, 0x04, 0x06, 0x09, 0x0A
@@ -14,18 +15,9 @@ IDLE, TRANSCEIVE, MF_AUTHENT = 0x00, 0x0C, 0x0E
 FIELD_GUARD = 0.005  # s, ISO/IEC 14443-3
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What hardware.LineSettings looks like to the C code, input by default."""
-
-    direction: str = "input"
-    edge: str = "none"
-    bias: str = "as_is"
-    drive: str = "push_pull"
-    event_clock: str = "monotonic"
-    active_low: bool = False
-    output_value: bool = False
-    debounce_period: float = 0.0
+def settings(direction: Any = "input", **others: Any) -> LineSettings:
+    """LineSettings of an input."""
+    return LineSettings(direction=direction, **others)
 
 
 def events(request: LineRequest) -> list[EdgeEvent]:

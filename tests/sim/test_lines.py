@@ -6,13 +6,13 @@ import errno
 import select
 
 import pytest
-from bare import Settings, events
+from bare import events, settings
 
 from pyasync_hw import VirtualClock, sim
 from pyasync_hw._core import LineRequest
 
-INPUT = Settings()
-BOTH = Settings(edge="both", bias="pull_up")
+INPUT = settings()
+BOTH = settings(edge="both", bias="pull_up")
 
 
 def is_readable(request: LineRequest) -> bool:
@@ -26,7 +26,7 @@ def toggle(line: sim.SimLine, times: int) -> None:
 
 @pytest.mark.parametrize(("bias", "level"), [("pull_up", 1), ("pull_down", 0)])
 def test_a_pull_decides_when_nothing_drives(board: sim.Board, bias: str, level: int) -> None:
-    with_bias = board.request_lines({17: Settings(bias=bias)}, "test")
+    with_bias = board.request_lines({17: settings(bias=bias)}, "test")
     line = board.line(17)
     assert (with_bias.get(), line.value) == (level, level)
     line.drive(1 - level)
@@ -38,7 +38,7 @@ def test_a_pull_decides_when_nothing_drives(board: sim.Board, bias: str, level: 
 
 def test_a_floating_line_keeps_its_level(board: sim.Board) -> None:
     line = board.line(17)
-    request = board.request_lines({17: Settings(bias="disabled")}, "test")
+    request = board.request_lines({17: settings(bias="disabled")}, "test")
     for level in (1, 0):
         line.drive(level)
         line.release()
@@ -51,7 +51,7 @@ def test_pulls_at_power_on_are_those_of_the_chip(board: sim.Board) -> None:
 
 
 def test_bias_as_is_leaves_the_pull_of_the_last_request(board: sim.Board) -> None:
-    board.request_lines({17: Settings(bias="pull_up")}, "test").close()
+    board.request_lines({17: settings(bias="pull_up")}, "test").close()
     request = board.request_lines({17: INPUT}, "test")
     assert request.get() == 1
     request.close()
@@ -60,7 +60,7 @@ def test_bias_as_is_leaves_the_pull_of_the_last_request(board: sim.Board) -> Non
 def test_active_low_turns_values_and_edges_round(board: sim.Board) -> None:
     line = board.line(17)
     line.drive(1)
-    request = board.request_lines({17: Settings(edge="rising", active_low=True)}, "test")
+    request = board.request_lines({17: settings(edge="rising", active_low=True)}, "test")
     assert request.get() == 0
     line.drive(0)
     line.drive(1)
@@ -78,7 +78,7 @@ def test_active_low_turns_values_and_edges_round(board: sim.Board) -> None:
     ],
 )
 def test_the_edge_filter(board: sim.Board, edge: str, expected: list[str]) -> None:
-    request = board.request_lines({17: Settings(edge=edge, bias="pull_down")}, "test")
+    request = board.request_lines({17: settings(edge=edge, bias="pull_down")}, "test")
     toggle(board.line(17), 3)
     assert [event.event_type for event in events(request)] == expected
     request.close()
@@ -149,8 +149,8 @@ class TestDebounce:
 
     @pytest.fixture
     def request_(self, board: sim.Board) -> LineRequest:
-        settings = Settings(edge="both", bias="pull_up", debounce_period=self.PERIOD)
-        return board.request_lines({17: settings}, "test")
+        slow = settings(edge="both", bias="pull_up", debounce_period=self.PERIOD)
+        return board.request_lines({17: slow}, "test")
 
     def test_an_edge_comes_at_the_end_of_the_period(
         self, board: sim.Board, clock: VirtualClock, request_: LineRequest
@@ -188,21 +188,21 @@ class TestDebounce:
 
 class TestOutput:
     def test_is_driven_and_read_back(self, board: sim.Board) -> None:
-        request = board.request_lines({17: Settings(direction="output", output_value=True)}, "test")
+        request = board.request_lines({17: settings(direction="output", output_value=True)}, "test")
         assert (board.line(17).value, request.get()) == (1, 1)
         request.set(1, 0)
         assert (board.line(17).value, request.get()) == (0, 0)
         request.close()
 
     def test_a_stronger_hand_shows_in_the_read_back(self, board: sim.Board) -> None:
-        request = board.request_lines({17: Settings(direction="output", output_value=True)}, "test")
+        request = board.request_lines({17: settings(direction="output", output_value=True)}, "test")
         board.line(17).drive(0)
         assert request.get() == 0
         request.close()
 
     def test_active_low(self, board: sim.Board) -> None:
         request = board.request_lines(
-            {17: Settings(direction="output", active_low=True, output_value=True)}, "test"
+            {17: settings(direction="output", active_low=True, output_value=True)}, "test"
         )
         assert (board.line(17).value, request.get()) == (0, 1)
         request.close()
@@ -214,7 +214,7 @@ class TestOutput:
         self, board: sim.Board, drive: str, strong: int, pull: str
     ) -> None:
         request = board.request_lines(
-            {17: Settings(direction="output", drive=drive, bias=pull)}, "test"
+            {17: settings(direction="output", drive=drive, bias=pull)}, "test"
         )
         request.set(1, strong)
         assert board.line(17).value == strong
@@ -223,11 +223,11 @@ class TestOutput:
         request.close()
 
     def test_the_line_is_an_input_again_when_the_request_closes(self, board: sim.Board) -> None:
-        board.request_lines({17: Settings(direction="output", output_value=True)}, "t").close()
+        board.request_lines({17: settings(direction="output", output_value=True)}, "t").close()
         assert board.line(17).value == 0
 
     def test_an_input_cannot_be_set(self, board: sim.Board) -> None:
-        request = board.request_lines({17: INPUT, 27: Settings(direction="output")}, "test")
+        request = board.request_lines({17: INPUT, 27: settings(direction="output")}, "test")
         with pytest.raises(PermissionError):
             request.set(0b11, 0b11)
         assert board.line(27).value == 0
@@ -237,7 +237,7 @@ class TestOutput:
 class TestConfig:
     def test_an_input_becomes_an_output(self, board: sim.Board) -> None:
         request = board.request_lines({17: BOTH}, "test")
-        request.config([Settings(direction="output", output_value=True)])
+        request.config([settings(direction="output", output_value=True)])
         assert board.line(17).value == 1
         toggle(board.line(17), 1)
         assert events(request) == []
@@ -246,14 +246,14 @@ class TestConfig:
     def test_events_that_are_queued_stay_and_numbers_go_on(self, board: sim.Board) -> None:
         request = board.request_lines({17: BOTH}, "test")
         toggle(board.line(17), 2)
-        request.config([Settings(edge="falling", bias="pull_up")])
+        request.config([settings(edge="falling", bias="pull_up")])
         toggle(board.line(17), 2)
         assert [event.global_seqno for event in events(request)] == [1, 2, 3]
         request.close()
 
     def test_a_line_as_it_is_stays_as_it_was(self, board: sim.Board) -> None:
         request = board.request_lines({17: BOTH, 27: INPUT}, "test")
-        request.config([Settings(direction="as_is"), BOTH])
+        request.config([settings(direction="as_is"), BOTH])
         toggle(board.line(17), 1)
         assert len(events(request)) == 1
         request.close()
@@ -281,7 +281,7 @@ class TestRequest:
 
     def test_hardware_time_stamps_are_not_supported(self, board: sim.Board) -> None:
         with pytest.raises(OSError) as caught:
-            board.request_lines({17: Settings(event_clock="hte")}, "test")
+            board.request_lines({17: settings(event_clock="hte")}, "test")
         assert caught.value.errno == errno.EOPNOTSUPP
 
     def test_events_before_the_request_are_not_its_own(self, board: sim.Board) -> None:
