@@ -459,3 +459,21 @@ def test_debug_mode_checks_the_thread_and_logs_slow_callbacks(loop, caplog):
     assert "Executing <Handle" in caplog.text
     with pytest.raises(TypeError, match="callable"):
         loop.call_soon(3)
+
+
+@pytest.mark.skipif(
+    not hasattr(asyncio.Handle, "get_context"), reason="exception handlers got a context in 3.12"
+)
+def test_the_exception_handler_runs_in_the_context_of_the_callback(loop):
+    var = contextvars.ContextVar("var", default="outside")
+    seen = []
+    loop.set_exception_handler(lambda loop, context: seen.append(var.get()))
+
+    def fail():
+        var.set("inside")
+        raise ValueError
+
+    loop.call_soon(fail)
+    run_briefly(loop)
+    assert seen == ["inside"]
+    assert var.get() == "outside"
