@@ -48,7 +48,8 @@ void mfrc522_sim_free(struct mfrc522_sim *sim); /* NULL: nothing */
 /* Let happen what is due up to and including now_ns; a time in the past is now. */
 void mfrc522_sim_advance(struct mfrc522_sim *sim, int64_t now_ns);
 
-/* When the pin IRQ may change without an access, or NS_NEVER. */
+/* When the pin IRQ may change without an access, or NS_NEVER.  Not before the
+ * present; the present only after a card has left or the field has changed. */
 int64_t mfrc522_sim_next_due(struct mfrc522_sim *sim);
 
 /* Pin NRSTPD.  Low: hard power-down, carrier off, everything reads 0.  Rising:

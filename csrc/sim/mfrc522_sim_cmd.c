@@ -306,8 +306,9 @@ mfrc522_sim_advance(struct mfrc522_sim *sim, int64_t now_ns)
     }
 }
 
-int64_t
-mfrc522_sim_next_due(struct mfrc522_sim *sim)
+/* The next event that may change the pin. */
+static int64_t
+next_irq(struct mfrc522_sim *sim)
 {
     uint8_t waiting = sim->regs[COM_IEN_REG] & COM_IRQ_ALL & ~sim->com_irq;
     bool crc_waits = chip_flag(sim, DIV_IEN_REG, DIV_IEN_CRC);
@@ -339,4 +340,11 @@ mfrc522_sim_next_due(struct mfrc522_sim *sim)
         }
     }
     return at;
+}
+
+int64_t
+mfrc522_sim_next_due(struct mfrc522_sim *sim)
+{
+    int64_t at = next_irq(sim);
+    return at > sim->now ? at : sim->now; /* an answer cut short has ended already */
 }

@@ -330,9 +330,10 @@ test_answers_at_different_times(void)
     send_reqa(NS_PER_MS);
     a.state = b.state = CARD_ACTIVE;
     a.card.encrypted = b.card.encrypted = true;
+    a.writing = b.writing = true;
     b.write_ns = BITS_NS(2) + 10;
-    struct field_frame write = {.data = {MIFARE_WRITE, 4}, .flags = FIELD_ENCRYPTED};
-    write.bits = (uint16_t)(8 * iso14443a_add_crc(write.data, 2));
+    struct field_frame write = {.flags = FIELD_ENCRYPTED};
+    write.bits = (uint16_t)(8 * iso14443a_add_crc(write.data, 16));
     int64_t end;
     CHECK_EQ(field_send(&field, &write, 5 * NS_PER_MS, &end), 0);
     const struct field_reception *r = field_reception(&field);

@@ -746,12 +746,14 @@ test_authentication(void)
     CHECK(transceive(frame, 32) & COM_IRQ_RX);
     CHECK_EQ(read_fifo(bytes), 18);
     CHECK_BYTES(bytes, 0x40, 0x41, 0x42);
-    /* The ACK of a write: 4 bits, 8 ms later. */
+    /* The second ACK of a write: 4 bits, 8 ms later. */
     card.write_ns = 8 * NS_PER_MS;
     frame[0] = MIFARE_WRITE;
     iso14443a_add_crc(frame, 2);
-    int64_t before = now;
     CHECK(transceive(frame, 32) & COM_IRQ_RX);
+    iso14443a_add_crc(frame, 16);
+    int64_t before = now;
+    CHECK(transceive(frame, 144) & COM_IRQ_RX);
     CHECK(now - before > 8 * NS_PER_MS);
     CHECK_EQ(rd(CONTROL_REG) & CONTROL_RX_LAST_BITS, 4);
     CHECK_EQ(read_fifo(bytes), 1);
