@@ -1,0 +1,22 @@
+"""The command line: one file per verb, each with add_parser() and main()."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from . import demo, run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit status; 2 for a wrong command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pyasync_hw",
+        description="Run asyncio and Raspberry Pi programs on this package's loop and hardware.",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in (run, demo):
+        verb.add_parser(verbs)
+    options = parser.parse_args(argv)
+    status: int = options.main(options)
+    return status

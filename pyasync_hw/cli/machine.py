@@ -1,0 +1,64 @@
+"""The hardware that `run` gives a program: the real one, or a simulated board."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+from .. import hardware
+from ..sim import Board
+from ..sim.scenario import Scenario, load_scenario
+from ..wiring import ReaderWiring, Wiring, load_board
+
+HARDWARE = ("auto", "sim", "real")
+
+# What a program meets that brings no board.toml: the wiring that pi-rc522 assumes.
+DEFAULT_WIRING = Wiring(readers=(ReaderWiring("rc522"),))
+
+
+class MachineError(Exception):
+    """The hardware asked for cannot be had."""
+
+
+def simulated_board(wiring: Wiring, scenario: Scenario | None = None) -> Board:
+    """A board with the parts of `wiring`; the caller closes it."""
+    board = Board(wiring.model)
+    try:
+        for reader in wiring.readers:
+            board.attach_rc522(reader.bus, irq=reader.irq, reset=reader.reset, name=reader.name)
+        if scenario is not None:
+            scenario.apply(board)
+    except BaseException:
+        board.close()
+        raise
+    return board
+
+
+def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> None:
+    """Make the hardware `hw` ("auto", "sim" or "real") the process's default.
+
+    It is closed at exit, after the program's own atexit handlers.  Raises
+    ConfigError, OSError or MachineError.
+    """
+    wiring = DEFAULT_WIRING if board_file is None else load_board(board_file)
+    scenario = None if scenario_file is None else load_scenario(scenario_file, wiring)
+    if hw == "auto":
+        hw = "real" if hardware.is_raspberry_pi() else "sim"
+        if hw == "sim":
+            print(
+                f"pyasync_hw: this is no Raspberry Pi: running on the simulator ({wiring.model})",
+                file=sys.stderr,
+                flush=True,
+            )
+    if hw == "real" and scenario is not None:
+        raise MachineError(
+            f"{os.fspath(scenario_file or '')}: a scenario needs the simulator: add --hw sim"
+        )
+    backend = (
+        hardware.KernelBackend(wiring.readers)
+        if hw == "real"
+        else simulated_board(wiring, scenario)
+    )
+    hardware.set_default(backend)
+    atexit.register(backend.close)

@@ -1,0 +1,109 @@
+"""Import names that `python -m pyasync_hw run` replaces.
+
+A replaced name wins over an installed package; `original()` still finds that
+package, for our own code that wants the real one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec
+from types import ModuleType
+
+__all__ = ["NAMES", "install", "original", "parse_list"]
+
+# Module name -> the module of ours that stands for it.
+_MODULES = {
+    "RPi": "pyasync_hw.compat.RPi",
+    "RPi.GPIO": "pyasync_hw.compat.RPi.GPIO",
+    "pirc522": "pyasync_hw.compat.pirc522",
+    "pirc522.rfid": "pyasync_hw.compat.pirc522.rfid",
+    "pirc522.util": "pyasync_hw.compat.pirc522.util",
+    "spidev": "pyasync_hw.compat.spidev",
+}
+# What --shims= chooses from.
+NAMES = ("RPi.GPIO", "pirc522", "spidev")
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """ "RPi.GPIO,spidev" or "none" as names.  Raises ValueError."""
+    if text == "none":
+        return ()
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in NAMES:
+            raise ValueError(f"no shim is called {name!r}; allowed: none, {', '.join(NAMES)}")
+    return names
+
+
+class _AliasLoader(Loader):
+    """Gives the module `target` where another name was imported."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._spec: ModuleSpec | None = None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self._target)
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system has put the alias's spec into the module.
+        module.__spec__ = self._spec
+
+
+class _AliasFinder(MetaPathFinder):
+    def __init__(self, names: Iterable[str]) -> None:
+        roots = {name.partition(".")[0] for name in names}
+        self._targets = {
+            name: target
+            for name, target in _MODULES.items()
+            if name.partition(".")[0] in roots
+        }
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        ours = self._targets.get(fullname)
+        if ours is None:
+            return None
+        return ModuleSpec(fullname, _AliasLoader(ours), is_package=not fullname.count("."))
+
+
+def install(names: Iterable[str] = NAMES) -> Callable[[], None]:
+    """Make the import names `names` ours; returns what undoes it.
+
+    A module of that name that is already imported is imported anew.
+    """
+    finder = _AliasFinder(names)
+    hidden = {name: sys.modules.pop(name) for name in finder._targets if name in sys.modules}
+    sys.meta_path.insert(0, finder)
+
+    def uninstall() -> None:
+        sys.meta_path.remove(finder)
+        for name in finder._targets:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
+
+    return uninstall
+
+
+def original(name: str) -> ModuleType:
+    """The installed top-level module that a shim hides; a new instance for every call.
+
+    Raises ModuleNotFoundError if none is installed.
+    """
+    spec = PathFinder.find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

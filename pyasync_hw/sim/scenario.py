@@ -1,0 +1,153 @@
+"""scenario.toml: what happens to a simulated board, and when.
+
+    [[event]]
+    at = 0.5              # s after that reader's field first goes on
+    reader = "door"
+    present = { kind = "mifare-classic-1k", uid = "a61d227e" }
+    [[event]]
+    at = 1.5
+    reader = "door"
+    remove = "a61d227e"
+    [[event]]
+    at = 2.0              # s after that line's first request
+    line = "GPIO17"
+    drive = 0
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..pins import parse_pin
+from ..tomlfile import ConfigError, TomlTable, read_toml
+from .card import MifareClassic1K
+
+if TYPE_CHECKING:
+    from ..wiring import Wiring
+    from .board import Board
+
+__all__ = ["CARD_KINDS", "CardSpec", "ConfigError", "Event", "Scenario", "load_scenario"]
+
+CARD_KINDS: dict[str, Callable[..., Any]] = {"mifare-classic-1k": MifareClassic1K}
+MAX_POWER_UP = 0.05
+
+
+@dataclass(frozen=True)
+class CardSpec:
+    """A card to present: its kind, UID, and the seconds it needs to start in the field."""
+
+    kind: str
+    uid: bytes
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def make(self) -> Any:
+        """A new card of this kind."""
+        return CARD_KINDS[self.kind](uid=self.uid.hex(), **self.options)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One [[event]] table: at `at` seconds, one thing happens to one reader or line."""
+
+    at: float
+    reader: str | None = None
+    present: CardSpec | None = None
+    remove: bytes | None = None
+    line: str | int | None = None
+    drive: int | None = None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The events of a file, by time."""
+
+    events: tuple[Event, ...] = ()
+
+    def apply(self, board: Board) -> None:
+        """Hand all events to `board`, which carries them out when they are due.
+
+        A card that comes back is the same object: it keeps what was written.
+        Raises KeyError if the board has no reader of a name.
+        """
+        cards: dict[bytes, Any] = {}
+        for event in self.events:
+            if event.line is not None:
+                board.line(event.line).drive(event.drive, at=event.at)
+                continue
+            reader = board.reader(event.reader)
+            if event.present is not None:
+                card = cards.get(event.present.uid)
+                if card is None:
+                    card = cards[event.present.uid] = event.present.make()
+                reader.present(card, at=event.at)
+            else:
+                reader.remove(None if event.remove is None else event.remove.hex(), at=event.at)
+
+
+def _uid(text: str) -> bytes:
+    try:
+        uid = bytes.fromhex(text)
+    except ValueError as exc:
+        raise ValueError(f"{text!r} is not a UID: write its bytes in hexadecimal") from exc
+    if len(uid) not in (4, 7, 10):
+        raise ValueError(f"a UID has 4, 7 or 10 bytes, not {len(uid)}")
+    return uid
+
+
+def _not_negative(value: float) -> None:
+    if not 0 <= value < 1e9:
+        raise ValueError(f"{value} is no time; allowed: 0 to 1e9 seconds")
+
+
+def _power_up(value: float) -> None:
+    if not 0 <= value <= MAX_POWER_UP:
+        raise ValueError(f"{value} s is out of range; allowed: 0 to {MAX_POWER_UP}")
+
+
+def _load_card(table: TomlTable) -> CardSpec:
+    table.allow("kind", "uid", "power_up")
+    options: dict[str, Any] = {}
+    if "power_up" in table:
+        options["power_up"] = float(table.get("power_up", float, check=_power_up))
+    return CardSpec(
+        kind=table.get("kind", str, one_of=CARD_KINDS),
+        uid=_uid(table.get("uid", str, check=_uid)),
+        options=options,
+    )
+
+
+def _load_event(table: TomlTable, readers: list[str] | None) -> Event:
+    table.allow("at", "reader", "present", "remove", "line", "drive")
+    at = float(table.get("at", float, check=_not_negative))
+    if ("reader" in table) == ("line" in table):
+        raise table.error("needs either 'reader' (with present or remove) or 'line' (with drive)")
+    if "line" in table:
+        for key in ("present", "remove"):
+            if key in table:
+                raise table.error("belongs to a reader, not to a line", key)
+        line = table.get("line", (str, int), check=parse_pin)
+        return Event(at, line=line, drive=table.get("drive", int, one_of=(0, 1)))
+    if "drive" in table:
+        raise table.error("belongs to a line, not to a reader", "drive")
+    if ("present" in table) == ("remove" in table):
+        raise table.error("needs either 'present' or 'remove'")
+    reader = table.get("reader", str, one_of=readers)
+    if "present" in table:
+        return Event(at, reader=reader, present=_load_card(table.table("present")))
+    return Event(at, reader=reader, remove=_uid(table.get("remove", str, check=_uid)))
+
+
+def load_scenario(path: str | os.PathLike[str], wiring: Wiring | None = None) -> Scenario:
+    """Read a scenario.toml; with `wiring`, readers that it does not have are errors.
+
+    Raises OSError when the file cannot be read, and ConfigError, which names
+    file, line and key.
+    """
+    root = read_toml(path)
+    root.allow("event")
+    readers = None if wiring is None else [reader.name for reader in wiring.readers]
+    events = [_load_event(table, readers) for table in root.tables("event")]
+    return Scenario(tuple(sorted(events, key=lambda event: event.at)))
