@@ -58,6 +58,11 @@ class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
             coro = _as_coroutine(coro)
         super().__init__(coro, **options)
 
+    def set_name(self, value: object) -> None:
+        """Name the task; None, which 3.13.0 passes after a task factory, is no name."""
+        if value is not None:
+            super().set_name(value)
+
     @classmethod
     def all_tasks(cls, loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
         """Tasks of `loop` (default: the current loop) that are not done.
@@ -110,7 +115,9 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
         return made(*args, **kwargs)
 
     # The mark that asyncio.iscoroutinefunction() looks for.
-    wrapper._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    wrapper._is_coroutine = getattr(  # type: ignore[attr-defined]
+        asyncio.coroutines, "_is_coroutine", None
+    )
     return wrapper
 
 

@@ -1,0 +1,1 @@
+"""Stands for the package RPi, of which only GPIO is used."""
