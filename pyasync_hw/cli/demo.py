@@ -1,0 +1,81 @@
+"""`python -m pyasync_hw demo`: the door opener of examples/door on a simulated board."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from ..runners import run
+
+# A program that hangs, or a machine that crawls, must not keep the demo for ever.
+READY_TIMEOUT_S = 60.0
+EXIT_TIMEOUT_S = 10.0
+LAST_CARD_S = 3.0
+
+
+def door_folder() -> Path:
+    """Where door.py and its files are: in the installed package, or in the source tree."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "demo", package.parent / "examples" / "door"):
+        if (folder / "door.py").is_file():
+            return folder
+    raise FileNotFoundError(f"door.py is neither in {package}/demo nor in examples/door")
+
+
+def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the verb `demo`."""
+    parser = verbs.add_parser(
+        "demo", help="watch a door opener read cards on the simulator", description=__doc__
+    )
+    parser.set_defaults(main=main)
+
+
+async def _echo(stream: asyncio.StreamReader, ready: asyncio.Event) -> None:
+    while line := await stream.readline():
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        if b": ready" in line:
+            ready.set()
+
+
+async def _watch_door() -> int:
+    """Start the door, let the cards come, end it by SIGTERM; its exit status."""
+    folder = door_folder()
+    command = ["run", "--hw", "sim"]
+    command += ["--board", str(folder / "board.toml")]
+    command += ["--scenario", str(folder / "scenario.toml"), str(folder / "door.py")]
+    print("$ python -m pyasync_hw", *command, flush=True)
+    door = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "pyasync_hw", *command, stdout=asyncio.subprocess.PIPE
+    )
+    assert door.stdout is not None
+    ready = asyncio.Event()
+    output = asyncio.create_task(_echo(door.stdout, ready))
+    ended = asyncio.create_task(door.wait())
+    try:
+        started = asyncio.create_task(ready.wait())
+        await asyncio.wait(
+            [started, ended], timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        started.cancel()
+        await asyncio.wait([ended], timeout=LAST_CARD_S)
+        if door.returncode is None:
+            print("$ kill -TERM", door.pid, flush=True)
+            door.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(ended, EXIT_TIMEOUT_S)
+        await output
+    finally:
+        if door.returncode is None:
+            door.kill()
+            await door.wait()
+    return 0 if door.returncode == 0 and ready.is_set() else 1
+
+
+def main(options: argparse.Namespace) -> int:
+    """Exit status 0 if the door came up, and ended with status 0 after SIGTERM."""
+    status = run(_watch_door())
+    print(f"door.py ended with status {status}")
+    return status

@@ -1,0 +1,188 @@
+"""`python -m pyasync_hw run`: the program is itself, down to its exit status."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+
+@pytest.fixture
+def program(tmp_path):
+    def write(text, name="app.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+def run(*args, **options):
+    """(status, stdout, stderr) of `python -m pyasync_hw run --hw sim ARGS`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pyasync_hw", "run", "--hw", "sim", *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def as_python_does(path, *args):
+    """What python itself does with a program: the oracle."""
+    done = subprocess.run(
+        [sys.executable, path, *args], capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_program_is_main(program, tmp_path):
+    path = program(
+        """\
+        import json, sys
+        import helper
+        names = ["__name__", "__file__", "__spec__", "__package__", "__doc__"]
+        print(json.dumps([sys.argv, sys.path[0], {n: globals()[n] for n in names},
+                          sys.modules["__main__"].__dict__ is globals(),
+                          __import__("__main__").__file__, helper.HERE]))
+        """
+    )
+    (tmp_path / "helper.py").write_text("HERE = True\n")
+    expected = as_python_does(path, "-x", "--hw", "real", "--", "y")
+    assert expected[0] == 0
+    assert run(path, "-x", "--hw", "real", "--", "y") == expected
+    assert json.loads(expected[1])[0] == [path, "-x", "--hw", "real", "--", "y"]
+
+
+def test_a_relative_path_stays_as_it_was_given(program, tmp_path):
+    program("import sys; print(sys.argv[0], __file__)")
+    status, out, err = run("app.py", cwd=tmp_path)
+    assert (status, out, err) == (0, f"app.py {tmp_path}/app.py\n", "")
+
+
+ENDINGS = {
+    "status": "import sys; sys.exit(7)",
+    "message": "raise SystemExit('no card')",
+    "none": "raise SystemExit",
+    "os._exit": "import os; os._exit(9)",
+    "exception": "def f():\n    1/0\nf()",
+    "chained": "try:\n    1/0\nexcept ZeroDivisionError as e:\n    raise ValueError('x') from e",
+    "syntax": "x = (\n",
+    "null byte": "x = '\\x00",
+    "ctrl+c": "def f():\n    raise KeyboardInterrupt\nf()",
+    "own hook": "import sys\nsys.excepthook = lambda *a: print('hook', a[0], a[2].tb_lineno)\n1/0",
+    "killed": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "sigint": "import os, signal; os.kill(os.getpid(), signal.SIGINT)\nwhile True: pass",
+    "atexit raises": "import atexit\natexit.register(lambda: 1/0)",
+    "thread raises": "import threading\nt = threading.Thread(target=lambda: 1/0)\nt.start()\nt.join()",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_status_and_traceback_are_the_programs_own(program, ending):
+    path = program(ENDINGS[ending])
+    ids = re.compile(r"Thread-\d+|0x[0-9a-f]+")
+    expected = [ids.sub("", str(part)) for part in as_python_does(path)]
+    assert [ids.sub("", str(part)) for part in run(path)] == expected
+
+
+def test_the_board_is_closed_after_the_programs_atexit_handlers(program):
+    path = program(
+        """\
+        import atexit
+        import RPi.GPIO as GPIO
+        GPIO.setmode(GPIO.BCM)
+        GPIO.setup(17, GPIO.OUT)
+        def bye():
+            GPIO.output(17, 1)
+            print("level", GPIO.input(17))
+            GPIO.cleanup()
+        atexit.register(bye)
+        """
+    )
+    assert run(path) == (0, "level 1\n", "")
+
+
+def test_loop_and_old_names(program):
+    path = program(
+        """\
+        import asyncio
+        import pyasync_hw
+        async def main():
+            return len(asyncio.Task.all_tasks()), await asyncio.run_in_executor(None, int, "3")
+        loop = asyncio.get_event_loop()
+        print(isinstance(loop, pyasync_hw.EventLoop), loop.run_until_complete(main()))
+        loop.close()
+        print(type(asyncio.new_event_loop()).__module__)
+        """
+    )
+    assert run("--shims=none", path) == (0, "True (1, 3)\npyasync_hw.loop\n", "")
+
+
+def test_shims_are_chosen(program):
+    path = program(
+        """\
+        for name in ("spidev", "pirc522", "RPi.GPIO"):
+            try:
+                module = __import__(name, fromlist=["x"])
+            except ImportError:
+                print("none")
+            else:
+                print("pyasync_hw" in module.__file__)
+        """
+    )
+    status, out, _ = run("--shims=spidev,RPi.GPIO", path)
+    assert status == 0
+    assert out.split("\n")[0] == out.split("\n")[2] == "True"
+    assert run(path)[1] == "True\n" * 3
+    status, out, err = run("--shims=spi", path)
+    assert (status, out) == (2, "")
+    assert "no shim is called 'spi'; allowed: none, RPi.GPIO, pirc522, spidev" in err
+
+
+def test_what_cannot_be_run(program, tmp_path):
+    status, out, err = run(str(tmp_path / "nothing.py"))
+    assert (status, out) == (2, "")
+    assert "nothing.py" in err and "No such file" in err and "Traceback" not in err
+    board = program("[[rc522]]\nbus = 'spi0.0'\nirk = 1\n", "board.toml")
+    status, out, err = run("--board", board, program("print(1)"))
+    assert (status, out) == (2, "")
+    assert f"{board}:3: rc522[0].irk: unknown key" in err
+    scenario = program("[[event]]\nat = 1\nreader = 'gate'\nremove = 'a61d227e'\n", "s.toml")
+    status, out, err = run("--scenario", scenario, program("print(1)"))
+    assert (status, out) == (2, "")
+    assert f"{scenario}:3: event[0].reader: 'gate' is not known; allowed: rc522" in err
+
+
+def test_auto_says_that_it_simulates(program):
+    environment = {key: value for key, value in os.environ.items() if key != "PYASYNC_HW"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pyasync_hw", "run", program("print('app')")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout) == (0, "app\n")
+    assert re.fullmatch(r"pyasync_hw: .*simulator.*\n", done.stderr)
+
+
+def test_sigint_from_outside_ends_it_as_it_ends_python(program):
+    path = program("print('up', flush=True)\nimport time\ntime.sleep(60)\n")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pyasync_hw", "run", "--hw", "sim", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout.readline() == "up\n"
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGINT
+    assert err.startswith("Traceback") and err.endswith("KeyboardInterrupt\n")
+    assert "pyasync_hw" not in err.replace(path, "")
