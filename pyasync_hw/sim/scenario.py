@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..pins import parse_pin
 from ..tomlfile import ConfigError, TomlTable, read_toml
-from .card import MifareClassic1K
+from .cards import parse_uid
+from .classic import MifareClassic1K
 
 if TYPE_CHECKING:
     from ..wiring import Wiring
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["CARD_KINDS", "CardSpec", "ConfigError", "Event", "Scenario", "load_scenario"]
 
 CARD_KINDS: dict[str, Callable[..., Any]] = {"mifare-classic-1k": MifareClassic1K}
-MAX_POWER_UP = 0.05
+MAX_POWER_UP = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,31 +71,22 @@ class Scenario:
         """Hand all events to `board`, which carries them out when they are due.
 
         A card that comes back is the same object: it keeps what was written.
-        Raises KeyError if the board has no reader of a name.
+        Raises LookupError if the board has no reader of a name.
         """
         cards: dict[bytes, Any] = {}
         for event in self.events:
-            if event.line is not None:
+            if event.line is not None and event.drive is not None:
                 board.line(event.line).drive(event.drive, at=event.at)
                 continue
+            assert event.reader is not None
             reader = board.reader(event.reader)
             if event.present is not None:
-                card = cards.get(event.present.uid)
-                if card is None:
-                    card = cards[event.present.uid] = event.present.make()
-                reader.present(card, at=event.at)
+                uid = event.present.uid
+                if uid not in cards:
+                    cards[uid] = event.present.make()
+                reader.present(cards[uid], at=event.at)
             else:
-                reader.remove(None if event.remove is None else event.remove.hex(), at=event.at)
-
-
-def _uid(text: str) -> bytes:
-    try:
-        uid = bytes.fromhex(text)
-    except ValueError as exc:
-        raise ValueError(f"{text!r} is not a UID: write its bytes in hexadecimal") from exc
-    if len(uid) not in (4, 7, 10):
-        raise ValueError(f"a UID has 4, 7 or 10 bytes, not {len(uid)}")
-    return uid
+                reader.remove(event.remove, at=event.at)
 
 
 def _not_negative(value: float) -> None:
@@ -114,7 +106,7 @@ def _load_card(table: TomlTable) -> CardSpec:
         options["power_up"] = float(table.get("power_up", float, check=_power_up))
     return CardSpec(
         kind=table.get("kind", str, one_of=CARD_KINDS),
-        uid=_uid(table.get("uid", str, check=_uid)),
+        uid=parse_uid(table.get("uid", str, check=parse_uid)),
         options=options,
     )
 
@@ -137,7 +129,7 @@ def _load_event(table: TomlTable, readers: list[str] | None) -> Event:
     reader = table.get("reader", str, one_of=readers)
     if "present" in table:
         return Event(at, reader=reader, present=_load_card(table.table("present")))
-    return Event(at, reader=reader, remove=_uid(table.get("remove", str, check=_uid)))
+    return Event(at, reader=reader, remove=parse_uid(table.get("remove", str, check=parse_uid)))
 
 
 def load_scenario(path: str | os.PathLike[str], wiring: Wiring | None = None) -> Scenario:
@@ -149,5 +141,12 @@ def load_scenario(path: str | os.PathLike[str], wiring: Wiring | None = None) ->
     root = read_toml(path)
     root.allow("event")
     readers = None if wiring is None else [reader.name for reader in wiring.readers]
-    events = [_load_event(table, readers) for table in root.tables("event")]
-    return Scenario(tuple(sorted(events, key=lambda event: event.at)))
+    loaded = [(_load_event(table, readers), table) for table in root.tables("event")]
+    loaded.sort(key=lambda pair: pair[0].at)
+    presented = set()
+    for event, table in loaded:
+        if event.present is not None:
+            presented.add((event.reader, event.present.uid))
+        elif event.remove is not None and (event.reader, event.remove) not in presented:
+            raise table.error(f"no earlier event presents that card to {event.reader!r}", "remove")
+    return Scenario(tuple(event for event, _ in loaded))

@@ -10,6 +10,12 @@ import textwrap
 
 import pytest
 
+import pyasync_hw
+
+# A program may run in another folder than this one.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(pyasync_hw.__file__))}
+ENVIRONMENT.pop("PYASYNC_HW", None)
+
 
 @pytest.fixture
 def program(tmp_path):
@@ -28,6 +34,7 @@ def run(*args, **options):
         capture_output=True,
         text=True,
         timeout=60,
+        env=ENVIRONMENT,
         **options,
     )
     return done.returncode, done.stdout, done.stderr
@@ -36,7 +43,7 @@ def run(*args, **options):
 def as_python_does(path, *args):
     """What python itself does with a program: the oracle."""
     done = subprocess.run(
-        [sys.executable, path, *args], capture_output=True, text=True, timeout=60
+        [sys.executable, path, *args], capture_output=True, text=True, timeout=60, env=ENVIRONMENT
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -160,13 +167,12 @@ def test_what_cannot_be_run(program, tmp_path):
 
 
 def test_auto_says_that_it_simulates(program):
-    environment = {key: value for key, value in os.environ.items() if key != "PYASYNC_HW"}
     done = subprocess.run(
         [sys.executable, "-m", "pyasync_hw", "run", program("print('app')")],
         capture_output=True,
         text=True,
         timeout=60,
-        env=environment,
+        env=ENVIRONMENT,
     )
     assert (done.returncode, done.stdout) == (0, "app\n")
     assert re.fullmatch(r"pyasync_hw: .*simulator.*\n", done.stderr)
