@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 
 from .. import hardware
@@ -51,14 +50,11 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> None:
                 file=sys.stderr,
                 flush=True,
             )
-    if hw == "real" and scenario is not None:
-        raise MachineError(
-            f"{os.fspath(scenario_file or '')}: a scenario needs the simulator: add --hw sim"
-        )
-    backend = (
-        hardware.KernelBackend(wiring.readers)
-        if hw == "real"
-        else simulated_board(wiring, scenario)
-    )
-    hardware.set_default(backend)
-    atexit.register(backend.close)
+    if hw == "real":
+        if scenario is not None:
+            raise MachineError(f"{scenario_file}: a scenario needs the simulator: add --hw sim")
+        hardware.set_default(hardware.KernelBackend(wiring.readers))
+        return
+    board = simulated_board(wiring, scenario)
+    hardware.set_default(board)
+    atexit.register(board.close)

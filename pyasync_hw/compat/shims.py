@@ -61,9 +61,7 @@ class _AliasFinder(MetaPathFinder):
     def __init__(self, names: Iterable[str]) -> None:
         roots = {name.partition(".")[0] for name in names}
         self._targets = {
-            name: target
-            for name, target in _MODULES.items()
-            if name.partition(".")[0] in roots
+            name: target for name, target in _MODULES.items() if name.partition(".")[0] in roots
         }
 
     def find_spec(

@@ -91,6 +91,13 @@ class SpiDev:
         if bus is not None and client is not None:
             self.open(bus, client)
 
+    @classmethod
+    def of_device(cls, device: _core.SPIDevice) -> SpiDev:
+        """A SpiDev over a device that is open already."""
+        self = cls()
+        self._core = device
+        return self
+
     def _device(self) -> _core.SPIDevice:
         if self._core is None:
             raise OSError(9, os.strerror(9))
@@ -185,9 +192,7 @@ class SpiDev:
         /,
     ) -> Any:
         """One transfer, chip select held; what came back, in the shape of `values`."""
-        return _like(
-            values, self._transfer(_to_bytes(values), speed_hz, delay_usec, bits_per_word)
-        )
+        return _like(values, self._transfer(_to_bytes(values), speed_hz, delay_usec, bits_per_word))
 
     xfer = xfer2
 

@@ -1,17 +1,17 @@
 """scenario.toml: what happens to a simulated board, and when.
 
-    [[event]]
-    at = 0.5              # s after that reader's field first goes on
-    reader = "door"
-    present = { kind = "mifare-classic-1k", uid = "a61d227e" }
-    [[event]]
-    at = 1.5
-    reader = "door"
-    remove = "a61d227e"
-    [[event]]
-    at = 2.0              # s after that line's first request
-    line = "GPIO17"
-    drive = 0
+[[event]]
+at = 0.5              # s after that reader's field first goes on
+reader = "door"
+present = { kind = "mifare-classic-1k", uid = "a61d227e" }
+[[event]]
+at = 1.5
+reader = "door"
+remove = "a61d227e"
+[[event]]
+at = 2.0              # s after that line's first request
+line = "GPIO17"
+drive = 0
 """
 
 from __future__ import annotations

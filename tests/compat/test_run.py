@@ -86,7 +86,7 @@ ENDINGS = {
     "killed": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
     "sigint": "import os, signal; os.kill(os.getpid(), signal.SIGINT)\nwhile True: pass",
     "atexit raises": "import atexit\natexit.register(lambda: 1/0)",
-    "thread raises": "import threading\nt = threading.Thread(target=lambda: 1/0)\nt.start()\nt.join()",
+    "thread raises": "import threading\nthreading.Thread(target=lambda: 1/0).start()",
 }
 
 

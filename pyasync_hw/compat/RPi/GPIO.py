@@ -74,7 +74,7 @@ class _State:
 _state = _State()
 
 
-def _gpio(channel: Any) -> int:
+def to_gpio(channel: Any) -> int:
     """The GPIO number of a channel in the current mode."""
     if _state.mode is None:
         raise RuntimeError(
@@ -83,7 +83,7 @@ def _gpio(channel: Any) -> int:
     if not isinstance(channel, int):
         raise ValueError("Channel must be an integer")
     gpio = BOARD_TO_BCM.get(channel) if _state.mode == BOARD else channel
-    if gpio not in HEADER_GPIOS:
+    if gpio is None or gpio not in HEADER_GPIOS:
         raise ValueError("The channel sent is invalid on a Raspberry Pi")
     return gpio
 
@@ -97,7 +97,7 @@ def _channel_list(channel: Any) -> list[int]:
 
 
 def _input_channel(channel: int) -> tuple[_Channel, Input]:
-    known = _state.channels.get(_gpio(channel))
+    known = _state.channels.get(to_gpio(channel))
     if known is None or not isinstance(known.line, Input):
         raise RuntimeError("You must setup() the GPIO channel as an input first")
     return known, known.line
@@ -140,7 +140,7 @@ def setup(
         raise ValueError(
             "Invalid value for pull_up_down - should be either PUD_OFF, PUD_UP or PUD_DOWN"
         )
-    for gpio in [_gpio(one) for one in channels]:
+    for gpio in [to_gpio(one) for one in channels]:
         old = _state.channels.pop(gpio, None)
         value = bool(initial)
         if old is not None:
@@ -169,11 +169,9 @@ def output(
     elif isinstance(value, int):
         values = [value] * len(channels)
     else:
-        raise ValueError(
-            "Value must be an integer/boolean or a list/tuple of integers/booleans"
-        )
+        raise ValueError("Value must be an integer/boolean or a list/tuple of integers/booleans")
     for one, level in zip(channels, values, strict=True):
-        known = _state.channels.get(_gpio(one))
+        known = _state.channels.get(to_gpio(one))
         if known is None or not isinstance(known.line, Output):
             raise RuntimeError("The GPIO channel has not been set up as an OUTPUT")
         known.line.value = bool(level)
@@ -181,7 +179,7 @@ def output(
 
 def input(channel: int) -> int:
     """The level of a channel, 0 or 1."""
-    known = _state.channels.get(_gpio(channel))
+    known = _state.channels.get(to_gpio(channel))
     if known is None:
         raise RuntimeError("You must setup() the GPIO channel first")
     return int(known.line.value)
@@ -189,7 +187,7 @@ def input(channel: int) -> int:
 
 def gpio_function(channel: int) -> int:
     """IN or OUT for a channel that was set up, UNKNOWN for others."""
-    known = _state.channels.get(_gpio(channel))
+    known = _state.channels.get(to_gpio(channel))
     if known is None:
         return UNKNOWN
     return OUT if isinstance(known.line, Output) else IN
@@ -230,7 +228,7 @@ def add_event_callback(gpio: int, callback: Callable[[int], object]) -> None:
 
 def remove_event_detect(gpio: int) -> None:
     """Stop watching a channel."""
-    known = _state.channels.get(_gpio(gpio))
+    known = _state.channels.get(to_gpio(gpio))
     if known is not None and known.detect is not None:
         detect, known.detect = known.detect, None
         detect.stop()
@@ -238,7 +236,7 @@ def remove_event_detect(gpio: int) -> None:
 
 def event_detected(channel: int) -> bool:
     """Whether an edge came on a watched channel since the last call."""
-    known = _state.channels.get(_gpio(channel))
+    known = _state.channels.get(to_gpio(channel))
     return known is not None and known.detect is not None and known.detect.take_happened()
 
 
@@ -260,7 +258,9 @@ def wait_for_edge(
         raise RuntimeError("Conflicting edge detection events already exist for this GPIO channel")
     line.clear()
     try:
-        line.blocking.wait_for_edge(_EDGES[edge], timeout=None if timeout is None else timeout / 1e3)
+        line.blocking.wait_for_edge(
+            _EDGES[edge], timeout=None if timeout is None else timeout / 1e3
+        )
     except TimeoutError:
         return None
     return channel
@@ -273,13 +273,18 @@ def _release(gpios: Iterable[int]) -> bool:
     return bool(channels)
 
 
+def release_all() -> bool:
+    """cleanup() of everything without its warning; whether there was anything."""
+    _state.mode = None
+    return _release(list(_state.channels))
+
+
 def cleanup(channel: int | list[int] | tuple[int, ...] | None = None) -> None:
     """Release one channel, several, or all; the latter also forgets the mode."""
     if channel is None:
-        found = _release(list(_state.channels))
-        _state.mode = None
+        found = release_all()
     else:
-        found = _release([_gpio(one) for one in _channel_list(channel)])
+        found = _release([to_gpio(one) for one in _channel_list(channel)])
     if not found and _state.warn:
         warnings.warn(
             "No channels have been set up yet - nothing to clean up!  "
