@@ -30,11 +30,14 @@ class Service:
         loop.call_soon(started.set)
         try:
             loop.run_forever()
-            for task in self._tasks:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+            loop.run_until_complete(self._end_tasks())
         finally:
             loop.close()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _ensure_running(self) -> asyncio.AbstractEventLoop:
         with self._lock:

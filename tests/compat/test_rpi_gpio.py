@@ -273,7 +273,6 @@ def test_a_line_that_is_in_use_is_an_error_that_names_the_user(board):
     from pyasync_hw import gpio
 
     GPIO.setmode(GPIO.BCM)
-    with gpio.Output(17, board=board, consumer="lamp"):
-        with pytest.raises(OSError, match="lamp"):
-            GPIO.setup(17, GPIO.IN)
+    with gpio.Output(17, board=board, consumer="lamp"), pytest.raises(OSError, match="lamp"):
+        GPIO.setup(17, GPIO.IN)
     GPIO.setup(17, GPIO.IN)

@@ -174,9 +174,7 @@ class RFID:
 
     def request(self, req_mode: int = act_reqidl) -> tuple[bool, int | None]:
         """(False, 16) if a tag answers REQA (or WUPA: act_reqall), else (True, None)."""
-        error, _ = self._try(
-            rc522.BlockingReader.request, wakeup=req_mode == self.act_reqall
-        )
+        error, _ = self._try(rc522.BlockingReader.request, wakeup=req_mode == self.act_reqall)
         return (True, None) if error else (False, 16)
 
     def _anticollision(self, level: int) -> tuple[bool, list[int]]:
@@ -266,9 +264,7 @@ class RFID:
         if command != self.mode_transrec:
             raise ValueError(f"command must be mode_transrec or mode_auth, not {command:#x}")
         bits = 7 if frame in (bytes([self.act_reqidl]), bytes([self.act_reqall])) else 0
-        error, answer = self._try(
-            rc522.BlockingReader.transceive_bits, frame, bits=bits
-        )
+        error, answer = self._try(rc522.BlockingReader.transceive_bits, frame, bits=bits)
         if error:
             return True, [], 0
         got, last_bits = answer
