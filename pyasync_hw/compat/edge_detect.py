@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 
-from ..gpio import Input
+from ..gpio import Edge, Input
 from .service import service
 
 __all__ = ["EdgeDetect"]
@@ -22,7 +22,7 @@ class EdgeDetect:
     for that long.  What a callback raises is printed, and the next one runs.
     """
 
-    def __init__(self, channel: int, line: Input, edge: str, bouncetime: float) -> None:
+    def __init__(self, channel: int, line: Input, edge: Edge, bouncetime: float) -> None:
         self.edge = edge
         self.callbacks: list[Callback] = []
         self._channel = channel

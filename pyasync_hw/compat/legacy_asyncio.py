@@ -98,7 +98,7 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(func):
         return func
     if inspect.isgeneratorfunction(func):
-        made = types.coroutine(func)
+        made: Callable[..., Any] = types.coroutine(func)
     else:
 
         @functools.wraps(func)

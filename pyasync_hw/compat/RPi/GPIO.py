@@ -10,9 +10,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from ...gpio import Input, Output
+from ...gpio import Edge, Input, Output
 from ...pins import BOARD_TO_BCM, HEADER_GPIOS
 from ..edge_detect import EdgeDetect
 
@@ -45,8 +45,12 @@ SPI = 41
 I2C = 42
 HARD_PWM = 43
 
-_BIASES = {PUD_OFF: "disabled", PUD_DOWN: "pull_down", PUD_UP: "pull_up"}
-_EDGES = {RISING: "rising", FALLING: "falling", BOTH: "both"}
+_BIASES: dict[int, Literal["disabled", "pull_down", "pull_up"]] = {
+    PUD_OFF: "disabled",
+    PUD_DOWN: "pull_down",
+    PUD_UP: "pull_up",
+}
+_EDGES: dict[int, Edge] = {RISING: "rising", FALLING: "falling", BOTH: "both"}
 
 
 @dataclass
