@@ -10,8 +10,23 @@ Switches, by environment (all off by default):
 
 import glob
 import os
+import shutil
 
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
+
+DEMO_FOLDER = os.path.join("examples", "door")
+
+
+class BuildPyWithDemo(build_py):
+    """Ships examples/door as pyasync_hw/demo, so that `python -m pyasync_hw demo` finds it."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:  # the source tree has it
+            target = os.path.join(self.build_lib, "pyasync_hw", "demo")
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(DEMO_FOLDER, target, ignore=ignore, dirs_exist_ok=True)
 
 
 def switched_on(name: str) -> bool:
@@ -36,6 +51,7 @@ if switched_on("WERROR"):
     compile_args.append("-Werror")
 
 setup(
+    cmdclass={"build_py": BuildPyWithDemo},
     ext_modules=[
         Extension(
             "pyasync_hw._core",
@@ -48,5 +64,5 @@ setup(
             define_macros=[("_GNU_SOURCE", "1")],
             undef_macros=undef,
         )
-    ]
+    ],
 )

@@ -40,8 +40,11 @@ class TagDatabase:
                 if not words:
                     continue
                 if len(words) < 3 or words[2] not in COMMANDS:
-                    sys.exit("{}:{}: expected uid, name and command ({}), got {!r}".format(
-                        path, number, ", ".join(sorted(COMMANDS)), line.strip()))
+                    sys.exit(
+                        "{}:{}: expected uid, name and command ({}), got {!r}".format(
+                            path, number, ", ".join(sorted(COMMANDS)), line.strip()
+                        )
+                    )
                 uid, name, command = words[:3]
                 self.entries[uid.lower()] = (name, command, "".join(words[3:]).strip())
 
@@ -169,8 +172,7 @@ def main():
     try:
         loop.run_forever()
     finally:
-        loop.run_until_complete(
-            asyncio.gather(*asyncio.Task.all_tasks(), return_exceptions=True))
+        loop.run_until_complete(asyncio.gather(*asyncio.Task.all_tasks(), return_exceptions=True))
         loop.close()
         say("closed")
 
