@@ -708,6 +708,24 @@ SimWorld_time(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+SimWorld_use_clock(SimWorldObject *self, PyObject *arg)
+{
+    struct vclock *clock;
+    if (ah_virtual_clock_arg(self->st, arg, &clock) < 0) {
+        return NULL;
+    }
+    if (world_is_inside(&self->world)) {
+        PyErr_SetString(PyExc_RuntimeError, "a card's code cannot change the clock");
+        return NULL;
+    }
+    PyObject *before = self->clock;
+    self->clock = clock != NULL ? Py_NewRef(arg) : NULL;
+    Py_BEGIN_ALLOW_THREADS world_set_home(&self->world, clock);
+    Py_END_ALLOW_THREADS Py_XDECREF(before);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 SimWorld_get_closed(SimWorldObject *self, void *Py_UNUSED(closure))
 {
     return PyBool_FromLong(self->world.closed);
@@ -770,7 +788,8 @@ static PyGetSetDef SimWorld_getset[] = {
     {"closed", (getter)SimWorld_get_closed, NULL, PyDoc_STR("Whether it is closed."),
      NULL},
     {"clock", (getter)SimWorld_get_clock, NULL,
-     PyDoc_STR("The VirtualClock it was made with, or None: real time."), NULL},
+     PyDoc_STR("Its VirtualClock when no device says otherwise; None: real time."),
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

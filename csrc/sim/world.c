@@ -426,9 +426,10 @@ set_clock_switching(struct world *world, struct vclock *clock)
 }
 
 void
-world_set_clock(struct world *world, struct vclock *clock)
+world_set_home(struct world *world, struct vclock *clock)
 {
     pthread_mutex_lock(&world->switching);
+    world->home = clock;
     set_clock_switching(world, clock);
     pthread_mutex_unlock(&world->switching);
 }

@@ -100,7 +100,7 @@ struct world {
     struct wall_clock wall;
     int thread_error;          /* of starting its thread: 0 or -errno */
     pthread_mutex_t switching; /* held while clock or `devices` change */
-    struct vclock *home;       /* the clock the world was made with */
+    struct vclock *home;       /* its clock when no device says otherwise */
     struct world_device *devices;
 };
 
@@ -143,8 +143,9 @@ world_acquire_host(struct world *world, void *released)
     }
 }
 
-/* Continue on another clock.  Call with no lock, not from card code. */
-void world_set_clock(struct world *world, struct vclock *clock);
+/* Continue on another clock, which lives until the next call or the world's end.
+ * Call with no lock, not from card code. */
+void world_set_home(struct world *world, struct vclock *clock);
 /* As use_clock of an open device asks for it. */
 int world_use_clock(struct world *world, struct world_device *device,
                     struct vclock *clock);

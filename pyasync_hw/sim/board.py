@@ -12,6 +12,7 @@ Everything may be called from any thread; nothing here needs a running loop.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -19,14 +20,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import hardware
-from .._core import SimWorld
+from .._core import SimWorld, VirtualClock
 from ..pins import parse_pin, parse_spi
 from .cards import Card, parse_uid
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .._core import LineRequest, SPIDevice, VirtualClock
+    from .._core import LineRequest, SPIDevice
 
 __all__ = ["Board", "SimLine", "SimReader"]
 
@@ -212,8 +213,8 @@ class SimReader:
 class Board(AbstractContextManager["Board"]):
     """A simulated board, and a hardware backend (see pyasync_hw.hardware).
 
-    `model`: a key of `MODELS`.  `clock`: a VirtualClock, or None for real time
-    until a device is used on a loop with a virtual clock.  `name`: for messages.
+    `model`: a key of `MODELS`.  `clock`: a VirtualClock; without, the one of the
+    loop on which devices are opened or used, else real time.  `name`: for messages.
     """
 
     def __init__(
@@ -230,6 +231,8 @@ class Board(AbstractContextManager["Board"]):
         self.chip_label = MODELS[model].chip_label
         self.line_names = line_names(model)
         self._world = SimWorld(self.chip_label, MODELS[model].num_lines, clock)
+        if clock is None:
+            self._join_loop()
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
@@ -291,9 +294,18 @@ class Board(AbstractContextManager["Board"]):
         offset = self.find_line(spec, chip)[1]
         return SimLine(self, offset, f"GPIO{offset}")
 
+    def _join_loop(self) -> None:
+        """Be on the virtual clock of the running loop, from now on, if it has one."""
+        try:
+            clock = getattr(asyncio.get_running_loop(), "clock", None)
+        except RuntimeError:  # no loop runs here
+            return
+        if isinstance(clock, VirtualClock):
+            self._world.use_clock(clock)
+
     @property
     def clock(self) -> VirtualClock | None:
-        """The clock that the board was made with."""
+        """The board's clock when no device is used on another; None: real time."""
         return self._world.clock
 
     def time(self) -> float:
@@ -334,6 +346,7 @@ class Board(AbstractContextManager["Board"]):
 
         OSError: EBUSY (names the holder), EINVAL, EOPNOTSUPP.
         """
+        self._join_loop()
         offsets = tuple(self.find_line(spec, chip)[1] for spec in lines)
         return self._world.request_lines(offsets, tuple(lines.values()), consumer)
 
@@ -345,6 +358,7 @@ class Board(AbstractContextManager["Board"]):
             raise FileNotFoundError(
                 errno.ENOENT, f"{self.model} has no such SPI device", f"spi{bus}.{cs}"
             )
+        self._join_loop()
         return self._world.open_spi(bus, cs, speed_hz, mode)
 
     # Life.
