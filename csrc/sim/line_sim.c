@@ -1,9 +1,9 @@
 /* Simulated GPIO lines; see line_sim.h.
  *
- * Everything that changes a line ends in settle_line_locked(): it resolves who
+ * Everything that changes a line ends in bank_settle_line_locked(): it resolves who
  * wins, tells the sinks, and starts the debounce or queues the event.
  */
-#include "sim/line_sim.h"
+#include "sim/line_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,48 +15,17 @@
 #include "base/block.h"
 #include "base/clock.h"
 
-struct request_line {
-    struct line_settings settings;
-    uint32_t offset;
-    uint32_t seqno;      /* of the line */
-    int level;           /* physical, after the debounce */
-    int64_t debounce_at; /* own time, or NS_NEVER */
-};
-
-struct sim_request {
-    struct sim_request *next; /* in the bank */
-    struct line_bank *bank;
-    int fd;                  /* eventfd, readable while count > 0 or bank->gone */
-    struct line_event *ring; /* own time stamps; capacity events */
-    unsigned first;
-    unsigned count;
-    unsigned capacity;
-    uint32_t seqno;
-    char consumer[LINE_CONSUMER_MAX];
-    unsigned num_lines;
-    struct request_line lines[];
-};
-
-static int64_t
-now_locked(struct line_bank *bank)
+int64_t
+bank_now_locked(struct line_bank *bank)
 {
     return clock_now(bank->clock) + bank->offset;
 }
 
-/* The eventfd's counter is 0 or 1, so neither call can block or overflow. */
-static void
-mark_readable(int fd)
+void
+request_mark_readable(int fd)
 {
     const uint64_t one = 1;
     while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
-    }
-}
-
-static void
-mark_drained(int fd)
-{
-    uint64_t count;
-    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
     }
 }
 
@@ -86,7 +55,7 @@ queue_event_locked(struct sim_request *request, unsigned index, int level, int64
         .line_seqno = line->seqno,
     };
     if (request->count++ == 0) {
-        mark_readable(request->fd);
+        request_mark_readable(request->fd);
     }
 }
 
@@ -127,8 +96,8 @@ resting_level(const struct sim_line *line)
     }
 }
 
-static void
-settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
+void
+bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
 {
     struct sim_line *line = &bank->lines[offset];
     int level = resolve_drivers(line);
@@ -202,18 +171,17 @@ advance_locked(struct line_bank *bank, int64_t now)
     }
 }
 
-/* Lock, and bring the lines up to now.  Returns now, in own time. */
-static int64_t
-enter(struct line_bank *bank)
+int64_t
+bank_enter(struct line_bank *bank)
 {
     pthread_mutex_lock(&bank->lock);
-    int64_t now = now_locked(bank);
+    int64_t now = bank_now_locked(bank);
     advance_locked(bank, now);
     return now;
 }
 
-static void
-leave(struct line_bank *bank)
+void
+bank_leave(struct line_bank *bank)
 {
     bool stirred = bank->stirred;
     bank->stirred = false;
@@ -222,241 +190,6 @@ leave(struct line_bank *bank)
         bank->stir(bank->owner);
     }
 }
-
-/* The flag rules of gpio_v2_line_config_flags_validate(). */
-static int
-check_settings(const struct line_settings *s)
-{
-    bool input = s->direction == LINE_INPUT;
-    bool output = s->direction == LINE_OUTPUT;
-    if ((s->edge != LINE_EDGE_NONE || s->debounce_us != 0) && !input) {
-        return -EINVAL;
-    }
-    if ((s->drive != LINE_PUSH_PULL && !output) ||
-        (s->bias != LINE_BIAS_AS_IS && !input && !output)) {
-        return -EINVAL;
-    }
-    return s->event_clock == LINE_HTE ? -EOPNOTSUPP : 0;
-}
-
-static int
-output_level(const struct line_settings *s, bool value)
-{
-    int level = value != (s->active_low != 0) ? LINE_HIGH : LINE_LOW;
-    if ((s->drive == LINE_OPEN_DRAIN && level == LINE_HIGH) ||
-        (s->drive == LINE_OPEN_SOURCE && level == LINE_LOW)) {
-        return LINE_UNDRIVEN;
-    }
-    return level;
-}
-
-static void
-configure_line_locked(struct sim_request *request, unsigned index,
-                      const struct line_settings *settings, int64_t now)
-{
-    struct request_line *mine = &request->lines[index];
-    struct sim_line *line = &request->bank->lines[mine->offset];
-    mine->settings = *settings;
-    mine->settings.active_low = settings->active_low != 0;
-    mine->debounce_at = NS_NEVER;
-    if (settings->bias != LINE_BIAS_AS_IS) {
-        line->pull = settings->bias;
-    }
-    line->output = settings->direction == LINE_OUTPUT
-                       ? output_level(settings, settings->output_value != 0)
-                       : LINE_UNDRIVEN;
-    /* What this very call does to the line is no edge for its own request. */
-    line->request = NULL;
-    settle_line_locked(request->bank, mine->offset, now);
-    line->request = request;
-    mine->level = line->level;
-}
-
-/* Operations of line.h. */
-
-static int
-request_read_events(void *self, struct line_event *buf, int n)
-{
-    struct sim_request *request = self;
-    struct line_bank *bank = request->bank;
-    if (n <= 0) {
-        return -EINVAL;
-    }
-    int result = 0;
-    (void)enter(bank);
-    if (bank->gone) {
-        result = -ENODEV;
-    }
-    else if (request->count == 0) {
-        result = -EAGAIN;
-    }
-    else {
-        struct timespec wall;
-        clock_gettime(CLOCK_REALTIME, &wall);
-        int64_t epoch =
-            (int64_t)wall.tv_sec * NS_PER_S + wall.tv_nsec - clock_now(bank->clock);
-        while (result < n && request->count > 0) {
-            struct line_event event = request->ring[request->first];
-            event.timestamp_ns -= bank->offset;
-            if (request->num_lines == 1) {
-                event.seqno = event.line_seqno;
-            }
-            for (unsigned i = 0; i < request->num_lines; i++) {
-                if (request->lines[i].offset == event.offset &&
-                    request->lines[i].settings.event_clock == LINE_REALTIME) {
-                    event.timestamp_ns += epoch;
-                }
-            }
-            buf[result++] = event;
-            request->first = (request->first + 1) % request->capacity;
-            request->count--;
-        }
-        if (request->count == 0) {
-            mark_drained(request->fd);
-        }
-    }
-    leave(bank);
-    return result;
-}
-
-static uint64_t
-all_lines(const struct sim_request *request)
-{
-    return request->num_lines == 64 ? UINT64_MAX
-                                    : (UINT64_C(1) << request->num_lines) - 1;
-}
-
-static int
-request_get(void *self, uint64_t mask, uint64_t *bits)
-{
-    struct sim_request *request = self;
-    struct line_bank *bank = request->bank;
-    int result = 0;
-    mask &= all_lines(request);
-    (void)enter(bank);
-    if (bank->gone) {
-        result = -ENODEV;
-    }
-    else if (mask == 0) {
-        result = -EINVAL;
-    }
-    else {
-        *bits = 0;
-        for (unsigned i = 0; i < request->num_lines; i++) {
-            const struct request_line *mine = &request->lines[i];
-            int level = mine->settings.debounce_us != 0
-                            ? mine->level
-                            : bank->lines[mine->offset].level;
-            if ((mask >> i & 1) && (level ^ mine->settings.active_low)) {
-                *bits |= UINT64_C(1) << i;
-            }
-        }
-    }
-    leave(bank);
-    return result;
-}
-
-static int
-request_set(void *self, uint64_t mask, uint64_t bits)
-{
-    struct sim_request *request = self;
-    struct line_bank *bank = request->bank;
-    int result = 0;
-    mask &= all_lines(request);
-    int64_t now = enter(bank);
-    if (bank->gone) {
-        result = -ENODEV;
-    }
-    else if (mask == 0) {
-        result = -EINVAL;
-    }
-    for (unsigned i = 0; result == 0 && i < request->num_lines; i++) {
-        if ((mask >> i & 1) && request->lines[i].settings.direction != LINE_OUTPUT) {
-            result = -EPERM;
-        }
-    }
-    for (unsigned i = 0; result == 0 && i < request->num_lines; i++) {
-        struct request_line *mine = &request->lines[i];
-        if (mask >> i & 1) {
-            bank->lines[mine->offset].output =
-                output_level(&mine->settings, bits >> i & 1);
-            settle_line_locked(bank, mine->offset, now);
-        }
-    }
-    leave(bank);
-    return result;
-}
-
-static int
-request_config(void *self, const struct line_settings *settings)
-{
-    struct sim_request *request = self;
-    struct line_bank *bank = request->bank;
-    for (unsigned i = 0; i < request->num_lines; i++) {
-        int err = check_settings(&settings[i]);
-        if (err < 0) {
-            return err;
-        }
-    }
-    int64_t now = enter(bank);
-    int result = bank->gone ? -ENODEV : 0;
-    for (unsigned i = 0; result == 0 && i < request->num_lines; i++) {
-        /* As it is: the kernel leaves such a line alone (since 6.10). */
-        if (settings[i].direction != LINE_AS_IS) {
-            configure_line_locked(request, i, &settings[i], now);
-        }
-    }
-    leave(bank);
-    return result;
-}
-
-static int
-request_use_clock(void *self, struct vclock *clock)
-{
-    struct line_bank *bank = ((struct sim_request *)self)->bank;
-    return bank->use_clock != NULL ? bank->use_clock(bank->owner, clock) : -EXDEV;
-}
-
-static void
-request_free(struct sim_request *request)
-{
-    if (request->fd >= 0) {
-        close(request->fd);
-    }
-    free(request->ring);
-    free(request);
-}
-
-static void
-request_close(void *self)
-{
-    struct sim_request *request = self;
-    struct line_bank *bank = request->bank;
-    int64_t now = enter(bank);
-    for (struct sim_request **p = &bank->requests; *p != NULL; p = &(*p)->next) {
-        if (*p == request) {
-            *p = request->next;
-            break;
-        }
-    }
-    for (unsigned i = 0; i < request->num_lines; i++) {
-        struct sim_line *line = &bank->lines[request->lines[i].offset];
-        line->request = NULL;
-        line->output = LINE_UNDRIVEN;
-        settle_line_locked(bank, request->lines[i].offset, now);
-    }
-    leave(bank);
-    request_free(request);
-}
-
-static const struct line_ops request_ops = {
-    .read_events = request_read_events,
-    .get = request_get,
-    .set = request_set,
-    .config = request_config,
-    .use_clock = request_use_clock,
-    .close = request_close,
-};
 
 /* The bank. */
 
@@ -503,7 +236,7 @@ bank_unplug(struct line_bank *bank)
         bank->gone = true;
         for (struct sim_request *r = bank->requests; r != NULL; r = r->next) {
             if (r->count == 0) {
-                mark_readable(r->fd); /* the read answers -ENODEV */
+                request_mark_readable(r->fd); /* the read answers -ENODEV */
             }
         }
     }
@@ -514,7 +247,7 @@ int64_t
 bank_now(struct line_bank *bank)
 {
     pthread_mutex_lock(&bank->lock);
-    int64_t now = now_locked(bank);
+    int64_t now = bank_now_locked(bank);
     pthread_mutex_unlock(&bank->lock);
     return now;
 }
@@ -523,7 +256,7 @@ void
 bank_set_clock(struct line_bank *bank, struct vclock *clock)
 {
     pthread_mutex_lock(&bank->lock);
-    int64_t own = now_locked(bank);
+    int64_t own = bank_now_locked(bank);
     bank->clock = clock;
     bank->offset = own - clock_now(clock);
     pthread_mutex_unlock(&bank->lock);
@@ -556,99 +289,6 @@ bank_from_clock(struct line_bank *bank, int64_t clock_ns)
     return result;
 }
 
-static int
-check_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
-              const struct line_settings *settings)
-{
-    if (n == 0 || n > LINES_MAX) {
-        return -EINVAL;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        if (offsets[i] >= bank->num_lines) {
-            return -EINVAL;
-        }
-        int err = check_settings(&settings[i]);
-        if (err < 0) {
-            return err;
-        }
-    }
-    return 0;
-}
-
-/* Give the lines to the request, or none of them. */
-static int
-claim_lines_locked(struct line_bank *bank, struct sim_request *request, int64_t now)
-{
-    if (bank->gone) {
-        return -ENODEV;
-    }
-    for (unsigned i = 0; i < request->num_lines; i++) {
-        struct sim_line *line = &bank->lines[request->lines[i].offset];
-        if (line->request != NULL) {
-            while (i-- > 0) {
-                bank->lines[request->lines[i].offset].request = NULL;
-            }
-            return -EBUSY;
-        }
-        line->request = request;
-        line->index = i;
-    }
-    for (unsigned i = 0; i < request->num_lines; i++) {
-        struct sim_line *line = &bank->lines[request->lines[i].offset];
-        if (line->first_requested == NS_NEVER) {
-            line->first_requested = now;
-        }
-        struct line_settings settings = request->lines[i].settings;
-        configure_line_locked(request, i, &settings, now);
-    }
-    request->next = bank->requests;
-    bank->requests = request;
-    return 0;
-}
-
-int
-bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
-             const struct line_settings *settings, const char *consumer,
-             struct line_request *out)
-{
-    int err = check_request(bank, offsets, n, settings);
-    if (err < 0) {
-        return err;
-    }
-    struct sim_request *request =
-        calloc(1, sizeof *request + n * sizeof request->lines[0]);
-    if (request == NULL) {
-        return -ENOMEM;
-    }
-    request->bank = bank;
-    request->num_lines = n;
-    request->capacity = LINE_EVENTS_PER_LINE * n;
-    request->ring = calloc(request->capacity, sizeof *request->ring);
-    request->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (request->ring == NULL || request->fd < 0) {
-        err = request->fd < 0 ? -errno : -ENOMEM;
-        request_free(request);
-        return err;
-    }
-    strncpy(request->consumer, consumer, LINE_CONSUMER_MAX - 1);
-    for (unsigned i = 0; i < n; i++) {
-        request->lines[i].offset = offsets[i];
-        request->lines[i].settings = settings[i];
-        request->lines[i].debounce_at = NS_NEVER;
-    }
-    int64_t now = enter(bank);
-    err = claim_lines_locked(bank, request, now);
-    leave(bank);
-    if (err < 0) {
-        request_free(request);
-        return err;
-    }
-    *out = (struct line_request){
-        .ops = &request_ops, .self = request, .fd = request->fd, .num_lines = n};
-    memcpy(out->offsets, offsets, n * sizeof *offsets);
-    return 0;
-}
-
 bool
 bank_consumer(struct line_bank *bank, unsigned offset, char name[LINE_CONSUMER_MAX])
 {
@@ -673,10 +313,10 @@ bank_first_requested(struct line_bank *bank, unsigned offset)
 void
 bank_drive(struct line_bank *bank, unsigned offset, int level, int64_t when)
 {
-    int64_t now = enter(bank);
+    int64_t now = bank_enter(bank);
     bank->lines[offset].driven = level;
-    settle_line_locked(bank, offset, when < now ? when : now);
-    leave(bank);
+    bank_settle_line_locked(bank, offset, when < now ? when : now);
+    bank_leave(bank);
 }
 
 int
@@ -700,43 +340,43 @@ bank_driven(struct line_bank *bank, unsigned offset)
 void
 bank_pull(struct line_bank *bank, unsigned offset, enum line_bias pull)
 {
-    int64_t now = enter(bank);
+    int64_t now = bank_enter(bank);
     bank->lines[offset].pull = pull;
-    settle_line_locked(bank, offset, now);
-    leave(bank);
+    bank_settle_line_locked(bank, offset, now);
+    bank_leave(bank);
 }
 
 void
 bank_add_source(struct line_bank *bank, unsigned offset, struct line_source *source)
 {
-    int64_t now = enter(bank);
+    int64_t now = bank_enter(bank);
     source->next = bank->lines[offset].sources;
     bank->lines[offset].sources = source;
-    settle_line_locked(bank, offset, now);
-    leave(bank);
+    bank_settle_line_locked(bank, offset, now);
+    bank_leave(bank);
 }
 
 void
 bank_set_source(struct line_bank *bank, unsigned offset, struct line_source *source,
                 int level, int64_t when)
 {
-    int64_t now = enter(bank);
+    int64_t now = bank_enter(bank);
     source->level = level;
-    settle_line_locked(bank, offset, when < now ? when : now);
-    leave(bank);
+    bank_settle_line_locked(bank, offset, when < now ? when : now);
+    bank_leave(bank);
 }
 
 void
 bank_add_sink(struct line_bank *bank, unsigned offset, struct line_sink *sink)
 {
-    int64_t now = enter(bank);
+    int64_t now = bank_enter(bank);
     sink->level = LINE_HIGH;
     sink->seen = LINE_HIGH;
     sink->pulsed = false;
     sink->next = bank->lines[offset].sinks;
     bank->lines[offset].sinks = sink;
-    settle_line_locked(bank, offset, now);
-    leave(bank);
+    bank_settle_line_locked(bank, offset, now);
+    bank_leave(bank);
 }
 
 bool

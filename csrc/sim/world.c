@@ -1,5 +1,5 @@
 /* The simulated board; see world.h for locks and time. */
-#include "sim/world.h"
+#include "sim/world_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,12 +19,6 @@ world_of_real(struct clock_driver *driver)
     return (struct world *)((char *)driver - offsetof(struct world, real_driver));
 }
 
-static struct world_action *
-action_of(struct heap_node *node)
-{
-    return (struct world_action *)((char *)node - offsetof(struct world_action, node));
-}
-
 static int
 mutex_init(pthread_mutex_t *mutex, int type)
 {
@@ -37,165 +31,6 @@ mutex_init(pthread_mutex_t *mutex, int type)
     err = pthread_mutex_init(mutex, &attr);
     pthread_mutexattr_destroy(&attr);
     return -err;
-}
-
-/* What happens in the world. */
-
-static int
-driven_level(enum mfrc522_irq_level level)
-{
-    switch (level) {
-        case MFRC522_IRQ_LOW:
-            return LINE_LOW;
-        case MFRC522_IRQ_HIGH:
-            return LINE_HIGH;
-        case MFRC522_IRQ_HIGH_Z:
-            break;
-    }
-    return LINE_UNDRIVEN;
-}
-
-static void
-irq_changed(void *ctx, enum mfrc522_irq_level level, int64_t at_ns)
-{
-    struct world_chip *chip = ctx;
-    bank_set_source(&chip->world->lines, (unsigned)chip->irq_line, &chip->irq,
-                    driven_level(level), at_ns);
-}
-
-/* Bring a chip up to now, and its field.  From card code the chip is in the
- * middle of a register write, for which its time stands still. */
-static int64_t
-catch_up_locked(struct world_chip *chip)
-{
-    if (chip->world->depth > 1) {
-        return field_now(&chip->field);
-    }
-    int64_t now = world_now(chip->world);
-    mfrc522_sim_advance(chip->mfrc522, now);
-    return now;
-}
-
-static void
-finish_action(struct world_action *action)
-{
-    if (action->uses != NULL) {
-        --*action->uses;
-    }
-    free(action);
-}
-
-void
-world_remove_locked(struct world *world, struct field_card *card)
-{
-    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
-        if (card->field == &chip->field) {
-            field_leave(&chip->field, card, catch_up_locked(chip));
-            return;
-        }
-    }
-}
-
-int
-world_present_locked(struct world_chip *chip, struct field_card *card)
-{
-    return field_enter(&chip->field, card, catch_up_locked(chip));
-}
-
-static void
-run_action_locked(struct world *world, struct world_action *action, int64_t when)
-{
-    switch (action->deed) {
-        case WORLD_DRIVE:
-            bank_drive(&world->lines, action->line, action->level, when);
-            break;
-        case WORLD_PRESENT:
-            if (action->card->field != &action->chip->field) {
-                /* It lies in one place at a time. */
-                world_remove_locked(world, action->card);
-                (void)world_present_locked(action->chip, action->card);
-            }
-            break;
-        case WORLD_REMOVE:
-            if (action->card->field == &action->chip->field) {
-                world_remove_locked(world, action->card);
-            }
-            break;
-    }
-    finish_action(action);
-}
-
-static int64_t
-start_of(struct world *world, const struct world_action *action)
-{
-    switch (action->start) {
-        case WORLD_FIELD_ON:
-            return action->chip->first_field;
-        case WORLD_REQUESTED:
-            return bank_first_requested(&world->lines, action->line);
-        case WORLD_BEGINNING:
-            break;
-    }
-    return 0;
-}
-
-int
-world_schedule_locked(struct world *world, struct world_action *action)
-{
-    if (world->closed) {
-        return -ENODEV;
-    }
-    int64_t start = start_of(world, action);
-    if (start == NS_NEVER) {
-        action->next = NULL;
-        struct world_action **last = &world->waiting;
-        while (*last != NULL) {
-            last = &(*last)->next;
-        }
-        *last = action;
-        return 0;
-    }
-    return heap_push(&world->due, &action->node, start + action->after_ns);
-}
-
-/* Actions whose start has come move to the heap, in the order they were given. */
-static void
-start_actions_locked(struct world *world)
-{
-    struct world_action **p = &world->waiting;
-    while (*p != NULL) {
-        struct world_action *action = *p;
-        int64_t start = start_of(world, action);
-        if (start == NS_NEVER ||
-            heap_push(&world->due, &action->node, start + action->after_ns) < 0) {
-            p = &action->next; /* no memory: it is tried again */
-            continue;
-        }
-        *p = action->next;
-    }
-}
-
-void
-world_notice_field_locked(struct world *world, struct world_chip *chip)
-{
-    if (chip->first_field == NS_NEVER && chip->field.carrier_epoch > 0) {
-        chip->first_field = chip->field.carrier_since_ns;
-        start_actions_locked(world);
-    }
-}
-
-/* Reset pins that were moved by whoever held only the lines' lock. */
-static void
-apply_pins_locked(struct world *world)
-{
-    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
-        int level;
-        int64_t when;
-        while (chip->reset_line != WORLD_NO_LINE &&
-               bank_take_change(&world->lines, &chip->reset, &level, &when)) {
-            mfrc522_sim_set_nrstpd(chip->mfrc522, level == LINE_HIGH, when);
-        }
-    }
 }
 
 static int64_t
@@ -215,23 +50,19 @@ next_due_locked(struct world *world)
 static void
 advance_locked(struct world *world, int64_t now)
 {
-    apply_pins_locked(world);
+    world_apply_pins_locked(world);
     if (world->waiting != NULL) {
-        start_actions_locked(world); /* a line may have been requested */
+        world_start_actions_locked(world); /* a line may have been requested */
     }
     for (;;) {
         int64_t due = next_due_locked(world);
         int64_t stop = due < now ? due : now;
-        while (heap_first_when(&world->due) <= stop) {
-            struct heap_node *node = heap_first(&world->due);
-            heap_remove(&world->due, node);
-            run_action_locked(world, action_of(node), stop);
-        }
+        world_run_actions_locked(world, stop);
         for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
             mfrc522_sim_advance(chip->mfrc522, stop);
         }
         bank_advance(&world->lines, stop);
-        apply_pins_locked(world);
+        world_apply_pins_locked(world);
         if (due >= now) {
             break;
         }
@@ -477,69 +308,6 @@ world_remove_device(struct world *world, struct world_device *device)
     pthread_mutex_unlock(&world->switching);
 }
 
-/* Chips. */
-
-struct world_chip *
-world_find_chip_locked(struct world *world, unsigned bus, unsigned cs)
-{
-    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
-        if (chip->bus == bus && chip->cs == cs) {
-            return chip;
-        }
-    }
-    return NULL;
-}
-
-int
-world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line,
-                    int reset_line, uint8_t version, struct world_chip **out)
-{
-    if (world->closed) {
-        return -ENODEV;
-    }
-    if (bus >= WORLD_BUSES) {
-        return -ENOENT;
-    }
-    if (world_find_chip_locked(world, bus, cs) != NULL) {
-        return -EBUSY;
-    }
-    struct world_chip *chip = calloc(1, sizeof *chip);
-    if (chip == NULL) {
-        return -ENOMEM;
-    }
-    *chip = (struct world_chip){.world = world,
-                                .bus = bus,
-                                .cs = cs,
-                                .irq_line = irq_line,
-                                .reset_line = reset_line,
-                                .first_field = NS_NEVER};
-    /* It has had power for as long as the board: its oscillator runs. */
-    int64_t now = world_now(world) - 2 * MFRC522_SIM_OSCILLATOR_NS;
-    field_init(&chip->field, now);
-    struct mfrc522_sim_config config = {
-        .version = version, .seed = bus << 8 | cs, .field = &chip->field};
-    if (irq_line != WORLD_NO_LINE) {
-        config.irq = irq_changed;
-        config.irq_ctx = chip;
-    }
-    chip->mfrc522 = mfrc522_sim_new(&config, now);
-    if (chip->mfrc522 == NULL) {
-        free(chip);
-        return -ENOMEM;
-    }
-    if (irq_line != WORLD_NO_LINE) {
-        chip->irq.level = driven_level(mfrc522_sim_irq_level(chip->mfrc522));
-        bank_add_source(&world->lines, (unsigned)irq_line, &chip->irq);
-    }
-    if (reset_line != WORLD_NO_LINE) {
-        bank_add_sink(&world->lines, (unsigned)reset_line, &chip->reset);
-    }
-    chip->next = world->chips;
-    world->chips = chip;
-    *out = chip;
-    return 0;
-}
-
 /* Life. */
 
 static int
@@ -602,33 +370,6 @@ world_init(struct world *world, unsigned num_lines, struct vclock *clock,
     return 0;
 }
 
-static void
-free_actions(struct world *world)
-{
-    while (heap_first(&world->due) != NULL) {
-        struct heap_node *node = heap_first(&world->due);
-        heap_remove(&world->due, node);
-        finish_action(action_of(node));
-    }
-    while (world->waiting != NULL) {
-        struct world_action *action = world->waiting;
-        world->waiting = action->next;
-        finish_action(action);
-    }
-}
-
-/* Every card is outside any field afterwards, and no action knows it. */
-static void
-clear_locked(struct world *world)
-{
-    free_actions(world);
-    for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
-        while (chip->field.cards != NULL) {
-            field_leave(&chip->field, chip->field.cards, field_now(&chip->field));
-        }
-    }
-}
-
 void
 world_close(struct world *world)
 {
@@ -645,7 +386,7 @@ world_close(struct world *world)
         wall_clock_stop(&world->wall);
         bank_unplug(&world->lines);
         pthread_mutex_lock(&world->lock);
-        clear_locked(world);
+        world_clear_locked(world);
         pthread_mutex_unlock(&world->lock);
     }
     pthread_mutex_unlock(&world->switching);

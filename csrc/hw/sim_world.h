@@ -1,0 +1,56 @@
+/* The struct of _core.SimWorld, for the files that make it up: sim_type.c (life),
+ * sim_field.c (readers and cards), sim_lines.c (lines and devices). */
+#ifndef AH_HW_SIM_WORLD_H
+#define AH_HW_SIM_WORLD_H
+
+#include <stdbool.h>
+
+#include "module.h"
+#include "sim/world.h"
+
+struct sim_card;
+
+typedef struct {
+    PyObject_HEAD ModuleState *st;
+    struct world world;
+    bool has_world;
+    PyObject *clock;        /* owned VirtualClock or NULL: world.home */
+    PyObject *name;         /* owned str */
+    struct sim_card *cards; /* owned */
+} SimWorldObject;
+
+/* ValueError: the board is closed.  Always -1. */
+int ah_sim_raise_closed(void);
+
+/* Lock for a method; -1 with ValueError when the board is closed. */
+AH_RAISES int ah_sim_enter(SimWorldObject *self);
+
+/* Unlock after something changed: loops look again, idle cards go.  -1: the
+ * thread of real time could not be started. */
+AH_RAISES int ah_sim_leave(SimWorldObject *self); /* runs Python */
+
+/* Seconds as ns; None: *given is false.  -1 with ValueError. */
+AH_RAISES int ah_sim_seconds(PyObject *arg, const char *name, bool *given, int64_t *ns);
+
+AH_RAISES int ah_sim_check_line(SimWorldObject *self, int line);
+
+/* Entered.  Let `plan` happen, with `card` unless it is NULL. */
+AH_RAISES int ah_sim_schedule(SimWorldObject *self, const struct world_action *plan,
+                              struct sim_card *card);
+
+/* Python methods. */
+PyObject *SimWorld_attach(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_present(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_remove(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_cards(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_field_on(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_peek(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_drive(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_level(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_driven(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_consumer(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_pull(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_request_lines(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_open_spi(SimWorldObject *self, PyObject *arg);
+
+#endif

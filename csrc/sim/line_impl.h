@@ -1,0 +1,41 @@
+/* Inside of the simulated lines: shared by line_sim.c and line_request.c only. */
+#ifndef AH_SIM_LINE_IMPL_H
+#define AH_SIM_LINE_IMPL_H
+
+#include "sim/line_sim.h"
+
+struct request_line {
+    struct line_settings settings;
+    uint32_t offset;
+    uint32_t seqno;      /* of the line */
+    int level;           /* physical, after the debounce */
+    int64_t debounce_at; /* own time, or NS_NEVER */
+};
+
+struct sim_request {
+    struct sim_request *next; /* in the bank */
+    struct line_bank *bank;
+    int fd;                  /* eventfd, readable while count > 0 or bank->gone */
+    struct line_event *ring; /* own time stamps; capacity events */
+    unsigned first;
+    unsigned count;
+    unsigned capacity;
+    uint32_t seqno;
+    char consumer[LINE_CONSUMER_MAX];
+    unsigned num_lines;
+    struct request_line lines[];
+};
+
+/* Lock, and bring the lines up to now.  Now, in own time. */
+int64_t bank_enter(struct line_bank *bank);
+/* Unlock; the owner hears of what was stirred. */
+void bank_leave(struct line_bank *bank);
+int64_t bank_now_locked(struct line_bank *bank);
+
+/* Something about a line has changed: who wins, and what follows from it. */
+void bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when);
+
+/* The eventfd's counter is 0 or 1, so the write can neither block nor overflow. */
+void request_mark_readable(int fd);
+
+#endif

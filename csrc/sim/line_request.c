@@ -1,0 +1,352 @@
+/* A request of simulated lines behind base/line.h: what the kernel's descriptor does.
+ *
+ * Rules and errors are those of gpiolib-cdev.c; time stamps are kept in own time
+ * and given out on the clock of the moment.
+ */
+#include "sim/line_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/block.h"
+#include "base/clock.h"
+
+static void
+mark_drained(int fd)
+{
+    uint64_t count;
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+}
+
+/* The flag rules of gpio_v2_line_config_flags_validate(). */
+static int
+check_settings(const struct line_settings *s)
+{
+    bool input = s->direction == LINE_INPUT;
+    bool output = s->direction == LINE_OUTPUT;
+    if ((s->edge != LINE_EDGE_NONE || s->debounce_us != 0) && !input) {
+        return -EINVAL;
+    }
+    if ((s->drive != LINE_PUSH_PULL && !output) ||
+        (s->bias != LINE_BIAS_AS_IS && !input && !output)) {
+        return -EINVAL;
+    }
+    return s->event_clock == LINE_HTE ? -EOPNOTSUPP : 0;
+}
+
+static int
+output_level(const struct line_settings *s, bool value)
+{
+    int level = value != (s->active_low != 0) ? LINE_HIGH : LINE_LOW;
+    if ((s->drive == LINE_OPEN_DRAIN && level == LINE_HIGH) ||
+        (s->drive == LINE_OPEN_SOURCE && level == LINE_LOW)) {
+        return LINE_UNDRIVEN;
+    }
+    return level;
+}
+
+static void
+configure_line_locked(struct sim_request *request, unsigned index,
+                      const struct line_settings *settings, int64_t now)
+{
+    struct request_line *mine = &request->lines[index];
+    struct sim_line *line = &request->bank->lines[mine->offset];
+    mine->settings = *settings;
+    mine->settings.active_low = settings->active_low != 0;
+    mine->debounce_at = NS_NEVER;
+    if (settings->bias != LINE_BIAS_AS_IS) {
+        line->pull = settings->bias;
+    }
+    line->output = settings->direction == LINE_OUTPUT
+                       ? output_level(settings, settings->output_value != 0)
+                       : LINE_UNDRIVEN;
+    /* What this very call does to the line is no edge for its own request. */
+    line->request = NULL;
+    bank_settle_line_locked(request->bank, mine->offset, now);
+    line->request = request;
+    mine->level = line->level;
+}
+
+/* Operations of line.h. */
+
+static int
+request_read_events(void *self, struct line_event *buf, int n)
+{
+    struct sim_request *request = self;
+    struct line_bank *bank = request->bank;
+    if (n <= 0) {
+        return -EINVAL;
+    }
+    int result = 0;
+    (void)bank_enter(bank);
+    if (bank->gone) {
+        result = -ENODEV;
+    }
+    else if (request->count == 0) {
+        result = -EAGAIN;
+    }
+    else {
+        struct timespec wall;
+        clock_gettime(CLOCK_REALTIME, &wall);
+        int64_t epoch =
+            (int64_t)wall.tv_sec * NS_PER_S + wall.tv_nsec - clock_now(bank->clock);
+        while (result < n && request->count > 0) {
+            struct line_event event = request->ring[request->first];
+            event.timestamp_ns -= bank->offset;
+            if (request->num_lines == 1) {
+                event.seqno = event.line_seqno;
+            }
+            for (unsigned i = 0; i < request->num_lines; i++) {
+                if (request->lines[i].offset == event.offset &&
+                    request->lines[i].settings.event_clock == LINE_REALTIME) {
+                    event.timestamp_ns += epoch;
+                }
+            }
+            buf[result++] = event;
+            request->first = (request->first + 1) % request->capacity;
+            request->count--;
+        }
+        if (request->count == 0) {
+            mark_drained(request->fd);
+        }
+    }
+    bank_leave(bank);
+    return result;
+}
+
+static uint64_t
+all_lines(const struct sim_request *request)
+{
+    return request->num_lines == 64 ? UINT64_MAX
+                                    : (UINT64_C(1) << request->num_lines) - 1;
+}
+
+static int
+request_get(void *self, uint64_t mask, uint64_t *bits)
+{
+    struct sim_request *request = self;
+    struct line_bank *bank = request->bank;
+    int result = 0;
+    mask &= all_lines(request);
+    (void)bank_enter(bank);
+    if (bank->gone) {
+        result = -ENODEV;
+    }
+    else if (mask == 0) {
+        result = -EINVAL;
+    }
+    else {
+        *bits = 0;
+        for (unsigned i = 0; i < request->num_lines; i++) {
+            const struct request_line *mine = &request->lines[i];
+            int level = mine->settings.debounce_us != 0
+                            ? mine->level
+                            : bank->lines[mine->offset].level;
+            if ((mask >> i & 1) && (level ^ mine->settings.active_low)) {
+                *bits |= UINT64_C(1) << i;
+            }
+        }
+    }
+    bank_leave(bank);
+    return result;
+}
+
+static int
+request_set(void *self, uint64_t mask, uint64_t bits)
+{
+    struct sim_request *request = self;
+    struct line_bank *bank = request->bank;
+    int result = 0;
+    mask &= all_lines(request);
+    int64_t now = bank_enter(bank);
+    if (bank->gone) {
+        result = -ENODEV;
+    }
+    else if (mask == 0) {
+        result = -EINVAL;
+    }
+    for (unsigned i = 0; result == 0 && i < request->num_lines; i++) {
+        if ((mask >> i & 1) && request->lines[i].settings.direction != LINE_OUTPUT) {
+            result = -EPERM;
+        }
+    }
+    for (unsigned i = 0; result == 0 && i < request->num_lines; i++) {
+        struct request_line *mine = &request->lines[i];
+        if (mask >> i & 1) {
+            bank->lines[mine->offset].output =
+                output_level(&mine->settings, bits >> i & 1);
+            bank_settle_line_locked(bank, mine->offset, now);
+        }
+    }
+    bank_leave(bank);
+    return result;
+}
+
+static int
+request_config(void *self, const struct line_settings *settings)
+{
+    struct sim_request *request = self;
+    struct line_bank *bank = request->bank;
+    for (unsigned i = 0; i < request->num_lines; i++) {
+        int err = check_settings(&settings[i]);
+        if (err < 0) {
+            return err;
+        }
+    }
+    int64_t now = bank_enter(bank);
+    int result = bank->gone ? -ENODEV : 0;
+    for (unsigned i = 0; result == 0 && i < request->num_lines; i++) {
+        /* As it is: the kernel leaves such a line alone (since 6.10). */
+        if (settings[i].direction != LINE_AS_IS) {
+            configure_line_locked(request, i, &settings[i], now);
+        }
+    }
+    bank_leave(bank);
+    return result;
+}
+
+static int
+request_use_clock(void *self, struct vclock *clock)
+{
+    struct line_bank *bank = ((struct sim_request *)self)->bank;
+    return bank->use_clock != NULL ? bank->use_clock(bank->owner, clock) : -EXDEV;
+}
+
+static void
+request_free(struct sim_request *request)
+{
+    if (request->fd >= 0) {
+        close(request->fd);
+    }
+    free(request->ring);
+    free(request);
+}
+
+static void
+request_close(void *self)
+{
+    struct sim_request *request = self;
+    struct line_bank *bank = request->bank;
+    int64_t now = bank_enter(bank);
+    for (struct sim_request **p = &bank->requests; *p != NULL; p = &(*p)->next) {
+        if (*p == request) {
+            *p = request->next;
+            break;
+        }
+    }
+    for (unsigned i = 0; i < request->num_lines; i++) {
+        struct sim_line *line = &bank->lines[request->lines[i].offset];
+        line->request = NULL;
+        line->output = LINE_UNDRIVEN;
+        bank_settle_line_locked(bank, request->lines[i].offset, now);
+    }
+    bank_leave(bank);
+    request_free(request);
+}
+
+static const struct line_ops request_ops = {
+    .read_events = request_read_events,
+    .get = request_get,
+    .set = request_set,
+    .config = request_config,
+    .use_clock = request_use_clock,
+    .close = request_close,
+};
+
+static int
+check_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
+              const struct line_settings *settings)
+{
+    if (n == 0 || n > LINES_MAX) {
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (offsets[i] >= bank->num_lines) {
+            return -EINVAL;
+        }
+        int err = check_settings(&settings[i]);
+        if (err < 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+/* Give the lines to the request, or none of them. */
+static int
+claim_lines_locked(struct line_bank *bank, struct sim_request *request, int64_t now)
+{
+    if (bank->gone) {
+        return -ENODEV;
+    }
+    for (unsigned i = 0; i < request->num_lines; i++) {
+        struct sim_line *line = &bank->lines[request->lines[i].offset];
+        if (line->request != NULL) {
+            while (i-- > 0) {
+                bank->lines[request->lines[i].offset].request = NULL;
+            }
+            return -EBUSY;
+        }
+        line->request = request;
+        line->index = i;
+    }
+    for (unsigned i = 0; i < request->num_lines; i++) {
+        struct sim_line *line = &bank->lines[request->lines[i].offset];
+        if (line->first_requested == NS_NEVER) {
+            line->first_requested = now;
+        }
+        struct line_settings settings = request->lines[i].settings;
+        configure_line_locked(request, i, &settings, now);
+    }
+    request->next = bank->requests;
+    bank->requests = request;
+    return 0;
+}
+
+int
+bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
+             const struct line_settings *settings, const char *consumer,
+             struct line_request *out)
+{
+    int err = check_request(bank, offsets, n, settings);
+    if (err < 0) {
+        return err;
+    }
+    struct sim_request *request =
+        calloc(1, sizeof *request + n * sizeof request->lines[0]);
+    if (request == NULL) {
+        return -ENOMEM;
+    }
+    request->bank = bank;
+    request->num_lines = n;
+    request->capacity = LINE_EVENTS_PER_LINE * n;
+    request->ring = calloc(request->capacity, sizeof *request->ring);
+    request->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (request->ring == NULL || request->fd < 0) {
+        err = request->fd < 0 ? -errno : -ENOMEM;
+        request_free(request);
+        return err;
+    }
+    strncpy(request->consumer, consumer, LINE_CONSUMER_MAX - 1);
+    for (unsigned i = 0; i < n; i++) {
+        request->lines[i].offset = offsets[i];
+        request->lines[i].settings = settings[i];
+        request->lines[i].debounce_at = NS_NEVER;
+    }
+    int64_t now = bank_enter(bank);
+    err = claim_lines_locked(bank, request, now);
+    bank_leave(bank);
+    if (err < 0) {
+        request_free(request);
+        return err;
+    }
+    *out = (struct line_request){
+        .ops = &request_ops, .self = request, .fd = request->fd, .num_lines = n};
+    memcpy(out->offsets, offsets, n * sizeof *offsets);
+    return 0;
+}
