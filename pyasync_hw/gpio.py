@@ -43,6 +43,7 @@ class _Line:
         self.spec = spec
         self._settings = settings
         self._core = backend.request_lines({spec: settings}, consumer, chip=chip)
+        hardware.use_running_loop(self._core)
 
     @property
     def value(self) -> int:

@@ -7,6 +7,7 @@ process's default, else what PYASYNC_HW says (sim, real or auto).
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import sys
@@ -31,6 +32,7 @@ __all__ = [
     "is_raspberry_pi",
     "set_default",
     "use",
+    "use_running_loop",
 ]
 
 # The chips that carry the 40-pin header, by the device tree's "compatible".
@@ -206,6 +208,22 @@ def current() -> Backend:
         if _default is None:
             _default = _choose()
         return _default
+
+
+def use_running_loop(core: _core.LineRequest | _core.SPIDevice) -> None:
+    """A device that is opened on a loop lives in that loop's time.
+
+    Closes it and raises RuntimeError for a real device on a virtual clock.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # a program without a loop
+        return
+    try:
+        core.use_loop(loop)
+    except BaseException:
+        core.close()
+        raise
 
 
 def _choose() -> Backend:

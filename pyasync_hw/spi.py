@@ -73,6 +73,11 @@ class Device:
         else:
             backend = board if board is not None else hardware.current()
             self.core = backend.open_spi(bus, cs, speed_hz, mode)
+        try:
+            hardware.use_running_loop(self.core)
+        except BaseException:
+            self.close()
+            raise
 
     def transfer(self, data: bytes) -> bytes:
         """Send bytes in one message, with chip select held; as many bytes that came back."""

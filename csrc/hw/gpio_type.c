@@ -369,6 +369,15 @@ LineRequest_clear_edges(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+LineRequest_use_loop(LineRequestObject *self, PyObject *loop)
+{
+    if (ah_line_request_use_loop(self->st, (PyObject *)self, loop) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 LineRequest_close(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
 {
     request_close(self);
@@ -444,6 +453,10 @@ static PyMethodDef LineRequest_methods[] = {
                "New hardware.LineSettings, one for each line of the request.")},
     {"fileno", (PyCFunction)LineRequest_fileno, METH_NOARGS,
      PyDoc_STR("fileno($self, /)\n--\n\nDescriptor, readable when there are edges.")},
+    {"use_loop", (PyCFunction)LineRequest_use_loop, METH_O,
+     PyDoc_STR("use_loop($self, loop, /)\n--\n\n"
+               "Go on in that loop's time.  RuntimeError: a real line, and a virtual "
+               "clock.")},
     {"take", (PyCFunction)LineRequest_take, METH_VARARGS,
      PyDoc_STR("take($self, edge='both', /)\n--\n\n"
                "The oldest untaken edge of that kind as an EdgeEvent, or None.")},

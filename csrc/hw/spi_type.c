@@ -419,6 +419,15 @@ SPIDevice_message(SPIDeviceObject *self, PyObject *transfers)
 }
 
 static PyObject *
+SPIDevice_use_loop(SPIDeviceObject *self, PyObject *loop)
+{
+    if (ah_spi_device_use_loop(self->st, (PyObject *)self, loop) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 SPIDevice_close(SPIDeviceObject *self, PyObject *Py_UNUSED(ignored))
 {
     device_close(self);
@@ -537,6 +546,10 @@ static PyMethodDef SPIDevice_methods[] = {
          "a tuple (data, speed_hz=0, delay_us=0, cs_change=False, "
          "bits_per_word=0);\nzero is the device's setting.  With cs_change, chip "
          "select goes up between\nthis transfer and the next.  A list of bytes.")},
+    {"use_loop", (PyCFunction)SPIDevice_use_loop, METH_O,
+     PyDoc_STR("use_loop($self, loop, /)\n--\n\n"
+               "Go on in that loop's time.  RuntimeError: a real device, and a virtual "
+               "clock.")},
     {"close", (PyCFunction)SPIDevice_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
                "Give the device back; idempotent.  A message that runs is finished.")},

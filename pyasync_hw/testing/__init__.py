@@ -1,0 +1,34 @@
+"""Help for tests of programs that use this package.
+
+`plugin` is a pytest plugin; in conftest.py:
+
+    pytest_plugins = ["pyasync_hw.testing.plugin"]
+
+`live_objects()` and `open_descriptors()` are what its leak checks compare.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from .. import _core
+
+__all__ = ["live_objects", "open_descriptors"]
+
+
+def live_objects() -> dict[str, int]:
+    """How many objects of each C type of this package are alive, after a collection."""
+    gc.collect()
+    return _core._live()
+
+
+def open_descriptors() -> dict[int, str]:
+    """This process's descriptors and what they are, as /proc/self/fd says."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:  # the one that listed the folder
+            continue
+    return found

@@ -1,0 +1,76 @@
+"""pytest fixtures: a simulated board per test, and checks that nothing is left.
+
+def test_button(hw_board):
+    async def main():
+        with gpio.Input("GPIO17", bias="pull_up") as button:
+            hw_board.line("GPIO17").drive(0, at=1.0)
+            return await button.wait_for_edge("falling")
+
+    assert pyasync_hw.run(main(), clock=hw_board.clock).event_type == "falling"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from .. import VirtualClock
+from ..sim import Board
+from . import live_objects, open_descriptors
+
+__all__ = ["hw_board", "no_live_growth"]
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember a failure: its traceback keeps objects alive."""
+    report = yield
+    if report.failed:
+        item.stash[_failed] = True
+    return report
+
+
+def _growth(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    return {name: n - before[name] for name, n in after.items() if n > before[name]}
+
+
+@pytest.fixture
+def hw_board(request: pytest.FixtureRequest) -> Iterator[Board]:
+    """A fresh simulated Pi Zero W, the current hardware of the test.
+
+    It is made on a virtual clock of its own, `hw_board.clock`: give that to
+    pyasync_hw.run(clock=), and the test takes no time.  On a loop in real time the
+    board is in real time.  After the test it is closed; a line request, SPI device,
+    descriptor or C object that is left is an error.
+    """
+    objects = live_objects()
+    descriptors = open_descriptors()
+    board = Board("pi-zero-w", clock=VirtualClock(), name="hw_board")
+    with board:
+        yield board
+    if request.node.stash.get(_failed, False):
+        return
+    request.node.funcargs.clear()  # the values of fixtures, which pytest still holds
+    grown = _growth(objects, live_objects())
+    own = {"SimWorld": 1, "VirtualClock": 1}  # of the board, which pytest still holds
+    grown = {name: n for name, n in grown.items() if n > own.get(name, 0)}
+    assert not grown, f"the test left C objects alive: {grown}"
+    left = {fd: what for fd, what in open_descriptors().items() if fd not in descriptors}
+    assert not left, f"the test left descriptors open: {left}"
+
+
+@pytest.fixture
+def no_live_growth(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After the test, no more C objects of this package are alive than before."""
+    before = live_objects()
+    yield
+    if request.node.stash.get(_failed, False):
+        return
+    request.node.funcargs.clear()
+    grown = _growth(before, live_objects())
+    assert not grown, f"the test left C objects alive: {grown}"
