@@ -331,6 +331,20 @@ ah_mfrc522_run_cancel(MFRC522Object *self)
     finish(self);
 }
 
+void
+ah_mfrc522_run_close(MFRC522Object *self)
+{
+    if (mfrc522_is_running(&self->chip)) {
+        (void)ah_raise_errno_remedy(EBADF, "RC522 reader",
+                                    "it was closed while it was waited for");
+        keep_error(self);
+        ah_mfrc522_run_cancel(self);
+    }
+    /* Transfers only; a bus that fails now will not be used any more. */
+    mfrc522_start_shutdown(&self->chip);
+    advance(self, MFRC522_BEGIN, 0);
+}
+
 PyObject *
 ah_mfrc522_disarm(MFRC522Object *self, PyObject *future)
 {

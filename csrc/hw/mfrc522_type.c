@@ -406,7 +406,7 @@ MFRC522_close(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     if (self->spi != NULL) {
-        ah_mfrc522_run_cancel(self); /* runs Python */
+        ah_mfrc522_run_close(self); /* runs Python */
         Py_CLEAR(self->spi);
         Py_CLEAR(self->irq);
         Py_CLEAR(self->reset);
@@ -484,7 +484,7 @@ static PyMethodDef MFRC522_methods[] = {
                "The card of the last poll may be found again while it stays.")},
     {"close", (PyCFunction)MFRC522_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
-               "Cancel what runs and let go of bus and lines; idempotent.")},
+               "Cancel what runs, antenna off, let go of bus and lines; idempotent.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -51,6 +51,9 @@ void ah_mfrc522_run_clear(MFRC522Object *self);
 /* End what runs, with the steps that leave the chip idle.  Cannot fail. */
 void ah_mfrc522_run_cancel(MFRC522Object *self); /* runs Python */
 
+/* The same with OSError (EBADF) for whoever waits; then the antenna goes off. */
+void ah_mfrc522_run_close(MFRC522Object *self); /* runs Python */
+
 /* The methods take, arm, disarm and run. */
 PyObject *ah_mfrc522_take(MFRC522Object *self, PyObject *ignored);
 PyObject *ah_mfrc522_arm(MFRC522Object *self, PyObject *loop);

@@ -1,0 +1,504 @@
+"""RC522 readers (NXP MFRC522 on SPI).
+
+    async with rc522.Reader("spi0.0", irq="GPIO24", reset="GPIO25") as reader:
+        tag = await reader.wait_for_tag()
+
+The chip has no "tag arrived" interrupt: someone must ask.  wait_for_tag() asks
+every poll_interval, in two SPI messages, with the field always on; the chip's own
+timer ends each exchange by its interrupt line.  No thread, no busy wait.
+`reader.blocking` has the same verbs for programs without a loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from . import _core, hardware
+from .errors import WiringError
+from .hardware import LineSettings
+from .rc522_port import AwaitingPort, BlockingPort, Chip, Port, finish
+from .spi import Device
+from .tags import Tag, make_tag
+from .wiring import ReaderWiring
+
+if TYPE_CHECKING:
+    from .sim import SimReader
+
+__all__ = ["BlockingReader", "Reader", "Stats"]
+
+SPEED_HZ = 4_000_000
+POLL_INTERVAL = 0.025  # seconds
+REMOVAL_INTERVAL = 0.1
+FRESH = 1.0  # so long a tag that a cancelled wait had found is still news
+
+_Pin = int | str | None
+_UNSET: Any = object()
+
+
+class _Wired(NamedTuple):
+    name: str
+    bus: str
+    irq: _Pin
+    reset: _Pin
+    speed_hz: int
+
+
+class Stats(NamedTuple):
+    """What the reader has done so far."""
+
+    messages: int  # SPI messages
+    transfers: int  # transfers in them
+    exchanges: int  # RF exchanges
+    edges_missed: int  # interrupts that the chip raised and the line did not show
+
+
+class _Verbs:
+    """Every verb of a reader, once; over a port that awaits or blocks."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._chip = port.chip
+
+    async def open(self) -> int:
+        async with self._port as port:
+            return int(await port.run(self._chip.core.start_open))
+
+    async def configure(self, gain: int, antenna: bool) -> None:
+        async with self._port as port:
+            await port.run(self._chip.core.start_configure, gain, antenna)
+
+    async def wait_for_tag(self, poll_interval: float) -> Tag:
+        async with self._port as port:
+            card = self._take_found()
+            if card is None:
+                try:
+                    card = await port.run(self._chip.core.start_poll, poll_interval)
+                except asyncio.CancelledError:
+                    self._keep_found()
+                    raise
+            return make_tag(self._chip, *card)
+
+    def _keep_found(self) -> None:
+        """A card that was found as the task was cancelled is for the next wait."""
+        outcome = self._chip.core.take()
+        if outcome is not None and outcome[0] is None:
+            loop = asyncio.get_running_loop()
+            self._chip.found = outcome[1], loop, loop.time()
+
+    def _take_found(self) -> Any:
+        if self._chip.found is None:
+            return None
+        card, loop, when = self._chip.found
+        self._chip.found = None
+        if loop.is_closed() or loop.time() - when > FRESH:
+            self._chip.core.forget()  # if it is still there, it is found again
+            return None
+        return card
+
+    async def wait_for_removal(self, uid: bytes, poll_interval: float) -> None:
+        async with self._port as port:
+            await port.run(self._chip.core.start_absence, uid, poll_interval)
+
+    async def request(self, wakeup: bool) -> bytes:
+        async with self._port as port:
+            return bytes(await port.run(self._chip.core.start_request, wakeup))
+
+    async def anticollision(self, level: int) -> bytes:
+        async with self._port as port:
+            return bytes(await port.run(self._chip.core.start_anticollision, level))
+
+    async def select(self, uid: bytes | None) -> Tag:
+        async with self._port as port:
+            card = await port.run(self._chip.core.start_select, uid)
+        return make_tag(self._chip, *card)
+
+    async def transceive(
+        self, data: bytes, crc: bool, bits: int, timeout: float
+    ) -> tuple[bytes, int]:
+        async with self._port as port:
+            answer = await port.run(self._chip.core.start_transceive, data, bits, crc, crc, timeout)
+        return bytes(answer[0]), int(answer[1])
+
+    async def halt(self) -> None:
+        async with self._port as port:
+            await port.run(self._chip.core.start_halt)
+
+    async def authenticate(
+        self, block: int, key: bytes, uid: bytes, key_type: Literal["A", "B"]
+    ) -> None:
+        if key_type not in ("A", "B"):
+            raise ValueError(f'key_type must be "A" or "B", not {key_type!r}')
+        command = 0x60 if key_type == "A" else 0x61
+        async with self._port as port:
+            await port.run(
+                self._chip.core.start_authenticate, command, block, bytes(key), bytes(uid[-4:])
+            )
+
+    async def read(self, block: int) -> bytes:
+        async with self._port as port:
+            return bytes(await port.run(self._chip.core.start_read, block))
+
+    async def write(self, block: int, data: bytes) -> None:
+        async with self._port as port:
+            await port.run(self._chip.core.start_write, block, bytes(data))
+
+    async def stop_crypto(self) -> None:
+        async with self._port as port:
+            await port.run(self._chip.core.start_stop_crypto)
+
+
+class Reader:
+    """An RC522 reader.
+
+    spi: "spi0.0" (bus 0, chip select 0).  irq, reset: header pins, as gpio.Input's;
+    None: not wired (without irq the chip is polled, which costs more).  What is not
+    given comes from the board file's reader on that SPI device (without spi=: its
+    first), else "spi0.0", "GPIO24", "GPIO25".  speed_hz: up to 10 MHz (datasheet
+    8.1.2).  name: for messages.
+
+    The constructor opens bus and lines; the first verb (or `async with`) resets and
+    sets up the chip.  Raises OSError with a remedy, ValueError.  Verbs raise
+    ChipNotFoundError when no chip answers.
+    """
+
+    def __init__(
+        self,
+        spi: str | None = None,
+        *,
+        irq: _Pin = _UNSET,
+        reset: _Pin = _UNSET,
+        speed_hz: int | None = None,
+        board: hardware.Backend | None = None,
+        name: str | None = None,
+    ) -> None:
+        backend = board if board is not None else hardware.current()
+        wired = _wiring(backend, spi)
+        irq = wired.irq if irq is _UNSET else irq
+        reset = wired.reset if reset is _UNSET else reset
+        speed = wired.speed_hz if speed_hz is None else speed_hz
+        if not 0 < speed <= 10_000_000:
+            raise ValueError(f"speed_hz must be up to 10 MHz, not {speed}")
+        self.name = name or wired.name
+        self._lines: list[_core.LineRequest] = []
+        self._device = Device(wired.bus, speed_hz=speed, board=backend)
+        try:
+            irq_line = self._request(backend, irq, _IRQ_SETTINGS)
+            reset_line = self._request(backend, reset, _RESET_SETTINGS)
+            core = _core.MFRC522(self._device.core, irq_line, reset_line)
+        except BaseException:
+            self._close_lines()
+            raise
+        label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
+        self._chip = Chip(core, f"RC522 reader {label}", irq)
+        self._verbs = _Verbs(AwaitingPort(self._chip))
+        self.blocking = BlockingReader(self._chip)
+
+    def _request(
+        self, backend: hardware.Backend, pin: _Pin, settings: LineSettings
+    ) -> _core.LineRequest | None:
+        if pin is None:
+            return None
+        line = backend.request_lines({pin: settings}, "pyasync_hw rc522")
+        self._lines.append(line)
+        return line
+
+    def _close_lines(self) -> None:
+        for line in self._lines:
+            line.close()
+        self._device.close()
+
+    # What it is.
+
+    @property
+    def spi(self) -> _core.SPIDevice:
+        """The SPI device, which counts its messages."""
+        return self._device.core
+
+    @property
+    def version(self) -> int:
+        """VersionReg: 0x91 or 0x92 for the MFRC522, 0x88 for a FM17522; 0 before open()."""
+        return self._chip.core.version
+
+    @property
+    def gain(self) -> int:
+        """RFCfgReg.RxGain, 0 to 7 (18, 23, 18, 23, 33, 38, 43, 48 dB)."""
+        return self._chip.core.gain
+
+    @property
+    def antenna(self) -> bool:
+        """Whether the antenna is to be on."""
+        return self._chip.core.field
+
+    @property
+    def wiring_error(self) -> WiringError | None:
+        """What is wrong with the interrupt line, or None; the reader works without it."""
+        return self._chip.wiring_error
+
+    @property
+    def stats(self) -> Stats:
+        """What the reader has done so far."""
+        core = self._chip.core
+        return Stats(self.spi.messages, self.spi.transfers, core.exchanges, core.edges_missed)
+
+    @property
+    def closed(self) -> bool:
+        """True after close()."""
+        return self._chip.closed
+
+    # Life.
+
+    async def open(self) -> int:
+        """Reset and set up the chip, now: its version.  Every verb does it when needed."""
+        return await self._verbs.open()
+
+    def close(self) -> None:
+        """Antenna off, bus and lines given back; idempotent.
+
+        Waits that run end with OSError (EBADF), blocking ones are cancelled.
+        """
+        if self._chip.closed:
+            return
+        self._chip.closed = True
+        self.blocking.cancel()
+        with self._chip.thread_lock:
+            try:
+                self._chip.core.close()
+            finally:
+                self._close_lines()
+
+    async def __aenter__(self) -> Reader:
+        try:
+            await self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __enter__(self) -> Reader:
+        try:
+            self.blocking.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Reader {self.name} {'closed' if self.closed else 'open'}>"
+
+    # Verbs.
+
+    async def set_gain(self, gain: int) -> None:
+        """Receiver gain, 0 to 7 (RFCfgReg.RxGain)."""
+        await self._verbs.configure(gain, self.antenna)
+
+    async def set_antenna(self, on: bool) -> None:
+        """The field, on or off.  Off resets every tag in it."""
+        await self._verbs.configure(self.gain, on)
+
+    async def wait_for_tag(self, *, poll_interval: float = POLL_INTERVAL) -> Tag:
+        """Wait until a tag is in the field, and select it.
+
+        Asks every poll_interval seconds.  Each arrival is reported once: the tag
+        that was reported before is halted when the next wait begins, and answers
+        again only after it has left the field.  Cancelling leaves the chip idle and
+        loses no tag: one that was just found is given to the next wait (if that
+        begins within a second).  A tag that appears and leaves between two waits,
+        or stays for less than two intervals and its power-up time, is not seen.
+        """
+        return await self._verbs.wait_for_tag(poll_interval)
+
+    async def wait_for_removal(
+        self, tag: Tag | bytes, *, poll_interval: float = REMOVAL_INTERVAL
+    ) -> None:
+        """Wait until `tag` (or the tag with that UID) answers no more.
+
+        It is woken and halted again every poll_interval seconds, so it must be
+        selected anew to be used meanwhile, and is not reported by wait_for_tag().
+        """
+        uid = tag.uid if isinstance(tag, Tag) else bytes(tag)
+        await self._verbs.wait_for_removal(uid, poll_interval)
+
+    async def request(self, *, wakeup: bool = False) -> bytes:
+        """REQA, or WUPA, which halted tags answer too: ATQA, 2 bytes, low byte first.
+
+        Raises TagTimeoutError when no tag answers.
+        """
+        return await self._verbs.request(wakeup)
+
+    async def anticollision(self, level: int = 1) -> bytes:
+        """One cascade level after request(): 4 bytes of UID and BCC, nothing selected."""
+        return await self._verbs.anticollision(level)
+
+    async def select(self, uid: bytes | None = None) -> Tag:
+        """After request(): the tag with that UID, or whichever wins the anticollision."""
+        return await self._verbs.select(uid)
+
+    async def transceive(
+        self, data: bytes, *, crc: bool = True, bits: int = 0, timeout: float = 0.025
+    ) -> bytes:
+        """Send a frame, return the answer.
+
+        data: up to 64 bytes, 62 with crc.  crc: CRC_A is added, and checked and cut
+        off the answer; a 4-bit ACK is b"\\x0a", a NAK raises NakError.  bits: how many
+        bits of the last byte are sent (0: all; only without crc).  timeout: seconds
+        until the answer must have begun, 25 us to 1.6 s.
+        """
+        return (await self._verbs.transceive(data, crc, bits, timeout))[0]
+
+    async def halt(self) -> None:
+        """HLTA to the selected tag, and cipher off."""
+        await self._verbs.halt()
+
+    async def authenticate(
+        self, block: int, key: bytes, uid: bytes, key_type: Literal["A", "B"] = "A"
+    ) -> None:
+        """MFAuthent for the selected tag; see tags.MifareClassic for the easy way."""
+        await self._verbs.authenticate(block, key, uid, key_type)
+
+    async def read(self, block: int) -> bytes:
+        """MIFARE READ: 16 bytes."""
+        return await self._verbs.read(block)
+
+    async def write(self, block: int, data: bytes) -> None:
+        """MIFARE WRITE of 16 bytes."""
+        await self._verbs.write(block, data)
+
+    async def stop_crypto(self) -> None:
+        """Switch the cipher off (Status2Reg.MFCrypto1On); the tag must be selected anew."""
+        await self._verbs.stop_crypto()
+
+
+class BlockingReader:
+    """The verbs of a reader, blocking, without the GIL; from any thread.
+
+    A second thread waits until the first is done.  While a loop awaits a verb, a
+    blocking one raises RuntimeError.  Signal handlers run meanwhile (PEP 475).
+    """
+
+    def __init__(self, chip: Chip) -> None:
+        self._chip = chip
+        self._verbs = _Verbs(BlockingPort(chip))
+
+    def cancel(self) -> None:
+        """End the blocking wait that runs, from another thread or a signal handler.
+
+        It raises concurrent.futures.CancelledError; the chip is left idle.
+        """
+        for token in list(self._chip.tokens):
+            token.cancel()
+
+    def open(self) -> int:
+        """See Reader.open()."""
+        return finish(self._verbs.open())
+
+    def set_gain(self, gain: int) -> None:
+        """See Reader.set_gain()."""
+        finish(self._verbs.configure(gain, self._chip.core.field))
+
+    def set_antenna(self, on: bool) -> None:
+        """See Reader.set_antenna()."""
+        finish(self._verbs.configure(self._chip.core.gain, on))
+
+    def wait_for_tag(
+        self,
+        timeout: float | None = None,
+        token: _core.CancelToken | None = None,
+        *,
+        poll_interval: float = POLL_INTERVAL,
+    ) -> Tag:
+        """See Reader.wait_for_tag().  TagTimeoutError after `timeout` seconds."""
+        port = BlockingPort(self._chip, timeout, token)
+        return finish(_Verbs(port).wait_for_tag(poll_interval))
+
+    def wait_for_removal(
+        self,
+        tag: Tag | bytes,
+        timeout: float | None = None,
+        token: _core.CancelToken | None = None,
+        *,
+        poll_interval: float = REMOVAL_INTERVAL,
+    ) -> None:
+        """See Reader.wait_for_removal().  TagTimeoutError after `timeout` seconds."""
+        uid = tag.uid if isinstance(tag, Tag) else bytes(tag)
+        port = BlockingPort(self._chip, timeout, token)
+        finish(_Verbs(port).wait_for_removal(uid, poll_interval))
+
+    def request(self, *, wakeup: bool = False) -> bytes:
+        """See Reader.request()."""
+        return finish(self._verbs.request(wakeup))
+
+    def anticollision(self, level: int = 1) -> bytes:
+        """See Reader.anticollision()."""
+        return finish(self._verbs.anticollision(level))
+
+    def select(self, uid: bytes | None = None) -> Tag:
+        """See Reader.select()."""
+        return finish(self._verbs.select(uid))
+
+    def transceive(
+        self, data: bytes, *, crc: bool = True, bits: int = 0, timeout: float = 0.025
+    ) -> bytes:
+        """See Reader.transceive()."""
+        return finish(self._verbs.transceive(data, crc, bits, timeout))[0]
+
+    def halt(self) -> None:
+        """See Reader.halt()."""
+        finish(self._verbs.halt())
+
+    def authenticate(
+        self, block: int, key: bytes, uid: bytes, key_type: Literal["A", "B"] = "A"
+    ) -> None:
+        """See Reader.authenticate()."""
+        finish(self._verbs.authenticate(block, key, uid, key_type))
+
+    def read(self, block: int) -> bytes:
+        """See Reader.read()."""
+        return finish(self._verbs.read(block))
+
+    def write(self, block: int, data: bytes) -> None:
+        """See Reader.write()."""
+        finish(self._verbs.write(block, data))
+
+    def stop_crypto(self) -> None:
+        """See Reader.stop_crypto()."""
+        finish(self._verbs.stop_crypto())
+
+
+_IRQ_SETTINGS = LineSettings(direction="input", edge="falling", bias="pull_up")
+_RESET_SETTINGS = LineSettings(direction="output", output_value=True)
+
+
+def _wiring(backend: hardware.Backend, spi: str | None) -> _Wired:
+    """How the reader on that SPI device is wired; without one, the first reader."""
+    for entry in backend.readers:
+        known = _wired(entry)
+        if spi is None or known.bus == spi:
+            return known
+    bus = spi or "spi0.0"
+    return _Wired(bus, bus, "GPIO24", "GPIO25", SPEED_HZ)
+
+
+def _wired(entry: ReaderWiring | SimReader) -> _Wired:
+    if isinstance(entry, ReaderWiring):
+        return _Wired(entry.name, entry.bus, entry.irq, entry.reset, entry.speed_hz)
+    irq = None if entry.irq is None else entry.irq.offset
+    reset = None if entry.reset is None else entry.reset.offset
+    return _Wired(entry.name, entry.spi, irq, reset, SPEED_HZ)

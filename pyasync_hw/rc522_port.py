@@ -1,0 +1,223 @@
+"""How verbs reach the chip: awaiting on a loop, or blocking in a thread.
+
+Every verb of a reader or tag is written once, as a coroutine over a port:
+
+    async with port:                               # nobody else uses the chip
+        atqa = await port.run(core.start_request, False)
+
+On an `AwaitingPort` run() waits on the running loop.  On a `BlockingPort` it
+blocks without the GIL and never suspends, so finish() runs the verb to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+import warnings
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from . import _core
+from .errors import (
+    AuthenticationError,
+    ChipNotFoundError,
+    CollisionError,
+    CRCError,
+    NakError,
+    RC522Error,
+    TagLostError,
+    TagTimeoutError,
+    WiringError,
+)
+
+__all__ = ["AwaitingPort", "BlockingPort", "Chip", "Port", "finish"]
+
+_T = TypeVar("_T")
+Outcome = tuple[str | int | None, Any]
+
+
+class Chip:
+    """One reader chip, and what both ports share of it."""
+
+    def __init__(self, core: _core.MFRC522, name: str, irq: int | str | None) -> None:
+        self.core = core
+        self.name = name
+        self.irq = irq
+        self.closed = False
+        self.wiring_error: WiringError | None = None
+        self.lock = asyncio.Lock()
+        self.thread_lock = threading.RLock()
+        self.tokens: set[_core.CancelToken] = set()  # of blocking waits that run
+        # A card that a cancelled wait_for_tag() had just found, and when.
+        self.found: tuple[Any, asyncio.AbstractEventLoop, float] | None = None
+
+    def unwrap(self, outcome: Outcome, tag: bytes | None) -> Any:
+        """The result of an operation; raises what its error means."""
+        error, result = outcome
+        self._check_irq()
+        if error is None:
+            return result
+        if isinstance(error, int):
+            raise OSError(error, os.strerror(error), self.name)
+        raise self._exception(error, tag)
+
+    def _exception(self, error: str, tag: bytes | None) -> OSError:
+        who = self.name if tag is None else f"{self.name}: tag {tag.hex()}"
+        if error == "timeout" and tag is not None:
+            return TagLostError(
+                f"{who} does not answer any more; hold it still and wait_for_tag() again"
+            )
+        if error == "cancelled":
+            return OSError(errno.ECANCELED, "the operation was cancelled", self.name)
+        kind, text = _MEANINGS[error]
+        return kind(f"{who}: {text}")
+
+    def _check_irq(self) -> None:
+        """Say once that the interrupt line does nothing; the chip is polled instead."""
+        if self.irq is None or self.wiring_error is not None:
+            return
+        if self.core.ready and not self.core.irq_works:
+            self.wiring_error = WiringError(
+                f"{self.name}: the interrupt line {self.irq} does not fall when the chip "
+                "raises its interrupt; connect the module's IRQ pin to it, or pass irq=None "
+                "(the chip is polled, which costs more)"
+            )
+            warnings.warn(str(self.wiring_error), RuntimeWarning, stacklevel=2)
+
+
+_MEANINGS: dict[str, tuple[type[RC522Error], str]] = {
+    "timeout": (TagTimeoutError, "no tag answers; hold one within 3 cm of the antenna"),
+    "collision": (CollisionError, "several tags answer at once; present one at a time"),
+    "frame": (
+        CRCError,
+        "an answer with a wrong CRC, parity or length; hold the tag still, or change the gain",
+    ),
+    "nak": (NakError, "the command was refused (NAK); authenticate the block's sector first"),
+    "authentication": (
+        AuthenticationError,
+        "authentication failed: wrong key or key type for this block, or the tag has left",
+    ),
+    "no-chip": (
+        ChipNotFoundError,
+        "no MFRC522 answers (VersionReg reads 00 or FF); check power, MISO, MOSI, SCK, SDA "
+        "and RST, and that spi= is where it is wired",
+    ),
+    "readback": (
+        WiringError,
+        "the chip does not keep what is written to its registers; shorten the SPI wires or "
+        "lower speed_hz",
+    ),
+    "lost-registers": (
+        RC522Error,
+        "the chip was reset while in use; check its 3.3 V supply and its reset line",
+    ),
+    "field-off": (RC522Error, "the antenna is off; switch it on by set_antenna(True)"),
+}
+
+
+class Port(Protocol):
+    """What a verb may do: hold the chip, and run operations on it."""
+
+    chip: Chip
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    async def run(
+        self, start: Callable[..., None], *args: Any, tag: bytes | None = None
+    ) -> Any: ...
+
+
+class AwaitingPort:
+    """Operations on the running event loop."""
+
+    def __init__(self, chip: Chip) -> None:
+        self.chip = chip
+
+    async def __aenter__(self) -> AwaitingPort:
+        await self.chip.lock.acquire()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.chip.lock.release()
+
+    async def run(self, start: Callable[..., None], *args: Any, tag: bytes | None = None) -> Any:
+        core = self.chip.core
+        loop = asyncio.get_running_loop()
+        start(*args)
+        while (outcome := core.take()) is None:
+            wakeup = core.arm(loop)
+            if wakeup is not None:
+                try:
+                    await wakeup
+                finally:
+                    core.disarm(wakeup)
+        return self.chip.unwrap(outcome, tag)
+
+
+class BlockingPort:
+    """Operations in the calling thread; timeout in seconds, token cancels."""
+
+    def __init__(
+        self,
+        chip: Chip,
+        timeout: float | None = None,
+        token: _core.CancelToken | None = None,
+    ) -> None:
+        self.chip = chip
+        self._timeout = timeout
+        self._token = token
+
+    async def __aenter__(self) -> BlockingPort:
+        self.chip.thread_lock.acquire()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.chip.thread_lock.release()
+
+    async def run(self, start: Callable[..., None], *args: Any, tag: bytes | None = None) -> Any:
+        core = self.chip.core
+        token = self._token if self._token is not None else _core.CancelToken()
+        start(*args)
+        self.chip.tokens.add(token)
+        try:
+            core.run(self._timeout, token)
+            outcome = core.take()
+        except TimeoutError:
+            raise TagTimeoutError(
+                f"{self.chip.name}: nothing came within {self._timeout} seconds"
+            ) from None
+        finally:
+            self.chip.tokens.discard(token)
+        assert outcome is not None  # run() returns when it is over
+        return self.chip.unwrap(outcome, tag)
+
+
+def finish(verb: Coroutine[Any, Any, _T]) -> _T:
+    """The result of a verb on a BlockingPort."""
+    try:
+        verb.send(None)
+    except StopIteration as stop:
+        result: _T = stop.value
+        return result
+    verb.close()
+    raise RuntimeError("a verb of a blocking port has awaited something")
