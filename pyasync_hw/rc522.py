@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from . import _core, hardware
 from .errors import WiringError
@@ -21,12 +21,8 @@ from .hardware import LineSettings
 from .rc522_port import AwaitingPort, BlockingPort, Chip, Port, finish
 from .spi import Device
 from .tags import Tag, make_tag
-from .wiring import ReaderWiring
 
-if TYPE_CHECKING:
-    from .sim import SimReader
-
-__all__ = ["BlockingReader", "Reader", "Stats"]
+__all__ = ["BlockingReader", "Reader", "Stats", "crc_a"]
 
 SPEED_HZ = 4_000_000
 POLL_INTERVAL = 0.025  # seconds
@@ -35,6 +31,11 @@ FRESH = 1.0  # so long a tag that a cancelled wait had found is still news
 
 _Pin = int | str | None
 _UNSET: Any = object()
+
+
+def crc_a(data: bytes) -> bytes:
+    """CRC_A of `data`: 2 bytes, low byte first (ISO/IEC 14443-3, annex B)."""
+    return _core.MFRC522.crc_a(data)
 
 
 class _Wired(NamedTuple):
@@ -61,13 +62,22 @@ class _Verbs:
         self._port = port
         self._chip = port.chip
 
-    async def open(self) -> int:
+    async def open(self, gain: int | None) -> int:
+        core = self._chip.core
         async with self._port as port:
-            return int(await port.run(self._chip.core.start_open))
+            version = int(await port.run(core.start_open))
+            if gain is not None:
+                await port.run(core.start_configure, gain, core.field)
+        return version
 
-    async def configure(self, gain: int, antenna: bool) -> None:
+    async def configure(self, gain: int | None, field: bool | None) -> None:
+        core = self._chip.core
         async with self._port as port:
-            await port.run(self._chip.core.start_configure, gain, antenna)
+            await port.run(
+                core.start_configure,
+                core.gain if gain is None else gain,
+                core.field if field is None else field,
+            )
 
     async def wait_for_tag(self, poll_interval: float) -> Tag:
         async with self._port as port:
@@ -193,7 +203,7 @@ class Reader:
         label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
         self._chip = Chip(core, f"RC522 reader {label}", irq)
         self._verbs = _Verbs(AwaitingPort(self._chip))
-        self.blocking = BlockingReader(self._chip)
+        self.blocking = BlockingReader(self, self._chip)
 
     def _request(
         self, backend: hardware.Backend, pin: _Pin, settings: LineSettings
@@ -227,8 +237,8 @@ class Reader:
         return self._chip.core.gain
 
     @property
-    def antenna(self) -> bool:
-        """Whether the antenna is to be on."""
+    def field(self) -> bool:
+        """Whether the field is to be on."""
         return self._chip.core.field
 
     @property
@@ -249,9 +259,9 @@ class Reader:
 
     # Life.
 
-    async def open(self) -> int:
+    async def open(self, *, gain: int | None = None) -> int:
         """Reset and set up the chip, now: its version.  Every verb does it when needed."""
-        return await self._verbs.open()
+        return await self._verbs.open(gain)
 
     def close(self) -> None:
         """Antenna off, bus and lines given back; idempotent.
@@ -305,13 +315,12 @@ class Reader:
 
     # Verbs.
 
-    async def set_gain(self, gain: int) -> None:
-        """Receiver gain, 0 to 7 (RFCfgReg.RxGain)."""
-        await self._verbs.configure(gain, self.antenna)
+    async def configure(self, *, gain: int | None = None, field: bool | None = None) -> None:
+        """Receiver gain, 0 to 7 (RFCfgReg.RxGain); field on or off.  None: as it is.
 
-    async def set_antenna(self, on: bool) -> None:
-        """The field, on or off.  Off resets every tag in it."""
-        await self._verbs.configure(self.gain, on)
+        Switching the field off resets every tag in it.
+        """
+        await self._verbs.configure(gain, field)
 
     async def wait_for_tag(self, *, poll_interval: float = POLL_INTERVAL) -> Tag:
         """Wait until a tag is in the field, and select it.
@@ -339,7 +348,8 @@ class Reader:
     async def request(self, *, wakeup: bool = False) -> bytes:
         """REQA, or WUPA, which halted tags answer too: ATQA, 2 bytes, low byte first.
 
-        Raises TagTimeoutError when no tag answers.
+        A tag that was selected falls back to IDLE and answers as well.  Raises
+        TagTimeoutError when no tag answers.
         """
         return await self._verbs.request(wakeup)
 
@@ -362,6 +372,12 @@ class Reader:
         until the answer must have begun, 25 us to 1.6 s.
         """
         return (await self._verbs.transceive(data, crc, bits, timeout))[0]
+
+    async def transceive_bits(
+        self, data: bytes, *, crc: bool = False, bits: int = 0, timeout: float = 0.025
+    ) -> tuple[bytes, int]:
+        """transceive(), and how many bits of the answer's last byte are valid (0: all)."""
+        return await self._verbs.transceive(data, crc, bits, timeout)
 
     async def halt(self) -> None:
         """HLTA to the selected tag, and cipher off."""
@@ -393,9 +409,14 @@ class BlockingReader:
     blocking one raises RuntimeError.  Signal handlers run meanwhile (PEP 475).
     """
 
-    def __init__(self, chip: Chip) -> None:
+    def __init__(self, reader: Reader, chip: Chip) -> None:
+        self._reader = reader
         self._chip = chip
         self._verbs = _Verbs(BlockingPort(chip))
+
+    def close(self) -> None:
+        """See Reader.close()."""
+        self._reader.close()
 
     def cancel(self) -> None:
         """End the blocking wait that runs, from another thread or a signal handler.
@@ -405,17 +426,13 @@ class BlockingReader:
         for token in list(self._chip.tokens):
             token.cancel()
 
-    def open(self) -> int:
+    def open(self, *, gain: int | None = None) -> int:
         """See Reader.open()."""
-        return finish(self._verbs.open())
+        return finish(self._verbs.open(gain))
 
-    def set_gain(self, gain: int) -> None:
-        """See Reader.set_gain()."""
-        finish(self._verbs.configure(gain, self._chip.core.field))
-
-    def set_antenna(self, on: bool) -> None:
-        """See Reader.set_antenna()."""
-        finish(self._verbs.configure(self._chip.core.gain, on))
+    def configure(self, *, gain: int | None = None, field: bool | None = None) -> None:
+        """See Reader.configure()."""
+        finish(self._verbs.configure(gain, field))
 
     def wait_for_tag(
         self,
@@ -441,9 +458,9 @@ class BlockingReader:
         port = BlockingPort(self._chip, timeout, token)
         finish(_Verbs(port).wait_for_removal(uid, poll_interval))
 
-    def request(self, *, wakeup: bool = False) -> bytes:
+    def request(self, *, wakeup: bool = False, token: _core.CancelToken | None = None) -> bytes:
         """See Reader.request()."""
-        return finish(self._verbs.request(wakeup))
+        return finish(_Verbs(BlockingPort(self._chip, None, token)).request(wakeup))
 
     def anticollision(self, level: int = 1) -> bytes:
         """See Reader.anticollision()."""
@@ -458,6 +475,12 @@ class BlockingReader:
     ) -> bytes:
         """See Reader.transceive()."""
         return finish(self._verbs.transceive(data, crc, bits, timeout))[0]
+
+    def transceive_bits(
+        self, data: bytes, *, crc: bool = False, bits: int = 0, timeout: float = 0.025
+    ) -> tuple[bytes, int]:
+        """See Reader.transceive_bits()."""
+        return finish(self._verbs.transceive(data, crc, bits, timeout))
 
     def halt(self) -> None:
         """See Reader.halt()."""
@@ -489,16 +512,7 @@ _RESET_SETTINGS = LineSettings(direction="output", output_value=True)
 def _wiring(backend: hardware.Backend, spi: str | None) -> _Wired:
     """How the reader on that SPI device is wired; without one, the first reader."""
     for entry in backend.readers:
-        known = _wired(entry)
-        if spi is None or known.bus == spi:
-            return known
+        if spi is None or entry.bus == spi:
+            return _Wired(entry.name, entry.bus, entry.irq, entry.reset, entry.speed_hz)
     bus = spi or "spi0.0"
     return _Wired(bus, bus, "GPIO24", "GPIO25", SPEED_HZ)
-
-
-def _wired(entry: ReaderWiring | SimReader) -> _Wired:
-    if isinstance(entry, ReaderWiring):
-        return _Wired(entry.name, entry.bus, entry.irq, entry.reset, entry.speed_hz)
-    irq = None if entry.irq is None else entry.irq.offset
-    reset = None if entry.reset is None else entry.reset.offset
-    return _Wired(entry.name, entry.spi, irq, reset, SPEED_HZ)

@@ -114,7 +114,7 @@ _MEANINGS: dict[str, tuple[type[RC522Error], str]] = {
         RC522Error,
         "the chip was reset while in use; check its 3.3 V supply and its reset line",
     ),
-    "field-off": (RC522Error, "the antenna is off; switch it on by set_antenna(True)"),
+    "field-off": (RC522Error, "the field is off; switch it on by configure(field=True)"),
 }
 
 

@@ -221,7 +221,7 @@ int mfrc522_start_transceive(struct mfrc522 *chip, const uint8_t *tx, unsigned s
                              unsigned bits, bool add_crc, bool check_crc,
                              uint32_t timeout_us);
 
-/* REQA, or WUPA: atqa. */
+/* REQA, or WUPA: atqa.  Twice, when a card may be awake: it ignores the first. */
 void mfrc522_start_request(struct mfrc522 *chip, bool wakeup);
 
 /* Anticollision of one cascade level, 0 to 2, without select: cl. */

@@ -53,6 +53,10 @@ card_requested(struct mfrc522 *chip, int error)
         chip->atqa[1] = chip->rx_size > 1 ? chip->rx[1] : 0;
         return 0;
     }
+    if (error == MFRC522_TIMEOUT) {
+        /* Who was READY or ACTIVE took it for a wrong frame, and is IDLE now. */
+        chip->unsettled = false;
+    }
     return error;
 }
 
@@ -157,7 +161,6 @@ cascade(struct mfrc522 *chip, int error)
     if (chip->card_phase == ANTICOLLISION) {
         int answer = anticollision_answer(chip, error);
         if (answer < 0) {
-            chip->unsettled = true;
             chip->after_card(chip, -answer);
         }
         else if (answer == 0) {
@@ -174,7 +177,6 @@ cascade(struct mfrc522 *chip, int error)
         error = MFRC522_FRAME_ERROR;
     }
     if (error != 0) {
-        chip->unsettled = true;
         chip->after_card(chip, error);
     }
     else if (!chip->uid.complete) {
@@ -235,14 +237,28 @@ card_halt(struct mfrc522 *chip, mfrc522_then then)
 static void
 request_ended(struct mfrc522 *chip, int error)
 {
-    step_end(chip, card_requested(chip, error));
+    error = card_requested(chip, error);
+    if (error == MFRC522_TIMEOUT && chip->retry_silence) {
+        chip->retry_silence = false;
+        exchange(chip, request_ended);
+        return;
+    }
+    step_end(chip, error);
+}
+
+static void
+run_request(struct mfrc522 *chip, enum mfrc522_event event)
+{
+    (void)event;
+    chip->retry_silence = chip->unsettled;
+    exchange(chip, request_ended);
 }
 
 void
 mfrc522_start_request(struct mfrc522 *chip, bool wakeup)
 {
     request_frame(chip, wakeup ? ISO14443A_WUPA : ISO14443A_REQA);
-    exchange_start(chip, request_ended);
+    operation_start(chip, run_request);
 }
 
 static void

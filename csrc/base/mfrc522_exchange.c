@@ -104,11 +104,11 @@ end_irq(const struct mfrc522 *chip)
 static void
 end_exchange(struct mfrc522 *chip, int error)
 {
+    chip->unsettled = true;
     if (error != 0) {
         /* A card that got or gave a wrong frame goes back to IDLE or HALT, and
          * the cipher, if any, is out of step. */
         chip->tag_active = false;
-        chip->unsettled = true;
         chip->crypto_to_clear = chip->crypto_to_clear || chip->crypto;
         chip->crypto = false;
     }

@@ -82,7 +82,6 @@ static void
 poll_nothing(struct mfrc522 *chip, bool sign_of_life, mfrc522_then then)
 {
     bool again = sign_of_life || chip->retry_silence;
-    chip->unsettled = false;
     chip->retry_silence = sign_of_life;
     if (again && chip->retries > 0) {
         chip->retries--;

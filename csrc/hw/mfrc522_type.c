@@ -398,6 +398,19 @@ MFRC522_forget(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+MFRC522_crc_a(PyObject *Py_UNUSED(type), PyObject *arg)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(arg, &view, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    uint16_t crc = iso14443a_crc(view.buf, (size_t)view.len);
+    PyBuffer_Release(&view);
+    const char bytes[] = {(char)(crc & 0xFF), (char)(crc >> 8)};
+    return PyBytes_FromStringAndSize(bytes, sizeof bytes);
+}
+
+static PyObject *
 MFRC522_close(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 {
     if (self->driving || self->blocking) {
@@ -482,6 +495,8 @@ static PyMethodDef MFRC522_methods[] = {
     {"forget", (PyCFunction)MFRC522_forget, METH_NOARGS,
      PyDoc_STR("forget($self, /)\n--\n\n"
                "The card of the last poll may be found again while it stays.")},
+    {"crc_a", MFRC522_crc_a, METH_O | METH_STATIC,
+     PyDoc_STR("crc_a(data, /)\n--\n\nCRC_A, 2 bytes as they travel.")},
     {"close", (PyCFunction)MFRC522_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
                "Cancel what runs, antenna off, let go of bus and lines; idempotent.")},

@@ -86,11 +86,7 @@ class Tag:
 
     async def _reselect(self, port: Port) -> None:
         core = self._chip.core
-        try:
-            await port.run(core.start_request, True)
-        except TimeoutError:
-            # It was active, took WUPA for a wrong frame, and is idle only now.
-            await port.run(core.start_request, True, tag=self.uid)
+        await port.run(core.start_request, True, tag=self.uid)
         await port.run(core.start_select, self.uid, tag=self.uid)
 
     def __repr__(self) -> str:

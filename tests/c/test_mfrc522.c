@@ -293,29 +293,46 @@ test_first_exchange_waits_for_the_field_guard(void)
 static void
 test_request_takes_two_messages(void)
 {
-    RIG(rig, true, ANSWER(2, 0x44, 0x03), {.irq = COM_IRQ_TIMER});
+    RIG(rig, true, {.irq = COM_IRQ_TIMER}, ANSWER(2, 0x44, 0x03));
     open_chip(&rig);
+    mfrc522_start_request(&rig.chip, true);
+    CHECK_EQ(finish(&rig), MFRC522_TIMEOUT);
+    CHECK_EQ(rig.script.messages, 2);
+    CHECK_BYTES(rig.script.sent[0], 0x52);
     mfrc522_start_request(&rig.chip, false);
     CHECK_EQ(finish(&rig), 0);
     CHECK_BYTES(rig.chip.atqa, 0x44, 0x03);
-    CHECK_EQ(rig.script.messages, 2);
-    CHECK_BYTES(rig.script.sent[0], 0x26);
-    CHECK_EQ(rig.script.regs[BIT_FRAMING_REG] & BIT_FRAMING_TX_LAST_BITS, 7);
-    mfrc522_start_request(&rig.chip, true);
-    CHECK_EQ(finish(&rig), MFRC522_TIMEOUT);
     CHECK_EQ(rig.script.messages, 4);
-    CHECK_BYTES(rig.script.sent[1], 0x52);
+    CHECK_BYTES(rig.script.sent[1], 0x26);
+    CHECK_EQ(rig.script.regs[BIT_FRAMING_REG] & BIT_FRAMING_TX_LAST_BITS, 7);
+}
+
+static void
+test_request_to_a_card_that_is_awake_is_sent_twice(void)
+{
+    RIG(rig, true, ANSWER(2, 4, 0), {.irq = COM_IRQ_TIMER}, ANSWER(2, 4, 0));
+    open_chip(&rig);
+    for (int i = 0; i < 2; i++) {
+        mfrc522_start_request(&rig.chip, false);
+        CHECK_EQ(finish(&rig), 0);
+    }
+    CHECK_EQ(rig.script.messages, 6);
+    for (int i = 0; i < 2; i++) { /* it has left */
+        mfrc522_start_request(&rig.chip, false);
+        CHECK_EQ(finish(&rig), MFRC522_TIMEOUT);
+    }
+    CHECK_EQ(rig.script.messages, 6 + 4 + 2);
 }
 
 static void
 test_request_without_interrupt_line(void)
 {
-    RIG(rig, false, ANSWER(2, 0x44, 0x03), {.irq = COM_IRQ_TIMER});
+    RIG(rig, false, {.irq = COM_IRQ_TIMER}, ANSWER(2, 0x44, 0x03));
     open_chip(&rig);
     mfrc522_start_request(&rig.chip, false);
-    CHECK_EQ(finish(&rig), 0);
-    mfrc522_start_request(&rig.chip, false);
     CHECK_EQ(finish(&rig), MFRC522_TIMEOUT);
+    mfrc522_start_request(&rig.chip, false);
+    CHECK_EQ(finish(&rig), 0);
     CHECK(rig.script.messages <= 6);
 }
 
@@ -607,6 +624,7 @@ main(void)
     RUN(test_spi_error_is_passed_on);
     RUN(test_first_exchange_waits_for_the_field_guard);
     RUN(test_request_takes_two_messages);
+    RUN(test_request_to_a_card_that_is_awake_is_sent_twice);
     RUN(test_request_without_interrupt_line);
     RUN(test_missing_edges);
     RUN(test_chip_that_never_finishes);
