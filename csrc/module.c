@@ -68,6 +68,9 @@ core_exec(PyObject *module)
     X(spi_device_type)      \
     X(sim_world_type)       \
     X(mfrc522_type)         \
+    X(name_create_future)   \
+    X(name_done)            \
+    X(name_set_result)      \
     X(asyncio_handle)       \
     X(asyncio_timer_handle) \
     X(sleep_forever_error)  \

@@ -54,6 +54,11 @@ typedef struct {
     PyTypeObject *sim_world_type;
     PyTypeObject *mfrc522_type;
 
+    /* method names, interned */
+    PyObject *name_create_future;
+    PyObject *name_done;
+    PyObject *name_set_result;
+
     /* borrowed from the standard library, owned here */
     PyObject *asyncio_handle;       /* asyncio.Handle */
     PyObject *asyncio_timer_handle; /* asyncio.TimerHandle */

@@ -156,7 +156,7 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
 {
     int err = 0;
     while (err == 0 && self->queue.num_waiters > 0) {
-        err = edge_queue_wake(&self->queue, EDGE_BOTH); /* runs Python */
+        err = edge_queue_wake(self->st, &self->queue, EDGE_BOTH); /* runs Python */
     }
     (void)EdgeQueue_clear(self); /* runs Python */
     if (err < 0) {
@@ -234,6 +234,13 @@ int
 ah_edge_queue_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
+    st->name_create_future = PyUnicode_InternFromString("create_future");
+    st->name_done = PyUnicode_InternFromString("done");
+    st->name_set_result = PyUnicode_InternFromString("set_result");
+    if (st->name_create_future == NULL || st->name_done == NULL ||
+        st->name_set_result == NULL) {
+        return -1;
+    }
     st->edge_event_type = edge_event_type_new();
     if (st->edge_event_type == NULL ||
         PyModule_AddObjectRef(module, "EdgeEvent", (PyObject *)st->edge_event_type) <

@@ -121,9 +121,9 @@ edge_queue_free(struct edge_queue *queue)
 }
 
 int
-edge_future_complete(PyObject *future, PyObject *error)
+edge_future_complete(ModuleState *st, PyObject *future, PyObject *error)
 {
-    PyObject *done = PyObject_CallMethod(future, "done", NULL); /* runs Python */
+    PyObject *done = PyObject_CallMethodNoArgs(future, st->name_done); /* runs Python */
     if (done == NULL) {
         return -1;
     }
@@ -135,13 +135,14 @@ edge_future_complete(PyObject *future, PyObject *error)
     PyObject *result =
         error != NULL
             ? PyObject_CallMethod(future, "set_exception", "O", error) /* runs Python */
-            : PyObject_CallMethod(future, "set_result", "O", Py_None); /* runs Python */
+            : PyObject_CallMethodOneArg(future, st->name_set_result,
+                                        Py_None); /* runs Python */
     Py_XDECREF(result);
     return result == NULL ? -1 : 1;
 }
 
 int
-edge_queue_wake(struct edge_queue *queue, unsigned edges)
+edge_queue_wake(ModuleState *st, struct edge_queue *queue, unsigned edges)
 {
     for (size_t i = 0; i < queue->num_waiters;) {
         if ((queue->waiters[i].edges & edges) == 0) {
@@ -149,7 +150,7 @@ edge_queue_wake(struct edge_queue *queue, unsigned edges)
             continue;
         }
         PyObject *future = edge_queue_remove_waiter(queue, i);
-        int woken = edge_future_complete(future, NULL); /* runs Python */
+        int woken = edge_future_complete(st, future, NULL); /* runs Python */
         Py_DECREF(future);
         if (woken != 0) {
             return woken < 0 ? -1 : 0;

@@ -59,10 +59,11 @@ PyObject *edge_queue_remove_waiter(struct edge_queue *queue, size_t i);
 void edge_queue_drop_waiters(struct edge_queue *queue);
 
 /* Wake the first waiter for one of `edges`; one that was cancelled is passed over. */
-AH_RAISES int edge_queue_wake(struct edge_queue *queue, unsigned edges);
+AH_RAISES int edge_queue_wake(ModuleState *st, struct edge_queue *queue,
+                              unsigned edges);
 
 /* 1: woken; 0: it was done (cancelled) before; -1.  `error` NULL: no error. */
-AH_RAISES int edge_future_complete(PyObject *future, PyObject *error);
+AH_RAISES int edge_future_complete(ModuleState *st, PyObject *future, PyObject *error);
 
 void edge_queue_free(struct edge_queue *queue);
 

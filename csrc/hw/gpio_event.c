@@ -5,33 +5,21 @@
  * in its ring until take().  Waiters are woken first in, first out; one that is
  * cancelled after it was woken passes the wake-up on (disarm).  The request is
  * armed on the loop exactly as long as somebody waits.
- *
- * Threads that block instead poll the descriptor and an eventfd of their own,
- * by which they learn of a close() and of edges that another thread has read.
- * Either a loop waits or threads do: both at once is refused.
+ * Threads that block instead are in gpio_block.c.
  */
 #include "hw/gpio_event.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/block.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "setup.h"
 
 #define READ_BATCH 16     /* events in one read */
 #define EDGES_PER_LINE 64 /* capacity of a request's own ring */
-
-struct edge_blocker {
-    struct edge_blocker *next;
-    int wake_fd; /* eventfd: look again */
-    int poll_fd; /* epoll of wake_fd and the request's descriptor */
-};
 
 /* The request keeps a queue that is waited on alive: its loop holds the request. */
 static void
@@ -66,8 +54,8 @@ ah_edges_release_idle(LineRequestObject *self)
     Py_DECREF(self);
 }
 
-static void
-wake_blockers(LineRequestObject *self)
+void
+ah_edges_wake_blockers(LineRequestObject *self)
 {
     const uint64_t one = 1;
     for (struct edge_blocker *b = self->blockers; b != NULL; b = b->next) {
@@ -92,7 +80,7 @@ announce(LineRequestObject *self)
         }
         queue->unannounced[kind]--;
         PyObject *owner = Py_NewRef(queue->owner);
-        err = edge_queue_wake(queue, kind == 0 ? EDGE_RISING : EDGE_FALLING);
+        err = edge_queue_wake(self->st, queue, kind == 0 ? EDGE_RISING : EDGE_FALLING);
         Py_DECREF(owner);
         queue = self->queues; /* the list may have changed */
     }
@@ -101,9 +89,8 @@ announce(LineRequestObject *self)
 
 /* -- reading --------------------------------------------------------------- */
 
-/* What the OSError of a read says; -1. */
-static int
-raise_line_error(LineRequestObject *self, int err)
+int
+ah_edges_raise(LineRequestObject *self, int err)
 {
     char what[64] = "GPIO line";
     if (self->request != NULL) {
@@ -117,9 +104,8 @@ raise_line_error(LineRequestObject *self, int err)
     return ah_raise_errno(err, what);
 }
 
-/* One batch into all rings.  How many, or -errno.  Between begin and end. */
-static int
-read_batch(LineRequestObject *self)
+int
+ah_edges_read(LineRequestObject *self)
 {
     struct line_request *request = self->request;
     struct line_event events[READ_BATCH];
@@ -150,7 +136,7 @@ read_batch(LineRequestObject *self)
         }
     }
     if (n > 0) {
-        wake_blockers(self);
+        ah_edges_wake_blockers(self);
     }
     return n;
 }
@@ -169,10 +155,10 @@ fail_waiters(LineRequestObject *self, int err)
         }
         PyObject *future = edge_queue_remove_waiter(queue, 0);
         PyObject *error_type, *error, *error_traceback;
-        (void)raise_line_error(self, err);
+        (void)ah_edges_raise(self, err);
         PyErr_Fetch(&error_type, &error, &error_traceback);
         PyErr_NormalizeException(&error_type, &error, &error_traceback);
-        if (edge_future_complete(future, error) < 0) { /* runs Python */
+        if (edge_future_complete(self->st, future, error) < 0) { /* runs Python */
             PyErr_WriteUnraisable((PyObject *)self);
         }
         Py_XDECREF(error_type);
@@ -193,7 +179,7 @@ on_readable(struct hw_wait *wait, int Py_UNUSED(what))
         PyErr_Clear(); /* closed by an earlier callback of this turn */
         return 0;
     }
-    int err = read_batch(self);
+    int err = ah_edges_read(self);
     if (err < 0) {
         fail_waiters(self, err); /* runs Python */
     }
@@ -205,9 +191,8 @@ on_readable(struct hw_wait *wait, int Py_UNUSED(what))
 
 /* -- operations on one queue ----------------------------------------------- */
 
-/* "rising", "falling" or "both" (the default, NULL); -1 with ValueError. */
-static int
-parse_edge(PyObject *word, unsigned *edges)
+int
+ah_edges_parse(PyObject *word, unsigned *edges)
 {
     static const char *const words[] = {"rising", "falling", "both"};
     *edges = EDGE_BOTH;
@@ -231,16 +216,16 @@ ah_edges_take(LineRequestObject *self, struct edge_queue *queue, PyObject *args)
     PyObject *word = NULL;
     struct edge_record record;
     unsigned edges;
-    if (!PyArg_ParseTuple(args, "|O:take", &word) || parse_edge(word, &edges) < 0 ||
+    if (!PyArg_ParseTuple(args, "|O:take", &word) || ah_edges_parse(word, &edges) < 0 ||
         ah_line_begin(self) < 0) {
         return NULL;
     }
     PyObject *event = NULL;
     bool taken = edge_queue_pop(queue, edges, &record);
     if (!taken) {
-        int n = read_batch(self);
+        int n = ah_edges_read(self);
         if (n < 0) {
-            (void)raise_line_error(self, n);
+            (void)ah_edges_raise(self, n);
             goto done;
         }
         taken = edge_queue_pop(queue, edges, &record);
@@ -298,16 +283,16 @@ arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
         return NULL;
     }
     PyObject *future =
-        PyObject_CallMethod(loop, "create_future", NULL); /* runs Python */
+        PyObject_CallMethodNoArgs(loop, self->st->name_create_future); /* runs Python */
     if (future == NULL) {
         return NULL;
     }
     if (self->closing) {
-        (void)raise_line_error(self, -EBADF);
+        (void)ah_edges_raise(self, -EBADF);
         goto error;
     }
     if (edge_queue_find(queue, edges) >= 0) {
-        if (edge_future_complete(future, NULL) < 0) { /* runs Python */
+        if (edge_future_complete(self->st, future, NULL) < 0) { /* runs Python */
             goto error;
         }
         return future;
@@ -341,7 +326,7 @@ ah_edges_arm(LineRequestObject *self, struct edge_queue *queue, PyObject *args)
     PyObject *loop, *word = NULL;
     unsigned edges;
     if (!PyArg_ParseTuple(args, "O|O:arm", &loop, &word) ||
-        parse_edge(word, &edges) < 0 || ah_line_begin(self) < 0) {
+        ah_edges_parse(word, &edges) < 0 || ah_line_begin(self) < 0) {
         return NULL;
     }
     PyObject *future = arm_future(self, queue, loop, edges);
@@ -362,7 +347,8 @@ ah_edges_disarm(LineRequestObject *self, struct edge_queue *queue, PyObject *fut
     }
     for (size_t i = 0; !waited && i < queue->num_waiters; i++) {
         if (edge_queue_find(queue, queue->waiters[i].edges) >= 0) {
-            err = edge_queue_wake(queue, queue->waiters[i].edges); /* runs Python */
+            err = edge_queue_wake(self->st, queue,
+                                  queue->waiters[i].edges); /* runs Python */
             break;
         }
     }
@@ -381,11 +367,11 @@ ah_edges_read_all(LineRequestObject *self)
     }
     int n, total = 0;
     do {
-        n = read_batch(self);
+        n = ah_edges_read(self);
         total += n;
     } while (n == READ_BATCH);
     if (n < 0) {
-        (void)raise_line_error(self, n);
+        (void)ah_edges_raise(self, n);
     }
     else {
         n = announce(self); /* runs Python */
@@ -427,137 +413,6 @@ ah_edges_detach(LineRequestObject *self, struct edge_queue *queue)
     queue->next = NULL;
 }
 
-/* -- threads that block ----------------------------------------------------- */
-
-static void
-blocker_close(struct edge_blocker *blocker)
-{
-    if (blocker->poll_fd >= 0) {
-        close(blocker->poll_fd);
-    }
-    if (blocker->wake_fd >= 0) {
-        close(blocker->wake_fd);
-    }
-}
-
-/* 0 or -errno; close it in any case. */
-static int
-blocker_open(struct edge_blocker *blocker, int line_fd)
-{
-    blocker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (blocker->wake_fd < 0) {
-        return -errno;
-    }
-    blocker->poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (blocker->poll_fd < 0) {
-        return -errno;
-    }
-    const int fds[] = {blocker->wake_fd, line_fd};
-    for (int i = 0; i < 2; i++) {
-        struct epoll_event event = {.events = EPOLLIN};
-        if (epoll_ctl(blocker->poll_fd, EPOLL_CTL_ADD, fds[i], &event) < 0) {
-            return -errno;
-        }
-    }
-    return 0;
-}
-
-static void
-blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
-{
-    struct edge_blocker **link = &self->blockers;
-    while (*link != blocker) {
-        link = &(*link)->next;
-    }
-    *link = blocker->next;
-}
-
-/* Take an edge, blocking until there is one; -1 with an exception. */
-static int
-block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned edges,
-               struct cancel_token *token, int64_t deadline_ns,
-               struct edge_record *record)
-{
-    struct vclock *clock = self->request->clock;
-    for (;;) {
-        if (self->closing) {
-            return raise_line_error(self, -EBADF);
-        }
-        if (token != NULL && token_is_cancelled(token)) {
-            return hw_block_error(self->st, BLOCK_CANCELLED, "wait for an edge");
-        }
-        if (edge_queue_pop(&self->queue, edges, record)) {
-            return 0;
-        }
-        int n = read_batch(self);
-        if (n < 0) {
-            return raise_line_error(self, n);
-        }
-        if (n > 0) {
-            continue;
-        }
-        int result;
-        Py_BEGIN_ALLOW_THREADS result =
-            block_until(clock, blocker->poll_fd, token, deadline_ns);
-        Py_END_ALLOW_THREADS uint64_t count;
-        if (read(blocker->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
-            return ah_raise_errno(errno, "eventfd");
-        }
-        if (result != BLOCK_READY && !self->closing &&
-            hw_block_error(self->st, result, "wait for an edge") < 0) /* runs Python */
-        {
-            return -1;
-        }
-    }
-}
-
-PyObject *
-ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
-{
-    static char *kwlist[] = {"edge", "timeout", "token", NULL};
-    PyObject *word = NULL, *timeout = NULL, *token_arg = NULL, *event = NULL;
-    struct cancel_token *token;
-    struct edge_record record;
-    int64_t deadline_ns;
-    unsigned edges;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:wait_edge_blocking", kwlist,
-                                     &word, &timeout, &token_arg) ||
-        parse_edge(word, &edges) < 0 || hw_token_arg(self->st, token_arg, &token) < 0 ||
-        ah_line_begin(self) < 0) {
-        return NULL;
-    }
-    struct edge_blocker blocker = {.wake_fd = -1, .poll_fd = -1};
-    int err;
-    if (hw_wait_is_armed(&self->wait)) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "edges of this line are awaited on an event loop: await them "
-                        "there, or block in threads, not both at once");
-        goto done;
-    }
-    if (hw_deadline(timeout, self->request->clock, &deadline_ns) < 0) {
-        goto done;
-    }
-    err = blocker_open(&blocker, self->request->fd);
-    if (err < 0) {
-        (void)ah_raise_errno(err, "epoll");
-        goto done;
-    }
-    blocker.next = self->blockers;
-    self->blockers = &blocker;
-    err = block_for_edge(self, &blocker, edges, token, deadline_ns, &record);
-    blocker_unlink(self, &blocker);
-    if (err == 0) {
-        event = ah_edge_event_new(self->st, &record);
-    }
-    if (self->queue.size > 0) {
-        wake_blockers(self);
-    }
-done:
-    blocker_close(&blocker);
-    ah_line_end(self);
-    return event;
-}
-
 /* -- for gpio_type.c ------------------------------------------------------- */
 
 void
@@ -572,7 +427,7 @@ void
 ah_edges_fail(LineRequestObject *self)
 {
     fail_waiters(self, -EBADF); /* runs Python */
-    wake_blockers(self);
+    ah_edges_wake_blockers(self);
     ah_edges_release_idle(self); /* runs Python */
 }
 

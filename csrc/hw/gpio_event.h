@@ -22,6 +22,24 @@ AH_RAISES PyObject *ah_edges_disarm(LineRequestObject *self, struct edge_queue *
                                     PyObject *future);
 AH_RAISES PyObject *ah_edges_clear(LineRequestObject *self, struct edge_queue *queue);
 
+struct edge_blocker {
+    struct edge_blocker *next;
+    int wake_fd; /* eventfd: look again */
+    int poll_fd; /* epoll of wake_fd and the request's descriptor */
+};
+
+/* Every blocked thread looks again. */
+void ah_edges_wake_blockers(LineRequestObject *self);
+
+/* "rising", "falling" or "both" (the default, NULL); -1 with ValueError. */
+AH_RAISES int ah_edges_parse(PyObject *word, unsigned *edges);
+
+/* Raise -errno with the line's name; -1. */
+int ah_edges_raise(LineRequestObject *self, int err);
+
+/* One batch into all rings.  How many, or -errno.  Between begin and end. */
+int ah_edges_read(LineRequestObject *self);
+
 /* Read what is there by now into all queues.  Number of edges, or -1. */
 AH_RAISES int ah_edges_read_all(LineRequestObject *self); /* runs Python */
 
@@ -29,7 +47,7 @@ AH_RAISES int ah_edges_read_all(LineRequestObject *self); /* runs Python */
 AH_RAISES PyObject *ah_edge_event_new(ModuleState *st,
                                       const struct edge_record *record);
 
-/* LineRequest.wait_edge_blocking() and LineRequest.edge_queue(). */
+/* gpio_block.c, edge_queue_type.c: wait_edge_blocking(), edge_queue(). */
 AH_RAISES PyObject *ah_edges_block(LineRequestObject *self, PyObject *args,
                                    PyObject *kwargs);
 AH_RAISES PyObject *ah_edge_queue_new(LineRequestObject *self, PyObject *args);

@@ -13,7 +13,7 @@
 #include "hw/edge_ring.h"
 #include "hw/wait.h"
 
-struct edge_blocker; /* a thread in wait_edge_blocking(), see gpio_event.c */
+struct edge_blocker; /* a thread in wait_edge_blocking(), see gpio_block.c */
 
 typedef struct {
     PyObject_HEAD ModuleState *st;

@@ -1,0 +1,144 @@
+/* Threads that block until a line has an edge: LineRequest.wait_edge_blocking().
+ *
+ * Each polls the request's descriptor and an eventfd of its own, by which it
+ * learns of a close() and of edges that another thread has read.  The GIL is
+ * released meanwhile; signal handlers run on EINTR (PEP 475).  Either a loop
+ * waits for edges of a request or threads do: both at once is refused.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/block.h"
+#include "hw/gpio_event.h"
+#include "py/errors.h"
+
+static void
+blocker_close(struct edge_blocker *blocker)
+{
+    if (blocker->poll_fd >= 0) {
+        close(blocker->poll_fd);
+    }
+    if (blocker->wake_fd >= 0) {
+        close(blocker->wake_fd);
+    }
+}
+
+/* 0 or -errno; close it in any case. */
+static int
+blocker_open(struct edge_blocker *blocker, int line_fd)
+{
+    blocker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (blocker->wake_fd < 0) {
+        return -errno;
+    }
+    blocker->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (blocker->poll_fd < 0) {
+        return -errno;
+    }
+    const int fds[] = {blocker->wake_fd, line_fd};
+    for (int i = 0; i < 2; i++) {
+        struct epoll_event event = {.events = EPOLLIN};
+        if (epoll_ctl(blocker->poll_fd, EPOLL_CTL_ADD, fds[i], &event) < 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+static void
+blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
+{
+    struct edge_blocker **link = &self->blockers;
+    while (*link != blocker) {
+        link = &(*link)->next;
+    }
+    *link = blocker->next;
+}
+
+/* Take an edge, blocking until there is one; -1 with an exception. */
+static int
+block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned edges,
+               struct cancel_token *token, int64_t deadline_ns,
+               struct edge_record *record)
+{
+    struct vclock *clock = self->request->clock;
+    for (;;) {
+        if (self->closing) {
+            return ah_edges_raise(self, -EBADF);
+        }
+        if (token != NULL && token_is_cancelled(token)) {
+            return hw_block_error(self->st, BLOCK_CANCELLED, "wait for an edge");
+        }
+        if (edge_queue_pop(&self->queue, edges, record)) {
+            return 0;
+        }
+        int n = ah_edges_read(self);
+        if (n < 0) {
+            return ah_edges_raise(self, n);
+        }
+        if (n > 0) {
+            continue;
+        }
+        int result;
+        Py_BEGIN_ALLOW_THREADS result =
+            block_until(clock, blocker->poll_fd, token, deadline_ns);
+        Py_END_ALLOW_THREADS uint64_t count;
+        if (read(blocker->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
+            return ah_raise_errno(errno, "eventfd");
+        }
+        if (result != BLOCK_READY && !self->closing &&
+            hw_block_error(self->st, result, "wait for an edge") < 0) /* runs Python */
+        {
+            return -1;
+        }
+    }
+}
+
+PyObject *
+ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *kwlist[] = {"edge", "timeout", "token", NULL};
+    PyObject *word = NULL, *timeout = NULL, *token_arg = NULL, *event = NULL;
+    struct cancel_token *token;
+    struct edge_record record;
+    int64_t deadline_ns;
+    unsigned edges;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:wait_edge_blocking", kwlist,
+                                     &word, &timeout, &token_arg) ||
+        ah_edges_parse(word, &edges) < 0 ||
+        hw_token_arg(self->st, token_arg, &token) < 0 || ah_line_begin(self) < 0) {
+        return NULL;
+    }
+    struct edge_blocker blocker = {.wake_fd = -1, .poll_fd = -1};
+    int err;
+    if (hw_wait_is_armed(&self->wait)) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "edges of this line are awaited on an event loop: await them "
+                        "there, or block in threads, not both at once");
+        goto done;
+    }
+    if (hw_deadline(timeout, self->request->clock, &deadline_ns) < 0) {
+        goto done;
+    }
+    err = blocker_open(&blocker, self->request->fd);
+    if (err < 0) {
+        (void)ah_raise_errno(err, "epoll");
+        goto done;
+    }
+    blocker.next = self->blockers;
+    self->blockers = &blocker;
+    err = block_for_edge(self, &blocker, edges, token, deadline_ns, &record);
+    blocker_unlink(self, &blocker);
+    if (err == 0) {
+        event = ah_edge_event_new(self->st, &record);
+    }
+    if (self->queue.size > 0) {
+        ah_edges_wake_blockers(self);
+    }
+done:
+    blocker_close(&blocker);
+    ah_line_end(self);
+    return event;
+}
