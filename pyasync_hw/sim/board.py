@@ -315,18 +315,24 @@ class Board(AbstractContextManager["Board"]):
     # The backend.
 
     def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
-        """(chip label, offset) of a pin or line name.  Raises ValueError or TypeError.
+        """(chip label, offset) of a line; see hardware.Backend.find_line.
 
-        With `chip` (this board's label), spec is an offset or a line name.
+        There is one chip; `chip` is its label or "gpiochip0".  Raises ValueError or
+        TypeError, or FileNotFoundError for another chip.
         """
-        if chip is not None:
-            if chip != self.chip_label:
-                raise ValueError(f"this board has one chip, {self.chip_label!r}, not {chip!r}")
-            if isinstance(spec, int):
-                return self.chip_label, spec
-        if isinstance(spec, str) and spec and spec in self.line_names:
-            return self.chip_label, self.line_names.index(spec)
-        return self.chip_label, parse_pin(spec)
+        if chip is None:
+            return self.chip_label, parse_pin(spec)
+        if chip not in (self.chip_label, "gpiochip0", "/dev/gpiochip0"):
+            raise FileNotFoundError(
+                errno.ENOENT, f"{self.name} has one GPIO chip, {self.chip_label}", chip
+            )
+        if isinstance(spec, int):
+            if not 0 <= spec < len(self.line_names):
+                raise ValueError(f"line must be 0 to {len(self.line_names) - 1}, not {spec}")
+            return self.chip_label, spec
+        if not spec or spec not in self.line_names:
+            raise ValueError(f"{self.chip_label} has no line called {spec!r}")
+        return self.chip_label, self.line_names.index(spec)
 
     def _spi(self, spec: str) -> tuple[int, int]:
         where = parse_spi(spec)

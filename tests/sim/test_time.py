@@ -1,0 +1,229 @@
+"""The world's time: virtual, real, and from one to the other."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from bare import FIELD_GUARD, TX_CONTROL, Chip, events, settings
+
+import pyasync_hw
+from pyasync_hw import VirtualClock, gpio, sim
+
+REAL_TIMEOUT = 10.0  # s: never reached, but by a defect
+
+
+class TestVirtual:
+    def test_nothing_happens_until_the_clock_moves(
+        self, board: sim.Board, clock: VirtualClock
+    ) -> None:
+        request = board.request_lines({17: settings(edge="rising")}, "test")
+        board.line(17).drive(1, at=2.0)
+        clock.advance(1.999)
+        assert events(request) == []
+        clock.advance(0.001)
+        assert [event.timestamp_ns for event in events(request)] == [2_000_000_000]
+        request.close()
+
+    def test_what_is_due_on_the_way_has_its_own_time(
+        self, board: sim.Board, clock: VirtualClock
+    ) -> None:
+        request = board.request_lines({17: settings(edge="both")}, "test")
+        for step in range(1, 4):
+            board.line(17).drive(step % 2, at=step)
+        clock.advance(10)
+        assert [event.timestamp_ns for event in events(request)] == [10**9, 2 * 10**9, 3 * 10**9]
+        request.close()
+
+    def test_drive_counts_from_the_first_request(
+        self, board: sim.Board, clock: VirtualClock
+    ) -> None:
+        line = board.line(17)
+        line.drive(1, at=0.5)
+        clock.advance(5)
+        assert line.value == 0
+        board.request_lines({17: settings()}, "first").close()
+        clock.advance(0.4)
+        second = board.request_lines({17: settings(edge="both")}, "second")
+        clock.advance(1)
+        assert [event.timestamp_ns for event in events(second)] == [5_500_000_000]
+        second.close()
+
+    def test_actions_of_the_same_moment_keep_their_order(
+        self, board: sim.Board, clock: VirtualClock
+    ) -> None:
+        board.line(17).drive(1, at=1)
+        board.line(17).drive(0, at=1)
+        request = board.request_lines({17: settings(edge="both")}, "test")
+        clock.advance(1)
+        assert [event.event_type for event in events(request)] == ["rising", "falling"]
+        request.close()
+
+    def test_cards_come_and_go_counted_from_the_field(
+        self, board: sim.Board, reader: sim.SimReader, clock: VirtualClock
+    ) -> None:
+        card = sim.MifareClassic1K("a61d227e")
+        reader.present(card, at=0.1)
+        reader.remove(card, at=0.3)
+        clock.advance(1)
+        assert reader.cards == []
+        spi = board.open_spi(0, 0)
+        Chip(spi, clock).field(True)
+        seen = []
+        for _ in range(4):
+            seen.append(reader.cards)
+            clock.advance(0.1)
+        assert seen == [[], [card], [card], []]
+        spi.close()
+
+    def test_a_field_that_goes_on_again_does_not_count(
+        self, reader: sim.SimReader, chip: Chip, clock: VirtualClock
+    ) -> None:
+        card = sim.MifareClassic1K("a61d227e")
+        chip.field(False)
+        clock.advance(1)
+        chip.field(True)
+        reader.present(card, at=0.5)  # long ago: the field first went on a second before
+        assert reader.cards == [card]
+
+    @pytest.mark.parametrize("speed_hz", [100_000, 1_000_000, 10_000_000])
+    def test_a_message_takes_its_bits(
+        self, board: sim.Board, clock: VirtualClock, speed_hz: int
+    ) -> None:
+        spi = board.open_spi(0, 0, speed_hz)
+        spi.message([(b"\x00" * 10, 0, 0, True), b"\x00" * 5])
+        assert clock.time() == pytest.approx(15 * 8 / speed_hz + 10e-6)
+        spi.message([(b"\x00", 2_000_000, 50)])
+        assert clock.time() == pytest.approx(15 * 8 / speed_hz + 10e-6 + 4e-6 + 50e-6)
+        spi.close()
+
+    def test_a_coroutine_sees_exact_times(self) -> None:
+        async def main() -> list[float]:
+            loop = asyncio.get_running_loop()
+            with sim.Board() as board, gpio.Input("GPIO17") as button:
+                board.line(17).drive(1, at=0.5)
+                board.line(17).drive(0, at=3600.0)
+                times = []
+                for edge in ("rising", "falling"):
+                    event = await button.wait_for_edge(edge)
+                    assert loop.time() == event.timestamp_ns / 1e9
+                    times.append(loop.time())
+                return times
+
+        assert pyasync_hw.run(main(), clock=VirtualClock()) == [0.5, 3600.0]
+
+    def test_another_thread_drives_while_the_loop_sleeps(self) -> None:
+        clock = VirtualClock()
+
+        async def main() -> str:
+            loop = asyncio.get_running_loop()
+            with sim.Board() as board, gpio.Input("GPIO17", debounce_period=0.01) as button:
+                waiting = asyncio.ensure_future(button.wait_for_edge("rising"))
+                await asyncio.sleep(0)
+                await loop.run_in_executor(None, board.line(17).drive, 1)
+                return (await waiting).event_type
+
+        assert pyasync_hw.run(main(), clock=clock) == "rising"
+        assert clock.time() == pytest.approx(0.01)
+
+
+class TestReal:
+    def test_a_timed_action_happens_by_itself(self) -> None:
+        with sim.Board() as board, gpio.Input("GPIO17") as button:
+            board.line(17).drive(1, at=0.01)
+            event = button.blocking.wait_for_edge("rising", timeout=REAL_TIMEOUT)
+            assert event.event_type == "rising"
+
+    def test_a_debounce_ends_by_itself(self) -> None:
+        with sim.Board() as board, gpio.Input("GPIO17", debounce_period=0.005) as button:
+            before = board.time()
+            board.line(17).drive(1)
+            button.blocking.wait_for_edge("rising", timeout=REAL_TIMEOUT)
+            assert board.time() - before >= 0.005
+
+    def test_an_earlier_action_wakes_the_thread(self) -> None:
+        with sim.Board() as board, gpio.Input("GPIO17") as button:
+            board.line(17).drive(0, at=3600)  # the thread sleeps until then
+            board.line(17).drive(1, at=0.02)
+            button.blocking.wait_for_edge("rising", timeout=REAL_TIMEOUT)
+
+    def test_on_a_stock_loop(self) -> None:
+        async def main() -> str:
+            with sim.Board() as board, gpio.Input("GPIO17") as button:
+                board.line(17).drive(1, at=0.01)
+                async with asyncio.timeout(REAL_TIMEOUT):
+                    return (await button.wait_for_edge("rising")).event_type
+
+        assert asyncio.run(main()) == "rising"
+
+    def test_a_message_takes_no_time_of_its_own(self) -> None:
+        with sim.Board() as board:
+            spi = board.open_spi(0, 0, 1)  # 1 Hz
+            spi.transfer(b"\x00" * 10)
+            spi.close()
+            assert board.time() < REAL_TIMEOUT
+
+    def test_the_thread_starts_when_needed_and_ends_with_the_board(self) -> None:
+        def native_threads() -> int:
+            with open("/proc/self/status") as status:
+                return next(int(line.split()[1]) for line in status if "Threads:" in line)
+
+        before = native_threads()
+        board = sim.Board()
+        board.attach_rc522()
+        assert native_threads() == before
+        board.line(17).drive(1, at=3600)
+        board.request_lines({17: settings()}, "test").close()
+        assert native_threads() == before + 1
+        board.close()
+        assert native_threads() == before
+        assert threading.active_count() >= 1
+
+
+class TestChange:
+    def test_own_time_is_continuous(self, clock: VirtualClock) -> None:
+        clock.advance(1000)
+        with sim.Board() as board:
+            board._world.use_clock(clock)
+            at_change = board.time()
+            assert at_change < 100
+            clock.advance(5)
+            assert board.time() == pytest.approx(at_change + 5, abs=1e-9)
+            board._world.use_clock(None)
+            assert board.time() >= at_change + 5
+
+    def test_what_is_due_stays_due(self) -> None:
+        clock = VirtualClock()
+        with sim.Board() as board:
+            request = board.request_lines({17: settings(edge="rising")}, "test")
+            board.line(17).drive(1, at=3600)
+            board._world.use_clock(clock)
+            clock.advance(3600)
+            assert len(events(request)) == 1
+            request.close()
+
+    def test_a_board_goes_home_when_the_last_device_of_a_loop_closes(self) -> None:
+        board = sim.Board()
+
+        async def main() -> None:
+            with gpio.Input("GPIO17", board=board) as button:
+                board.line(17).drive(1, at=10)
+                await button.wait_for_edge("rising")
+
+        pyasync_hw.run(main(), clock=VirtualClock())
+        pyasync_hw.run(main_again(board))
+        board.close()
+
+
+async def main_again(board: sim.Board) -> None:
+    """In real time, after a loop with virtual time: the board follows."""
+    with gpio.Input("GPIO27", board=board) as button:
+        board.line(27).drive(1, at=0.01)
+        async with asyncio.timeout(REAL_TIMEOUT):
+            await button.wait_for_edge("rising")
+
+
+def test_field_guard_is_what_the_standard_says(chip: Chip, clock: VirtualClock) -> None:
+    assert chip.read(TX_CONTROL) & 3 == 3
+    assert clock.time() >= FIELD_GUARD
