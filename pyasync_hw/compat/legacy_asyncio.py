@@ -28,6 +28,8 @@ __all__ = ["Task", "coroutine", "install", "make_policy", "run_in_executor", "ta
 
 _StandardTask: Any = asyncio.Task
 _standard_iscoroutine = asyncio.iscoroutine
+# What our blocking waits raise; install() binds another class to this name.
+FutureCancelledError = concurrent.futures.CancelledError
 
 
 @types.coroutine

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError
 from typing import Any
 
-from ... import rc522
-from ...errors import CollisionError, RC522Error
+from ... import _core, rc522
+from ...errors import CollisionError, CRCError, RC522Error, TagTimeoutError
+from ..legacy_asyncio import FutureCancelledError
 from ..RPi import GPIO
 from ..spidev import SpiDev
 from .util import RFIDUtil
@@ -100,6 +100,7 @@ class RFID:
         RFID.irq.add(self.irq)
         self._lock = threading.RLock()
         self._stopped = False
+        self._woken = False  # wait_for_tag() has found a tag that had been halted
         self._reader: rc522.Reader | None = None
         self.init()
 
@@ -111,17 +112,27 @@ class RFID:
     def _blocking(self) -> rc522.BlockingReader:
         """The native reader, opened again if cleanup() has closed it."""
         if self._reader is None:
-            self._reader = rc522.Reader(**self._options)
-            self._reader.blocking.open(gain=self.antenna_gain)
+            reader = rc522.Reader(**self._options)
+            try:
+                reader.blocking.open(gain=self.antenna_gain)
+            except BaseException:
+                reader.close()
+                raise
+            self._reader = reader
         return self._reader.blocking
 
     @property
-    def spi(self) -> SpiDev:
-        """The SPI device, for programs that talk to registers themselves."""
+    def native_spi(self) -> _core.SPIDevice:
+        """The SPI device, which counts its messages."""
         with self._lock:
             self._blocking()
             assert self._reader is not None
-            return SpiDev.of_device(self._reader.spi)
+            return self._reader.spi
+
+    @property
+    def spi(self) -> SpiDev:
+        """The SPI device as spidev's, for programs that talk to registers themselves."""
+        return SpiDev.of_device(self.native_spi)
 
     def _try(self, verb: Callable[..., Any], *args: Any, **options: Any) -> tuple[bool, Any]:
         """(error, result) of a verb of the native reader."""
@@ -142,31 +153,33 @@ class RFID:
         if self.pin_irq is None:
             raise NotImplementedError("Waiting not implemented if IRQ is not used")
         with self._lock:
-            if self._stopped or self.irq.is_set():
-                self.irq.take()
-                return False
-            reader = self._blocking()
+            token = self.irq.begin()
             try:
-                return self._wait(reader, timeout or None)
+                if self._stopped or token.cancelled():
+                    return False
+                return self._wait(self._blocking(), timeout or None, token)
             finally:
-                self.irq.take()
+                self.irq.end()
 
-    def _wait(self, reader: rc522.BlockingReader, timeout: float | None) -> bool:
+    def _wait(
+        self, reader: rc522.BlockingReader, timeout: float | None, token: _core.CancelToken
+    ) -> bool:
         # pi-rc522 resets the field here: a tag that stays, halted or not, counts.
+        self._woken = True
         try:
-            reader.request(wakeup=True, token=self.irq.token)
+            reader.request(wakeup=True, token=token)
             return True
         except CollisionError:
             return True
-        except RC522Error:
-            pass  # nobody there yet
-        except CancelledError:
+        except (TagTimeoutError, CRCError):
+            self._woken = False  # nobody there yet
+        except FutureCancelledError:
             return False
         try:
-            reader.wait_for_tag(timeout=timeout, token=self.irq.token)
-        except (TimeoutError, CancelledError):
+            reader.wait_for_tag(timeout, token)
+            return True
+        except (TagTimeoutError, FutureCancelledError):
             return False
-        return True
 
     def irq_callback(self, not_used: object = None) -> None:
         """End wait_for_tag(), as irq.set() does."""
@@ -174,8 +187,16 @@ class RFID:
 
     def request(self, req_mode: int = act_reqidl) -> tuple[bool, int | None]:
         """(False, 16) if a tag answers REQA (or WUPA: act_reqall), else (True, None)."""
-        error, _ = self._try(rc522.BlockingReader.request, wakeup=req_mode == self.act_reqall)
-        return (True, None) if error else (False, 16)
+        with self._lock:
+            # A tag that was halted falls back to that, and is deaf to REQA.
+            wakeup, self._woken = req_mode == self.act_reqall or self._woken, False
+            try:
+                self._blocking().request(wakeup=wakeup)
+            except CollisionError:
+                return False, 16
+            except RC522Error:
+                return True, None
+            return False, 16
 
     def _anticollision(self, level: int) -> tuple[bool, list[int]]:
         error, data = self._try(rc522.BlockingReader.anticollision, level)
@@ -224,8 +245,8 @@ class RFID:
             rc522.BlockingReader.authenticate,
             block_address,
             bytes(key),
-            key_type=letter,
-            uid=bytes(uid[:4]),
+            bytes(uid[:4]),
+            letter,
         )
         self.authed = self.authed or not error
         return error
@@ -264,12 +285,13 @@ class RFID:
         if command != self.mode_transrec:
             raise ValueError(f"command must be mode_transrec or mode_auth, not {command:#x}")
         bits = 7 if frame in (bytes([self.act_reqidl]), bytes([self.act_reqall])) else 0
-        error, answer = self._try(rc522.BlockingReader.transceive_bits, frame, bits=bits)
-        if error:
+        try:
+            with self._lock:
+                answer, last_bits = self._blocking().transceive_bits(frame, bits=bits)
+        except RC522Error:
             return True, [], 0
-        got, last_bits = answer
-        length = 8 * len(got) - (8 - last_bits if last_bits else 0)
-        return False, list(got), length
+        length = 8 * len(answer) - (8 - last_bits if last_bits else 0)
+        return False, list(answer), length
 
     def calculate_crc(self, data: Sequence[int]) -> list[int]:
         """CRC_A of `data`, low byte first (ISO/IEC 14443-3, annex B)."""
@@ -331,7 +353,7 @@ class RFID:
             reader, self._reader = self._reader, None
             self.authed = False
             if reader is not None:
-                reader.blocking.close()
+                reader.close()
 
     def cleanup(self) -> None:
         """close(), and RPi.GPIO's cleanup of all channels.

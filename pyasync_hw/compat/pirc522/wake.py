@@ -19,18 +19,25 @@ class Wake(threading.Event):
 
     def __init__(self) -> None:
         super().__init__()
-        self.token = CancelToken()
+        self._token: CancelToken | None = None
 
     def set(self) -> None:
         """End the wait that runs, or the next one."""
         super().set()
-        self.token.cancel()
+        if (token := self._token) is not None:
+            token.cancel()
 
-    def take(self) -> None:
-        """The wait has ended: the next one starts afresh."""
-        if self.token.cancelled():
-            self.token = CancelToken()
-        super().clear()
+    def begin(self) -> CancelToken:
+        """A wait begins: the token that ends it."""
+        token = self._token = CancelToken()
+        if self.is_set():  # since before set() could see the token
+            token.cancel()
+        return token
+
+    def end(self) -> None:
+        """The wait is over: the next one starts afresh."""
+        self._token = None
+        self.clear()
 
 
 class SharedWake(threading.Event):

@@ -1,0 +1,49 @@
+"""`exit_report.py FILE ARGS`: python -m pyasync_hw ARGS, then write to FILE what is left.
+
+Its handler is registered before all others, so it runs after all others: after
+the program's own, and after the board was closed.
+"""
+
+import asyncio
+import atexit
+import gc
+import json
+import os
+import sys
+import threading
+
+
+def descriptors():
+    found = {}
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            found[fd] = os.readlink(f"/proc/self/fd/{fd}")
+        except FileNotFoundError:  # the one that listed the folder
+            continue
+    return found
+
+
+BEFORE = descriptors()
+
+
+def report():
+    left = {
+        "threads": [t.name for t in threading.enumerate() if t is not threading.main_thread()],
+        "native threads": len(os.listdir("/proc/self/task")) - 1,
+        "descriptors": [v for k, v in descriptors().items() if BEFORE.get(k) != v],
+        "tasks": [repr(o) for o in gc.get_objects() if type(o).__name__ == "Task" and not o.done()],
+        "loops": [
+            repr(o)
+            for o in gc.get_objects()
+            if isinstance(o, asyncio.AbstractEventLoop) and not o.is_closed()
+        ],
+    }
+    with open(sys.orig_argv[sys.orig_argv.index(__file__) + 1], "w") as file:
+        json.dump({key: value for key, value in left.items() if value}, file)
+
+
+if __name__ == "__main__":
+    atexit.register(report)
+    from pyasync_hw.cli import main
+
+    sys.exit(main(sys.argv[2:]))
