@@ -1,0 +1,167 @@
+"""No operation on lines and SPI devices leaves objects, descriptors or memory behind."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing
+
+import pytest
+
+import pyasync_hw
+from pyasync_hw import CancelToken, VirtualClock, gpio, sim, spi
+
+from .growth import assert_no_growth
+
+
+@pytest.fixture(params=["ours", "asyncio"])
+def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    """Our loop on a virtual clock, and asyncio's own."""
+    if request.param == "ours":
+        factory: Callable[[], asyncio.AbstractEventLoop] = lambda: pyasync_hw.new_event_loop(  # noqa: E731
+            VirtualClock()
+        )
+    else:
+        factory = asyncio.SelectorEventLoop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        yield runner
+
+
+@pytest.fixture
+def board() -> Iterator[sim.Board]:
+    with sim.Board("pi-zero-w") as board:
+        yield board
+
+
+def no_growth(runner: asyncio.Runner, operation: Callable[[], Awaitable[object]]) -> None:
+    async def once() -> None:
+        await operation()
+
+    assert_no_growth(lambda: runner.run(once()), calls=100)
+
+
+def test_lines_opened_and_closed(board: sim.Board) -> None:
+    def open_close() -> None:
+        with gpio.Input("GPIO17"), gpio.Output("GPIO27", value=1) as output:
+            output.toggle()
+        gpio.Input("GPIO17").close()
+
+    assert_no_growth(open_close)
+
+
+def test_lines_that_are_dropped(board: sim.Board) -> None:
+    def drop() -> None:
+        gpio.Input("GPIO17")
+
+    assert_no_growth(drop)
+
+
+def test_lines_that_are_busy(board: sim.Board) -> None:
+    with gpio.Input("GPIO17"):
+
+        def refused() -> None:
+            with pytest.raises(OSError):
+                gpio.Output("GPIO17")
+            with pytest.raises(ValueError):
+                gpio.Input("GPIO18", debounce_period=-1.0)
+
+        assert_no_growth(refused)
+
+
+def test_an_awaited_edge(board: sim.Board, runner: asyncio.Runner) -> None:
+    with gpio.Input("GPIO17") as line:
+        wire = board.line("GPIO17")
+
+        async def edge() -> None:
+            waiter = asyncio.ensure_future(line.wait_for_edge("rising"))
+            await asyncio.sleep(0)
+            wire.drive(0)
+            wire.drive(1)
+            await waiter
+            line.clear()
+
+        no_growth(runner, edge)
+
+
+def test_a_cancelled_wait(board: sim.Board, runner: asyncio.Runner) -> None:
+    with gpio.Input("GPIO17") as line:
+
+        async def cancelled() -> None:
+            waiter = asyncio.ensure_future(line.wait_for_edge())
+            await asyncio.sleep(0)
+            waiter.cancel()
+            await asyncio.wait([waiter])
+
+        no_growth(runner, cancelled)
+
+
+def test_a_line_closed_under_a_waiter(board: sim.Board, runner: asyncio.Runner) -> None:
+    async def closed() -> None:
+        with gpio.Input("GPIO17") as line:
+            waiter = asyncio.ensure_future(line.wait_for_edge())
+            await asyncio.sleep(0)
+        with pytest.raises(OSError):
+            await waiter
+
+    no_growth(runner, closed)
+
+
+def test_an_iterator_over_edges(board: sim.Board, runner: asyncio.Runner) -> None:
+    with gpio.Input("GPIO17") as line:
+        wire = board.line("GPIO17")
+
+        async def iterate() -> None:
+            async with aclosing(line.edges(maxlen=4)) as edges:
+                wire.drive(0)
+                wire.drive(1)
+                async for _event in edges:
+                    break
+            line.clear()
+
+        no_growth(runner, iterate)
+
+
+def test_a_blocking_wait(board: sim.Board) -> None:
+    with gpio.Input("GPIO17") as line:
+        wire = board.line("GPIO17")
+        cancelled = CancelToken()
+        cancelled.cancel()
+
+        def wait() -> None:
+            wire.drive(0)
+            wire.drive(1)
+            line.blocking.wait_for_edge("rising", timeout=1.0)
+            line.clear()
+            with pytest.raises(TimeoutError):
+                line.blocking.wait_for_edge(timeout=0.0)
+            with pytest.raises(concurrent.futures.CancelledError):
+                line.blocking.wait_for_edge(token=cancelled)
+
+        assert_no_growth(wait)
+
+
+def test_spi_messages(board: sim.Board) -> None:
+    board.attach_rc522("spi0.0", irq="GPIO24", reset="GPIO25")
+    with spi.Device("spi0.0") as device:
+
+        def messages() -> None:
+            device.transfer(bytes([0x37 << 1 | 0x80, 0]))
+            device.message([b"\xee\x00", spi.Transfer(b"\xee\x00", cs_change=True), b"\xee\x00"])
+            with pytest.raises(ValueError):
+                device.message([b""])
+            with pytest.raises(TypeError):
+                device.message([b"\xee\x00", "text"])  # type: ignore[list-item]
+
+        assert_no_growth(messages)
+
+
+def test_spi_devices_opened_and_closed(board: sim.Board) -> None:
+    def open_close() -> None:
+        with spi.Device("spi0.0"):
+            pass
+        spi.Device("spi0.1")
+        with pytest.raises(OSError):
+            spi.Device("spi7.0")
+
+    assert_no_growth(open_close)
