@@ -343,6 +343,71 @@ test_answers_at_different_times(void)
     CHECK_BYTES(r->frame.data, 0x2A);
 }
 
+static struct test_card late_comer;
+static bool switches_off;
+
+static int
+busy_body(struct field_card *card, const struct field_frame *in,
+          struct field_frame *out)
+{
+    (void)in;
+    if (late_comer.card.field == NULL) {
+        CHECK_EQ(field_enter(card->field, &late_comer.card, field_now(card->field)), 0);
+    }
+    if (switches_off) {
+        field_carrier(card->field, false, field_now(card->field));
+    }
+    out->bits = 8;
+    return 1;
+}
+
+static void
+test_what_card_code_does_to_the_field(void)
+{
+    static const struct field_card_ops ops = {.power_up = test_card_power_up,
+                                              .exchange = busy_body};
+    struct test_card card = {.card = {.ops = &ops}};
+    struct test_card next = test_card_make(5, 6, 7, 8);
+    late_comer = test_card_make(1, 2, 3, 4);
+    late_comer.card.power_up_ns = 0;
+    field_init(&field, 0);
+    field_carrier(&field, true, 0);
+    field_enter(&field, &card.card, 0);
+    field_enter(&field, &next.card, 0);
+    /* Who comes in during a frame has not heard its beginning. */
+    switches_off = false;
+    send_reqa(NS_PER_MS);
+    CHECK_EQ(late_comer.heard, 0);
+    CHECK_EQ(field.num_answers, 2);
+    send_reqa(2 * NS_PER_MS);
+    CHECK_EQ(late_comer.heard, 1);
+    CHECK_EQ(field.num_answers, 2); /* `next` is in READY and keeps silent */
+    /* Without a carrier there is nothing to answer with, and nobody else hears. */
+    switches_off = true;
+    send_reqa(4 * NS_PER_MS);
+    CHECK_EQ(late_comer.heard, 1);
+    CHECK_EQ(field.num_answers, 0);
+}
+
+static void
+test_a_card_that_authenticates_is_deaf(void)
+{
+    struct test_card card = test_card_make(1, 2, 3, 4);
+    struct field_auth auth = {
+        MIFARE_AUTH_KEY_A, 4, {255, 255, 255, 255, 255, 255}, {1, 2, 3, 4}};
+    field_init(&field, 0);
+    field_carrier(&field, true, 0);
+    field_enter(&field, &card.card, 0);
+    send_reqa(NS_PER_MS);
+    card.state = CARD_ACTIVE;
+    field_authenticate(&field, &auth, false, 10 * NS_PER_MS);
+    int64_t done = field.auth.done_ns;
+    send_reqa(done - 1);
+    CHECK_EQ(card.garbled, 0);
+    send_reqa(done);
+    CHECK_EQ(card.garbled, 1);
+}
+
 int
 main(void)
 {
@@ -360,5 +425,7 @@ main(void)
     RUN(test_crypto_mismatch_is_noise);
     RUN(test_bad_parity);
     RUN(test_answers_at_different_times);
+    RUN(test_what_card_code_does_to_the_field);
+    RUN(test_a_card_that_authenticates_is_deaf);
     return check_done();
 }
