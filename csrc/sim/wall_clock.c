@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Until something new is expected, or until `until`. */
 static void
@@ -79,6 +80,7 @@ start_locked(struct wall_clock *wall)
     }
     err = -pthread_create(&wall->thread, NULL, run_wall_clock, wall);
     wall->has_thread = err == 0;
+    wall->pid = getpid();
     int restored = -pthread_sigmask(SIG_SETMASK, &before, NULL);
     return err < 0 ? err : restored;
 }
@@ -110,7 +112,7 @@ wall_clock_stop(struct wall_clock *wall)
     pthread_mutex_lock(&wall->lock);
     wall->stop = true;
     pthread_cond_signal(&wall->wake);
-    bool join = wall->has_thread;
+    bool join = wall->has_thread && wall->pid == getpid();
     wall->has_thread = false;
     pthread_mutex_unlock(&wall->lock);
     if (join) {

@@ -8,6 +8,8 @@
  * inside spi_sim's messages only, under the lock: so a caller with a lock of its
  * own that card code needs too (the GIL) enters by world_enter(), which gives
  * that lock up while it waits, and calls nothing else here that takes the lock.
+ * Card code opens and closes no devices: that may wait for a change of clocks,
+ * which waits for the world.
  * Lock order: switching, the clock's `driving`, the world, its lines, the
  * clock's `lock`.  Python-free.
  */
@@ -91,14 +93,14 @@ struct world {
     struct world_action *waiting;
     pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
     const struct world_host *host;      /* NULL: callers hold no outer lock */
-    bool closed;
+    atomic_bool closed;
 
     atomic_bool stirred; /* the lines have something for the world to see */
 
     struct clock_driver virtual_driver; /* on a virtual clock */
     struct clock_driver real_driver;    /* what `wall` drives */
     struct wall_clock wall;
-    int thread_error;          /* of starting its thread: 0 or -errno */
+    atomic_int thread_error;   /* of starting its thread: 0 or -errno */
     pthread_mutex_t switching; /* held while clock or `devices` change */
     struct vclock *home;       /* its clock when no device says otherwise */
     struct world_device *devices;

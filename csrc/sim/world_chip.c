@@ -32,17 +32,16 @@ irq_changed(void *ctx, enum mfrc522_irq_level level, int64_t at_ns)
                     driven_level(level), at_ns);
 }
 
-/* Bring a chip up to now, and its field.  From card code the chip is in the
+/* Bring a chip up to a time, and its field.  From card code the chip is in the
  * middle of a register write, for which its time stands still. */
 static int64_t
-catch_up_locked(struct world_chip *chip)
+catch_up_locked(struct world_chip *chip, int64_t when)
 {
     if (chip->world->depth > 1) {
         return field_now(&chip->field);
     }
-    int64_t now = world_now(chip->world);
-    mfrc522_sim_advance(chip->mfrc522, now);
-    return now;
+    mfrc522_sim_advance(chip->mfrc522, when);
+    return when;
 }
 
 static void
@@ -54,21 +53,33 @@ finish_action(struct world_action *action)
     free(action);
 }
 
-void
-world_remove_locked(struct world *world, struct field_card *card)
+static void
+remove_at_locked(struct world *world, struct field_card *card, int64_t when)
 {
     for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
         if (card->field == &chip->field) {
-            field_leave(&chip->field, card, catch_up_locked(chip));
+            field_leave(&chip->field, card, catch_up_locked(chip, when));
             return;
         }
     }
 }
 
+static int
+present_at_locked(struct world_chip *chip, struct field_card *card, int64_t when)
+{
+    return field_enter(&chip->field, card, catch_up_locked(chip, when));
+}
+
+void
+world_remove_locked(struct world *world, struct field_card *card)
+{
+    remove_at_locked(world, card, world_now(world));
+}
+
 int
 world_present_locked(struct world_chip *chip, struct field_card *card)
 {
-    return field_enter(&chip->field, card, catch_up_locked(chip));
+    return present_at_locked(chip, card, world_now(chip->world));
 }
 
 static void
@@ -81,13 +92,13 @@ run_action_locked(struct world *world, struct world_action *action, int64_t when
         case WORLD_PRESENT:
             if (action->card->field != &action->chip->field) {
                 /* It lies in one place at a time. */
-                world_remove_locked(world, action->card);
-                (void)world_present_locked(action->chip, action->card);
+                remove_at_locked(world, action->card, when);
+                (void)present_at_locked(action->chip, action->card, when);
             }
             break;
         case WORLD_REMOVE:
             if (action->card->field == &action->chip->field) {
-                world_remove_locked(world, action->card);
+                remove_at_locked(world, action->card, when);
             }
             break;
     }

@@ -390,8 +390,10 @@ class Board(AbstractContextManager["Board"]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._uses.pop().close()
-        self.close()
+        try:
+            self._uses.pop().close()
+        finally:
+            self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._readers)} readers"

@@ -1,0 +1,353 @@
+/* Simulated lines and the world around them, bare: no Python, many threads. */
+#include "sim/world.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define BUTTON 17
+#define IRQ 24
+#define RESET 25
+#define VERSION_READ {0x80 | 0x37 << 1, 0}
+
+static const struct line_settings both_edges = {
+    .direction = LINE_INPUT, .edge = LINE_EDGE_BOTH, .bias = LINE_PULL_UP};
+
+static bool
+is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+static struct line_request *
+request_line(struct world *world, uint32_t offset, const struct line_settings *settings)
+{
+    struct line_request *request = NULL;
+    CHECK_EQ(world_request_lines(world, &offset, 1, settings, "test", &request), 0);
+    return request;
+}
+
+static struct spi_device *
+open_spi(struct world *world, unsigned cs)
+{
+    const struct spi_config config = {.speed_hz = 1000000, .bits_per_word = 8};
+    struct spi_device *spi = NULL;
+    CHECK_EQ(world_open_spi(world, 0, cs, &config, &spi), 0);
+    return spi;
+}
+
+static struct world_chip *
+attach(struct world *world, unsigned cs)
+{
+    struct world_chip *chip = NULL;
+    world_enter(world);
+    CHECK_EQ(world_attach_locked(world, 0, cs, IRQ, RESET, 0x92, &chip), 0);
+    world_unlock(world);
+    return chip;
+}
+
+static uint8_t
+read_version(struct spi_device *spi)
+{
+    const uint8_t tx[2] = VERSION_READ;
+    uint8_t rx[2] = {0};
+    const struct spi_xfer xfer = {.tx = tx, .rx = rx, .len = 2};
+    CHECK_EQ(spi->ops->message(spi->self, &xfer, 1), 2);
+    return rx[1];
+}
+
+static void
+test_ring_drops_the_oldest(void)
+{
+    struct line_bank bank;
+    const uint32_t offset = BUTTON;
+    struct line_request request;
+    struct line_event events[20];
+    REQUIRE(bank_init(&bank, 54) == 0);
+    REQUIRE(bank_request(&bank, &offset, 1, &both_edges, "test", &request) == 0);
+    CHECK(!is_readable(request.fd));
+    for (int i = 0; i < LINE_EVENTS_PER_LINE + 3; i++) {
+        bank_drive(&bank, BUTTON, i & 1, NS_NEVER);
+    }
+    CHECK(is_readable(request.fd));
+    CHECK_EQ(request.ops->read_events(request.self, events, 20), LINE_EVENTS_PER_LINE);
+    for (uint32_t i = 0; i < LINE_EVENTS_PER_LINE; i++) {
+        CHECK_EQ(events[i].seqno, i + 4);
+        CHECK_EQ(events[i].line_seqno, i + 4);
+        CHECK(i == 0 || events[i].timestamp_ns >= events[i - 1].timestamp_ns);
+    }
+    CHECK(!is_readable(request.fd));
+    CHECK_EQ(request.ops->read_events(request.self, events, 20), -EAGAIN);
+    CHECK_EQ(request.ops->read_events(request.self, events, 0), -EINVAL);
+    request.ops->close(request.self);
+    bank_destroy(&bank);
+}
+
+static void
+test_settings_have_the_kernels_rules(void)
+{
+    static const struct {
+        struct line_settings settings;
+        int result;
+    } cases[] = {
+        {{.direction = LINE_AS_IS}, 0},
+        {{.edge = LINE_EDGE_BOTH}, -EINVAL},
+        {{.direction = LINE_OUTPUT, .edge = LINE_EDGE_BOTH}, -EINVAL},
+        {{.direction = LINE_OUTPUT, .debounce_us = 1}, -EINVAL},
+        {{.direction = LINE_INPUT, .drive = LINE_OPEN_DRAIN}, -EINVAL},
+        {{.bias = LINE_PULL_UP}, -EINVAL},
+        {{.direction = LINE_OUTPUT, .bias = LINE_PULL_UP}, 0},
+        {{.direction = LINE_INPUT, .event_clock = LINE_HTE}, -EOPNOTSUPP},
+        {{.direction = LINE_INPUT, .event_clock = LINE_REALTIME}, 0},
+    };
+    struct line_bank bank;
+    REQUIRE(bank_init(&bank, 54) == 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint32_t offset = BUTTON;
+        struct line_request request;
+        int result =
+            bank_request(&bank, &offset, 1, &cases[i].settings, "test", &request);
+        CHECK_EQ(result, cases[i].result);
+        if (result == 0) {
+            request.ops->close(request.self);
+        }
+    }
+    const uint32_t beyond = 54;
+    struct line_request request;
+    CHECK_EQ(bank_request(&bank, &beyond, 1, &both_edges, "test", &request), -EINVAL);
+    CHECK_EQ(bank_request(&bank, &beyond, 0, &both_edges, "test", &request), -EINVAL);
+    bank_destroy(&bank);
+}
+
+static void
+test_masks(void)
+{
+    struct line_bank bank;
+    const uint32_t offsets[2] = {5, 6};
+    const struct line_settings settings[2] = {
+        {.direction = LINE_OUTPUT, .output_value = 1}, {.direction = LINE_INPUT}};
+    struct line_request request;
+    uint64_t bits = 0;
+    REQUIRE(bank_init(&bank, 54) == 0);
+    REQUIRE(bank_request(&bank, offsets, 2, settings, "test", &request) == 0);
+    CHECK_EQ(request.ops->get(request.self, 3, &bits), 0);
+    CHECK_EQ(bits, 1);
+    CHECK_EQ(request.ops->get(request.self, 0, &bits), -EINVAL);
+    CHECK_EQ(request.ops->get(request.self, 4, &bits), -EINVAL);
+    CHECK_EQ(request.ops->set(request.self, 0, 0), -EINVAL);
+    CHECK_EQ(request.ops->set(request.self, 3, 0), -EPERM);
+    CHECK_EQ(bank_level(&bank, 5), LINE_HIGH);
+    CHECK_EQ(request.ops->set(request.self, 1, 0), 0);
+    CHECK_EQ(bank_level(&bank, 5), LINE_LOW);
+    request.ops->close(request.self);
+    bank_destroy(&bank);
+}
+
+/* Wired-AND of open-drain sources; the world's hand wins. */
+static void
+test_sources(void)
+{
+    struct line_bank bank;
+    struct line_source one = {.level = LINE_UNDRIVEN}, two = {.level = LINE_UNDRIVEN};
+    REQUIRE(bank_init(&bank, 54) == 0);
+    bank_pull(&bank, IRQ, LINE_PULL_UP);
+    bank_add_source(&bank, IRQ, &one);
+    bank_add_source(&bank, IRQ, &two);
+    CHECK_EQ(bank_level(&bank, IRQ), LINE_HIGH);
+    bank_set_source(&bank, IRQ, &one, LINE_LOW, NS_NEVER);
+    bank_set_source(&bank, IRQ, &two, LINE_HIGH, NS_NEVER);
+    CHECK_EQ(bank_level(&bank, IRQ), LINE_LOW);
+    bank_drive(&bank, IRQ, LINE_HIGH, NS_NEVER);
+    CHECK_EQ(bank_level(&bank, IRQ), LINE_HIGH);
+    bank_drive(&bank, IRQ, LINE_UNDRIVEN, NS_NEVER);
+    bank_set_source(&bank, IRQ, &one, LINE_UNDRIVEN, NS_NEVER);
+    CHECK_EQ(bank_level(&bank, IRQ), LINE_HIGH);
+    bank_destroy(&bank);
+}
+
+static void
+test_virtual_time(void)
+{
+    struct vclock clock;
+    struct world world;
+    REQUIRE(vclock_init(&clock, 5 * NS_PER_S) == 0);
+    REQUIRE(world_init(&world, 54, &clock, NULL) == 0);
+    (void)attach(&world, 0);
+    struct spi_device *spi = open_spi(&world, 0);
+    CHECK(spi->clock == &clock);
+    CHECK_EQ(world_now(&world), 0);
+    CHECK_EQ(read_version(spi), 0x92);
+    CHECK_EQ(world_now(&world), 16 * NS_PER_US); /* 16 bits at 1 MHz */
+    world_close(&world);
+    const struct spi_xfer xfer = {.len = 1};
+    CHECK_EQ(spi->ops->message(spi->self, &xfer, 1), -ESHUTDOWN);
+    spi->ops->close(spi->self);
+    world_destroy(&world);
+    vclock_destroy(&clock);
+}
+
+/* The clock of a device that said so is left when that device closes. */
+static void
+test_clock_goes_home(void)
+{
+    struct vclock clock;
+    struct world world;
+    REQUIRE(vclock_init(&clock, 0) == 0);
+    REQUIRE(world_init(&world, 54, NULL, NULL) == 0);
+    struct line_request *line = request_line(&world, BUTTON, &both_edges);
+    struct spi_device *spi = open_spi(&world, 0);
+    CHECK(line->clock == NULL);
+    CHECK_EQ(spi->ops->use_clock(spi->self, &clock), 0);
+    CHECK(line->clock == &clock);
+    CHECK(clock.drivers != NULL);
+    spi->ops->close(spi->self);
+    CHECK(line->clock == NULL);
+    CHECK(clock.drivers == NULL);
+    line->ops->close(line->self);
+    world_close(&world);
+    world_destroy(&world);
+    vclock_destroy(&clock);
+}
+
+/* Everything at once, in real time; for the thread sanitizer. */
+
+struct crowd {
+    struct world world;
+    struct vclock clock;
+    struct spi_device *spi[2];
+    struct line_request *line;
+    atomic_int rounds;
+};
+
+#define ROUNDS 300
+
+static void *
+send_messages(void *arg)
+{
+    struct crowd *crowd = arg;
+    unsigned cs = (unsigned)atomic_fetch_add(&crowd->rounds, 1) & 1;
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK_EQ(read_version(crowd->spi[cs]), 0x92);
+    }
+    return NULL;
+}
+
+static void *
+move_lines(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        bank_drive(&crowd->world.lines, BUTTON, i & 1, NS_NEVER);
+        struct line_request *other = request_line(&crowd->world, 4, &both_edges);
+        other->ops->close(other->self);
+        struct line_event events[16];
+        (void)crowd->line->ops->read_events(crowd->line->self, events, 16);
+    }
+    return NULL;
+}
+
+static void *
+change_clocks(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (int i = 0; i < ROUNDS / 10; i++) {
+        crowd->line->ops->use_clock(crowd->line->self, &crowd->clock);
+        vclock_advance(&crowd->clock, 3 * NS_PER_MS);
+        crowd->line->ops->use_clock(crowd->line->self, NULL);
+    }
+    return NULL;
+}
+
+static void
+test_crowd(void)
+{
+    struct crowd crowd = {0};
+    const struct line_settings slow = {.direction = LINE_INPUT,
+                                       .edge = LINE_EDGE_BOTH,
+                                       .bias = LINE_PULL_UP,
+                                       .debounce_us = 50};
+    REQUIRE(vclock_init(&crowd.clock, 0) == 0);
+    REQUIRE(world_init(&crowd.world, 54, NULL, NULL) == 0);
+    for (unsigned cs = 0; cs < 2; cs++) {
+        struct world_chip *chip = NULL;
+        world_enter(&crowd.world);
+        CHECK_EQ(
+            world_attach_locked(&crowd.world, 0, cs, IRQ, WORLD_NO_LINE, 0x92, &chip),
+            0);
+        world_unlock(&crowd.world);
+        crowd.spi[cs] = open_spi(&crowd.world, cs);
+    }
+    crowd.line = request_line(&crowd.world, BUTTON, &slow);
+    void *(*const parts[])(void *) = {send_messages, send_messages, move_lines,
+                                      change_clocks};
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, parts[i], &crowd) == 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    crowd.spi[0]->ops->close(crowd.spi[0]->self);
+    world_close(&crowd.world);
+    crowd.spi[1]->ops->close(crowd.spi[1]->self);
+    crowd.line->ops->close(crowd.line->self);
+    world_destroy(&crowd.world);
+    vclock_destroy(&crowd.clock);
+}
+
+/* The thread of real time wakes for what was scheduled, earliest first. */
+static void
+test_real_time(void)
+{
+    struct world world;
+    REQUIRE(world_init(&world, 54, NULL, NULL) == 0);
+    struct line_request *line = request_line(&world, BUTTON, &both_edges);
+    for (int i = 1; i >= 0; i--) {
+        struct world_action *action = calloc(1, sizeof *action);
+        REQUIRE(action != NULL);
+        *action = (struct world_action){.node = HEAP_NODE_INIT,
+                                        .deed = WORLD_DRIVE,
+                                        .start = WORLD_REQUESTED,
+                                        .after_ns = (i + 1) * 2 * NS_PER_MS,
+                                        .line = BUTTON,
+                                        .level = i};
+        world_enter(&world);
+        CHECK_EQ(world_schedule_locked(&world, action), 0);
+        world_unlock(&world);
+    }
+    struct line_event events[2];
+    int64_t first =
+        bank_to_clock(&world.lines, bank_first_requested(&world.lines, BUTTON));
+    for (int n = 0; n < 2;) {
+        struct pollfd p = {.fd = line->fd, .events = POLLIN};
+        REQUIRE(poll(&p, 1, 10000) == 1);
+        int got = line->ops->read_events(line->self, &events[n], 2 - n);
+        REQUIRE(got > 0);
+        n += got;
+    }
+    CHECK_EQ(events[0].timestamp_ns - first, 2 * NS_PER_MS);
+    CHECK_EQ(events[1].timestamp_ns - first, 4 * NS_PER_MS);
+    line->ops->close(line->self);
+    world_close(&world);
+    world_close(&world);
+    world_destroy(&world);
+}
+
+int
+main(void)
+{
+    RUN(test_ring_drops_the_oldest);
+    RUN(test_settings_have_the_kernels_rules);
+    RUN(test_masks);
+    RUN(test_sources);
+    RUN(test_virtual_time);
+    RUN(test_clock_goes_home);
+    RUN(test_real_time);
+    RUN(test_crowd);
+    return check_done();
+}
