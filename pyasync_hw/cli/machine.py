@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 
 from .. import hardware
@@ -42,6 +43,10 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> None:
     """
     wiring = DEFAULT_WIRING if board_file is None else load_board(board_file)
     scenario = None if scenario_file is None else load_scenario(scenario_file, wiring)
+    if hw == "auto":
+        hw = os.environ.get("PYASYNC_HW") or "auto"
+        if hw not in HARDWARE:
+            raise MachineError(f"PYASYNC_HW must be sim, real or auto, not {hw!r}")
     if hw == "auto":
         hw = "real" if hardware.is_raspberry_pi() else "sim"
         if hw == "sim":

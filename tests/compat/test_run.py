@@ -1,5 +1,6 @@
 """`python -m pyasync_hw run`: the program is itself, down to its exit status."""
 
+import importlib.util
 import json
 import os
 import re
@@ -164,6 +165,58 @@ def test_what_cannot_be_run(program, tmp_path):
     status, out, err = run("--scenario", scenario, program("print(1)"))
     assert (status, out) == (2, "")
     assert f"{scenario}:3: event[0].reader: 'gate' is not known; allowed: rc522" in err
+
+
+def test_a_scenario_needs_the_simulator(program):
+    scenario = program("[[event]]\nat = 1\nline = 17\ndrive = 1\n", "s.toml")
+    status, out, err = run("--hw=real", "--scenario", scenario, program("print(1)"))
+    assert (status, out) == (2, "")
+    assert "a scenario needs the simulator: add --hw sim" in err
+
+
+def test_environment_chooses_what_auto_means(program):
+    command = [sys.executable, "-m", "pyasync_hw", "run", program("print('app')")]
+    for wanted, expected in (("sim", (0, "app\n", "")), ("emu", (2, "", None))):
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**ENVIRONMENT, "PYASYNC_HW": wanted},
+        )
+        assert (done.returncode, done.stdout) == expected[:2]
+        if expected[2] is None:
+            assert "PYASYNC_HW must be sim, real or auto, not 'emu'" in done.stderr
+        else:
+            assert done.stderr == expected[2]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pirc522") is None, reason="no pi-rc522 installed")
+def test_the_real_pi_rc522_runs_on_our_gpio_spidev_and_chip(program):
+    """A driver that others wrote, register by register, against the simulated chip."""
+    path = program(
+        """\
+        import time, pirc522
+        assert "pyasync_hw" not in pirc522.__file__
+        rfid = pirc522.RFID()
+        time.sleep(0.02)  # the card's power-up time, which the driver ignores
+        print(rfid.request())
+        error, uid = rfid.anticoll()
+        print(error, uid)
+        print(rfid.select_tag(uid), rfid.card_auth(rfid.auth_a, 8, [255] * 6, uid))
+        print(rfid.write(8, list(range(16))), rfid.read(8) == (False, list(range(16))))
+        rfid.stop_crypto()
+        rfid.cleanup()
+        """
+    )
+    scenario = program(
+        "[[event]]\nat = 0\nreader = 'rc522'\n"
+        "present = { kind = 'mifare-classic-1k', uid = 'a61d227e' }\n",
+        "card.toml",
+    )
+    status, out, _ = run("--shims=RPi.GPIO,spidev", "--scenario", scenario, path)
+    expected = "(False, 16)\nFalse [166, 29, 34, 126, 231]\nFalse False\nFalse True\n"
+    assert (status, out) == (0, expected)
 
 
 def test_auto_says_that_it_simulates(program):
