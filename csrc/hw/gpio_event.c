@@ -141,12 +141,43 @@ ah_edges_read(LineRequestObject *self)
     return n;
 }
 
+/* Has the loop on which somebody waits been closed?  Then nobody comes back.  No
+ * loop: no.  -1 with an exception. */
+static int
+loop_is_closed(LineRequestObject *self)
+{
+    if (self->wait.loop == NULL) {
+        return 0;
+    }
+    PyObject *loop = Py_NewRef(self->wait.loop);
+    PyObject *closed = PyObject_CallMethod(loop, "is_closed", NULL); /* runs Python */
+    Py_DECREF(loop);
+    int is_closed = closed == NULL ? -1 : PyObject_IsTrue(closed);
+    Py_XDECREF(closed);
+    return is_closed;
+}
+
+static void
+drop_all_waiters(LineRequestObject *self)
+{
+    for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
+        edge_queue_drop_waiters(q);
+    }
+}
+
 /* Everybody who waits gets a copy of OSError(err); the exception stays as it is. */
 static void
 fail_waiters(LineRequestObject *self, int err)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
+    int is_closed = loop_is_closed(self); /* runs Python */
+    if (is_closed != 0) {
+        drop_all_waiters(self);
+    }
+    if (is_closed < 0) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
     struct edge_queue *queue = self->queues;
     while (queue != NULL) {
         if (queue->num_waiters == 0) {
@@ -253,12 +284,7 @@ claim_loop(LineRequestObject *self, PyObject *loop)
     if (other == NULL || other == loop) {
         return 0;
     }
-    PyObject *closed = PyObject_CallMethod(other, "is_closed", NULL); /* runs Python */
-    if (closed == NULL) {
-        return -1;
-    }
-    int is_closed = PyObject_IsTrue(closed);
-    Py_DECREF(closed);
+    int is_closed = loop_is_closed(self); /* runs Python */
     if (is_closed == 0) {
         PyErr_SetString(PyExc_RuntimeError,
                         "edges of this line are awaited on another event loop");
@@ -266,9 +292,7 @@ claim_loop(LineRequestObject *self, PyObject *loop)
     if (is_closed <= 0) {
         return -1;
     }
-    for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
-        edge_queue_drop_waiters(q);
-    }
+    drop_all_waiters(self);
     ah_edges_release_idle(self); /* runs Python */
     return 0;
 }
@@ -448,9 +472,7 @@ ah_edges_traverse(LineRequestObject *self, visitproc visit, void *arg)
 void
 ah_edges_drop(LineRequestObject *self)
 {
-    for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
-        edge_queue_drop_waiters(q);
-    }
+    drop_all_waiters(self);
     ah_edges_release_idle(self); /* runs Python */
 }
 

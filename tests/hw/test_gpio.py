@@ -186,6 +186,21 @@ def test_close_wakes_every_waiter_with_an_error(run: Runner, hw_board: sim.Board
     run(main())
 
 
+def test_a_board_that_is_unplugged_wakes_every_waiter(run: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        with gpio.Input(17, bias="pull_up") as button:
+            waiters = [asyncio.ensure_future(button.wait_for_edge()) for _ in range(3)]
+            await asyncio.sleep(0)
+            hw_board.close()
+            for result in await asyncio.gather(*waiters, return_exceptions=True):
+                assert isinstance(result, OSError)
+                assert result.errno == errno.ENODEV
+            with pytest.raises(OSError, match="line 17"):
+                await button.wait_for_edge()
+
+    run(main())
+
+
 def test_ten_thousand_waits(hw_board: sim.Board) -> None:
     async def main() -> None:
         line = hw_board.line(17)
