@@ -51,16 +51,18 @@ field_written(struct mfrc522 *chip)
     chip->field_is_on = chip->field;
 }
 
-/* Idle, interrupt masked, nothing pending. */
+/* Idle, timer stopped, interrupt masked, nothing pending. */
 static void
 batch_idle(struct mfrc522 *chip)
 {
     batch_clear(&chip->batch);
     batch_write(&chip->batch, COMMAND_REG, CMD_IDLE);
+    batch_write(&chip->batch, CONTROL_REG, CONTROL_T_STOP_NOW);
     batch_write(&chip->batch, COM_IEN_REG, COM_IEN_NONE);
     batch_write(&chip->batch, COM_IRQ_REG, COM_IRQ_ALL);
     batch_write(&chip->batch, FIFO_LEVEL_REG, FIFO_LEVEL_FLUSH_BUFFER);
     chip->com_ien = COM_IEN_NONE;
+    chip->timer_may_run = false;
 }
 
 static void
@@ -325,7 +327,7 @@ cancel(struct mfrc522 *chip, enum mfrc522_event event)
 {
     (void)event;
     batch_idle(chip);
-    if (chip->touched && (chip->crypto || chip->crypto_to_clear)) {
+    if (chip->touched) { /* the authentication may just have succeeded */
         batch_write(&chip->batch, STATUS2_REG, 0);
         chip->crypto = chip->crypto_to_clear = false;
     }

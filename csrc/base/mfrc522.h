@@ -129,6 +129,7 @@ struct mfrc522 {
     uint32_t reload;      /* TReload; above 0xFFFF: unknown */
     bool crypto_to_clear; /* MFCrypto1On is still set, the next message clears it */
     bool reset_low;
+    bool timer_may_run; /* of an exchange that has not ended as it should */
     bool field_is_on;
     int64_t field_guard_ns; /* no RF exchange before */
 

@@ -109,7 +109,7 @@ end_exchange(struct mfrc522 *chip, int error)
         /* A card that got or gave a wrong frame goes back to IDLE or HALT, and
          * the cipher, if any, is out of step. */
         chip->tag_active = false;
-        chip->crypto_to_clear = chip->crypto_to_clear || chip->crypto;
+        chip->crypto_to_clear = chip->crypto_to_clear || chip->crypto || is_auth(chip);
         chip->crypto = false;
     }
     chip->then(chip, error);
@@ -124,6 +124,9 @@ arm(struct mfrc522 *chip)
     uint32_t reload = frame->timeout_us / MFRC522_TICK_US;
     batch_clear(batch);
     batch_write(batch, COMMAND_REG, CMD_IDLE);
+    if (chip->timer_may_run) {
+        batch_write(batch, CONTROL_REG, CONTROL_T_STOP_NOW);
+    }
     if (chip->com_ien != com_ien) {
         batch_write(batch, COM_IEN_REG, com_ien);
     }
@@ -149,6 +152,7 @@ arm(struct mfrc522 *chip)
     chip->reload = reload;
     chip->crypto_to_clear = false;
     chip->exchanges++;
+    chip->timer_may_run = true;
     chip->touched = true;
     chip->guards = 0;
     chip->check_every_ns = CHECK_NS;
@@ -344,6 +348,8 @@ collected(struct mfrc522 *chip)
         }
         return;
     }
+    /* An answer has stopped it, or it has run out: else it could end the next one. */
+    chip->timer_may_run = (chip->com_irq & ~COM_IRQ_ERR & end_irq(chip)) == 0;
     chip->rx_last_bits = rx[chip->read_at[AT_CONTROL]] & CONTROL_RX_LAST_BITS;
     chip->rx_size = is_auth(chip) ? 0 : level < FIFO_SIZE ? level : FIFO_SIZE;
     if (chip->rx_size > chip->fifo_asked) {

@@ -107,6 +107,11 @@ poll_next(struct mfrc522 *chip, int error)
                 card_select(chip, poll_next);
                 return;
             }
+            if (chip->retry_silence) {
+                chip->retry_silence = false;
+                card_request(chip, ISO14443A_WUPA, poll_next);
+                return;
+            }
             break;
         case WAKING_SELECT:
             if (error == 0) {
@@ -159,6 +164,7 @@ poll(struct mfrc522 *chip, enum mfrc522_event event)
     }
     else if (chip->reported) {
         chip->poll_phase = WAKING;
+        chip->retry_silence = true; /* it ignores the first if it is awake */
         card_request(chip, ISO14443A_WUPA, poll_next);
     }
     else {
