@@ -2,207 +2,8 @@
  *
  * The driver meets a chip with times, a FIFO that empties and cards that answer
  * late, collide, need time to power up, or leave in the middle of anything.
- * One SPI bus at 4 MHz, 10 us per chip select; all times are virtual.
  */
-#include <stdlib.h>
-
-#include "base/mfrc522.h"
-#include "check.h"
-#include "sim/mfrc522_sim.h"
-#include "sim_card.h"
-
-#define BYTE_NS 2000
-#define STEPS_MAX 20000
-
-static struct field_sim field;
-static struct mfrc522_sim *sim;
-static struct mfrc522 chip;
-static int64_t now;
-static bool irq_low;
-static bool edge;       /* the line fell and nobody has seen it */
-static bool irq_broken; /* the wire is not connected */
-static unsigned messages;
-static unsigned steps;
-
-/* What happens to a card meanwhile, and when; NS_NEVER: nothing. */
-static int64_t leave_at = NS_NEVER;
-static struct test_card *leaver;
-static unsigned cancel_at_step; /* or at the first one after that is no TRANSFER */
-
-static void
-on_irq(void *ctx, enum mfrc522_irq_level level, int64_t at_ns)
-{
-    (void)ctx;
-    CHECK(at_ns <= now);
-    bool low = level == MFRC522_IRQ_LOW;
-    edge = edge || (low && !irq_low && !irq_broken);
-    irq_low = low;
-}
-
-static void
-setup(bool has_irq, bool has_reset)
-{
-    struct mfrc522_sim_config config = {.field = &field, .irq = on_irq};
-    now = NS_PER_S;
-    irq_low = edge = irq_broken = false;
-    messages = steps = cancel_at_step = 0;
-    leave_at = NS_NEVER;
-    leaver = NULL;
-    field_init(&field, now);
-    sim = mfrc522_sim_new(&config, now);
-    mfrc522_init(&chip, has_irq, has_reset);
-    chip.field = true;
-}
-
-static void
-teardown(void)
-{
-    mfrc522_sim_free(sim);
-    sim = NULL;
-}
-
-/* Time passes up to `until`, or up to an edge if that ends it. */
-static void
-pass(int64_t until, bool edge_ends)
-{
-    bool left = false;
-    while (now < until && !(edge_ends && edge)) {
-        int64_t next = mfrc522_sim_next_due(sim);
-        CHECK(next > now || (next == now && left));
-        left = false;
-        next = next < until ? next : until;
-        if (leave_at <= next) {
-            next = leave_at > now ? leave_at : now;
-        }
-        now = next;
-        mfrc522_sim_advance(sim, now);
-        if (leave_at <= now) {
-            left = true;
-            leave_at = NS_NEVER;
-            field_leave(&field, &leaver->card, now);
-        }
-    }
-}
-
-static void
-message(const struct spi_xfer *xfers, unsigned n)
-{
-    messages++;
-    for (unsigned i = 0; i < n; i++) {
-        CHECK(xfers[i].len <= 64);
-        mfrc522_sim_select(sim, now);
-        for (unsigned k = 0; k < xfers[i].len; k++) {
-            pass(now + BYTE_NS, false);
-            uint8_t miso = mfrc522_sim_shift(sim, xfers[i].tx[k], now);
-            xfers[i].rx[k] = miso;
-        }
-        if (xfers[i].cs_change || i + 1 == n) {
-            mfrc522_sim_deselect(sim, now);
-        }
-        pass(now + SPI_CS_CHANGE_NS, false);
-    }
-}
-
-/* Run the operation that was started; 0 or its error. */
-static int
-run(void)
-{
-    unsigned start = steps;
-    mfrc522_next(&chip, MFRC522_BEGIN, now, 0);
-    while (mfrc522_is_running(&chip)) {
-        enum mfrc522_event event = MFRC522_TRANSFERRED;
-        if (++steps - start > STEPS_MAX) {
-            CHECK(!"it never ends");
-            return -1;
-        }
-        if (cancel_at_step != 0 && steps - start >= cancel_at_step &&
-            chip.step.need != MFRC522_TRANSFER) {
-            cancel_at_step = 0;
-            mfrc522_cancel(&chip, now);
-            if (!mfrc522_is_running(&chip)) {
-                break;
-            }
-        }
-        switch (chip.step.need) {
-            case MFRC522_TRANSFER:
-                edge = edge && !chip.step.drop_edges;
-                message(chip.step.xfers, chip.step.num_xfers);
-                break;
-            case MFRC522_WAIT_IRQ:
-                pass(chip.step.until_ns, true);
-                event = edge ? MFRC522_EDGE : MFRC522_TIME;
-                edge = false;
-                break;
-            case MFRC522_WAIT:
-                pass(chip.step.until_ns, false);
-                event = MFRC522_TIME;
-                break;
-            case MFRC522_RESET:
-                mfrc522_sim_set_nrstpd(sim, chip.step.level != 0, now);
-                event = MFRC522_RESET_SET;
-                break;
-            case MFRC522_DONE:
-            case MFRC522_FAILED:
-                CHECK(!"it runs, and has ended");
-                return -1;
-        }
-        mfrc522_next(&chip, event, now, 0);
-    }
-    return chip.step.need == MFRC522_DONE ? 0 : chip.step.error;
-}
-
-static int
-do_open(void)
-{
-    mfrc522_start_open(&chip);
-    return run();
-}
-
-static int
-do_request(void)
-{
-    mfrc522_start_request(&chip, false);
-    return run();
-}
-
-static int
-do_select(void)
-{
-    int error = do_request();
-    if (error != 0) {
-        return error;
-    }
-    CHECK_EQ(mfrc522_start_select(&chip, NULL, 0), 0);
-    return run();
-}
-
-static int
-do_halt(void)
-{
-    mfrc522_start_halt(&chip);
-    return run();
-}
-
-static int
-do_authenticate(const uint8_t *key)
-{
-    const uint8_t *uid4 = chip.uid.bytes + chip.uid.size - 4;
-    mfrc522_start_authenticate(&chip, MIFARE_AUTH_KEY_A, 4, key, uid4);
-    return run();
-}
-
-static void
-enter(struct test_card *card)
-{
-    CHECK_EQ(field_enter(&field, &card->card, now), 0);
-}
-
-static bool
-is_uid(const struct test_card *card)
-{
-    return chip.uid.complete && chip.uid.size == card->uid_size &&
-           memcmp(chip.uid.bytes, card->uid, card->uid_size) == 0;
-}
+#include "driver_bench.h"
 
 static void
 test_open(void)
@@ -547,6 +348,25 @@ test_cancel_at_any_step(void)
     teardown();
 }
 
+/* The chip has switched its cipher on, and nobody has looked: the cancel must
+ * switch it off, or no card would understand the reader again. */
+static void
+test_cancel_of_an_authentication_that_has_succeeded(void)
+{
+    struct test_card card = test_card_make(0xA6, 0x1D, 0x22, 0x7E);
+    setup(true, true);
+    enter(&card);
+    CHECK_EQ(do_select(), 0);
+    cancel_at = now + 5 * NS_PER_MS;
+    cancel_blind = true;
+    CHECK_EQ(do_authenticate(card.key), MFRC522_CANCELLED);
+    CHECK(card.card.encrypted);
+    edge = false;
+    CHECK_EQ(do_select(), 0);
+    CHECK(is_uid(&card));
+    teardown();
+}
+
 int
 main(void)
 {
@@ -563,5 +383,6 @@ main(void)
     RUN(test_chip_is_reset_behind_the_drivers_back);
     RUN(test_card_leaves_at_any_time);
     RUN(test_cancel_at_any_step);
+    RUN(test_cancel_of_an_authentication_that_has_succeeded);
     return check_done();
 }
