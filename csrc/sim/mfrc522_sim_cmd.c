@@ -8,6 +8,9 @@
 
 #define CRC_SETUP 8 /* carrier cycles; one byte takes 8 more */
 #define RANDOM_ID_SIZE 10
+#define SELF_TEST_ON 0x09 /* AutoTestReg[3:0] */
+#define SELF_TEST_MASK 0x0F
+#define SELF_TEST_NS NS_PER_MS /* no source says how long; drivers poll */
 
 /* --- timer --- */
 
@@ -141,9 +144,24 @@ crc_feed(struct mfrc522_sim *sim)
 }
 
 static void
+begin_crc(struct mfrc522_sim *sim)
+{
+    sim->crc = crc_preset(sim);
+    crc_feed(sim);
+    sim->self_test = (sim->regs[AUTO_TEST_REG] & SELF_TEST_MASK) == SELF_TEST_ON;
+    if (sim->self_test) {
+        sim->crc_busy = true;
+        sim->crc_done = sim->now + SELF_TEST_NS;
+    }
+}
+
+static void
 crc_finished(struct mfrc522_sim *sim)
 {
     sim->crc_busy = false;
+    if (sim->self_test) {
+        chip_self_test_finished(sim);
+    }
     sim->div_irq |= DIV_IRQ_CRC;
 }
 
@@ -194,8 +212,7 @@ chip_command(struct mfrc522_sim *sim, uint8_t command)
             run_generate_random_id(sim);
             break;
         case CMD_CALC_CRC:
-            sim->crc = crc_preset(sim);
-            crc_feed(sim);
+            begin_crc(sim);
             break;
         case CMD_TRANSMIT:
             chip_start_send(sim); /* runs Python */
@@ -222,7 +239,7 @@ chip_command(struct mfrc522_sim *sim, uint8_t command)
 void
 chip_fifo_written(struct mfrc522_sim *sim)
 {
-    if (sim->command == CMD_CALC_CRC) {
+    if (sim->command == CMD_CALC_CRC && !sim->self_test) {
         crc_feed(sim);
     }
 }

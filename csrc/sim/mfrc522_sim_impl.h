@@ -3,6 +3,7 @@
  * mfrc522_sim.c      registers, FIFO, interrupts, power, SPI
  * mfrc522_sim_cmd.c  commands, CRC coprocessor, timer, events
  * mfrc522_sim_rf.c   transmitter, receiver, MFAuthent
+ * mfrc522_sim_selftest.c  what the digital self-test gives
  *
  * Everything here happens at sim->now; only mfrc522_sim_advance() moves it.
  * `run` counts aborts: whoever has called card code compares it afterwards.
@@ -72,6 +73,7 @@ struct mfrc522_sim {
     enum chip_auth auth;
 
     bool crc_busy;
+    bool self_test; /* CalcCRC was started for the digital self-test */
     int64_t crc_done;
     uint16_t crc; /* CRCResultReg */
 
@@ -131,6 +133,11 @@ void chip_transmitted(struct mfrc522_sim *sim);
 /* The next milestone of MFAuthent, or NS_NEVER; and let it happen. */
 int64_t chip_auth_event(const struct mfrc522_sim *sim);
 void chip_auth_goes_on(struct mfrc522_sim *sim);
+
+/* --- mfrc522_sim_selftest.c --- */
+
+/* Its result into the FIFO. */
+void chip_self_test_finished(struct mfrc522_sim *sim);
 
 static inline bool
 chip_flag(const struct mfrc522_sim *sim, uint8_t addr, uint8_t bit)

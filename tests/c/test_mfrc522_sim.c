@@ -421,6 +421,51 @@ test_errors_are_cleared_by_a_command(void)
     teardown();
 }
 
+static void
+self_test(uint8_t version, uint8_t dirt, uint8_t *result)
+{
+    struct mfrc522_sim_config config = {.field = &field, .version = version};
+    field_init(&field, now);
+    chip = mfrc522_sim_new(&config, now);
+    wait_us(1000);
+    /* Datasheet 16.1.1, step by step. */
+    wr(COMMAND_REG, CMD_SOFT_RESET);
+    for (int i = 0; i < 25; i++) {
+        wr(FIFO_DATA_REG, i == 7 ? dirt : 0);
+    }
+    wr(COMMAND_REG, CMD_MEM);
+    wr(AUTO_TEST_REG, 0x09);
+    wr(FIFO_DATA_REG, 0);
+    wr(COMMAND_REG, CMD_CALC_CRC);
+    CHECK_EQ(rd(DIV_IRQ_REG), 0);
+    wait_us(2000);
+    CHECK_EQ(rd(DIV_IRQ_REG), DIV_IRQ_CRC);
+    CHECK_EQ(rd(FIFO_LEVEL_REG), 64);
+    wr(COMMAND_REG, CMD_IDLE);
+    CHECK_EQ(read_fifo(result), 64);
+    wr(AUTO_TEST_REG, 0);
+    CHECK_EQ(rd(ERROR_REG), 0);
+    teardown();
+}
+
+static void
+test_self_test(void)
+{
+    uint8_t result[64];
+    now = 1000;
+    self_test(VERSION_MFRC522_1, 0, result);
+    CHECK_BYTES(result, 0x00, 0xC6, 0x37, 0xD5);
+    CHECK_EQ(result[63], 0x79);
+    self_test(VERSION_MFRC522_2, 0, result);
+    CHECK_BYTES(result, 0x00, 0xEB, 0x66, 0xBA);
+    CHECK_EQ(result[63], 0x2F);
+    self_test(VERSION_FM17522, 0, result);
+    CHECK_BYTES(result, 0x00, 0xD6, 0x78, 0x8C);
+    CHECK_EQ(result[63], 0x62);
+    self_test(VERSION_MFRC522_2, 1, result);
+    CHECK(result[1] != 0xEB);
+}
+
 int
 main(void)
 {
@@ -440,5 +485,6 @@ main(void)
     RUN(test_crc_of_bytes_that_come_later);
     RUN(test_water_level);
     RUN(test_errors_are_cleared_by_a_command);
+    RUN(test_self_test);
     return check_done();
 }
