@@ -9,6 +9,7 @@ asked for by via="spidev" or PYASYNC_HW_SPI=spidev, by the `spidev` package of P
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 from collections.abc import Iterable
@@ -20,6 +21,12 @@ from . import _core, hardware
 from .pins import parse_spi
 
 __all__ = ["Device", "SpidevPackageBus", "Stats", "Transfer"]
+
+
+_REMEDIES = {
+    errno.ENOENT: "; switch SPI on (raspi-config, or dtparam=spi=on)",
+    errno.EACCES: "; add the user to group spi, and log in again",
+}
 
 
 class Transfer(NamedTuple):
@@ -145,9 +152,16 @@ class SpidevPackageBus:
     def __init__(self, bus: int, cs: int, speed_hz: int, mode: int) -> None:
         self._speed_hz = speed_hz
         self._spi = _spidev_package().SpiDev()
-        self._spi.open(bus, cs)
-        self._spi.max_speed_hz = speed_hz
-        self._spi.mode = mode
+        try:
+            self._spi.open(bus, cs)
+            self._spi.max_speed_hz = speed_hz
+            self._spi.mode = mode
+        except OSError as error:
+            self._spi.close()
+            remedy = _REMEDIES.get(error.errno or 0, "")
+            raise OSError(
+                error.errno, f"{error.strerror}{remedy}", f"/dev/spidev{bus}.{cs}"
+            ) from error
 
     def transfer(self, transfers: list[tuple[bytes, int, int, bool, int]]) -> list[bytes]:
         """The transfers of one message; what came back in each.  Raises OSError."""

@@ -138,6 +138,8 @@ calls = []
 class SpiDev:
     def open(self, bus, device):
         calls.append(("open", bus, device))
+        if bus == 7:
+            raise FileNotFoundError(2, "No such file or directory")
 
     def xfer2(self, data, speed_hz, delay_usec, bits_per_word):
         calls.append((list(data), speed_hz, delay_usec, bits_per_word))
@@ -186,6 +188,13 @@ def test_the_package_is_refused_on_a_virtual_clock(package: Path) -> None:
             spi.Device("spi0.0", via="spidev")
 
     pyasync_hw.run(main(), clock=pyasync_hw.VirtualClock())
+    assert sys.spidev_calls[-1] == ("close",)  # type: ignore[attr-defined]
+
+
+def test_the_packages_error_gets_a_remedy(package: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="dtparam=spi=on") as info:
+        spi.Device("spi7.0", via="spidev")
+    assert info.value.filename == "/dev/spidev7.0"
     assert sys.spidev_calls[-1] == ("close",)  # type: ignore[attr-defined]
 
 
