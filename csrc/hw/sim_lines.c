@@ -193,6 +193,9 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
     PyOS_snprintf(request->name, sizeof request->name, "%s",
                   PyUnicode_AsUTF8(self->name));
     request_object = ah_line_request_new(self->st, request, (PyObject *)self);
+    if (request_object == NULL) {
+        return NULL;
+    }
     /* Actions that count from the first request begin now. */
     world_enter(&self->world);
     if (ah_sim_leave(self) < 0) {

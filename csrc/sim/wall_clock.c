@@ -80,6 +80,9 @@ start_locked(struct wall_clock *wall)
     }
     err = -pthread_create(&wall->thread, NULL, run_wall_clock, wall);
     wall->has_thread = err == 0;
+    if (wall->has_thread) {
+        pthread_setname_np(wall->thread, "simulated-board"); /* for debuggers only */
+    }
     wall->pid = getpid();
     int restored = -pthread_sigmask(SIG_SETMASK, &before, NULL);
     return err < 0 ? err : restored;

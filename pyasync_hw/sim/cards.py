@@ -220,7 +220,7 @@ class Card:
             return None
         self._level += 1
         if len(self.uid) > 3 * self._level + 1:
-            return self.with_crc(bytes((self.sak & ~0x20 | SAK_UID_NOT_COMPLETE,)))
+            return self.with_crc(bytes((SAK_UID_NOT_COMPLETE,)))
         self._level = 0
         starred = self.state is CardState.READY_STAR
         self.state = CardState.ACTIVE_STAR if starred else CardState.ACTIVE

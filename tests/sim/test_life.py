@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import select
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -83,6 +84,27 @@ def test_a_card_that_is_gone_is_dropped(reader: sim.SimReader) -> None:
     reader.remove()
     gc.collect()
     assert gone == [UID]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_can_close_the_board() -> None:
+    with sim.Board() as board:
+        board.line(17).drive(1, at=3600)
+        board.request_lines({17: settings()}, "test").close()  # there is a thread now
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(10)
+            board.close()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("args", [(), ("x",), (1, 54), ("x", 0), ("x", 2000), ("x", 54, 1.0)])
+def test_a_world_with_wrong_arguments(args: tuple[Any, ...]) -> None:
+    before = counts()
+    with pytest.raises((TypeError, ValueError)):
+        _core.SimWorld(*args)
+    assert counts() == before
 
 
 class TestClosed:
