@@ -98,7 +98,7 @@ _MEANINGS: dict[str, tuple[type[RC522Error], str]] = {
     "nak": (NakError, "the command was refused (NAK); authenticate the block's sector first"),
     "authentication": (
         AuthenticationError,
-        "authentication failed: wrong key or key type for this block, or the tag has left",
+        "authentication failed: wrong key or key type for this block",
     ),
     "no-chip": (
         ChipNotFoundError,

@@ -243,6 +243,9 @@ request_ended(struct mfrc522 *chip, int error)
         exchange(chip, request_ended);
         return;
     }
+    if (error == MFRC522_TIMEOUT && chip->frame.data[0] == ISO14443A_WUPA) {
+        chip->reported = false; /* not even a halted card is there */
+    }
     step_end(chip, error);
 }
 

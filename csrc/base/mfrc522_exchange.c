@@ -80,6 +80,15 @@ step_end(struct mfrc522 *chip, int error)
     chip->running = false;
 }
 
+void
+command_end(struct mfrc522 *chip, int error)
+{
+    if (error == MFRC522_TIMEOUT) {
+        chip->reported = false; /* it has left: what answers next is an arrival */
+    }
+    step_end(chip, error);
+}
+
 static int64_t
 air_ns(unsigned bytes)
 {
@@ -462,6 +471,6 @@ mfrc522_start_transceive(struct mfrc522 *chip, const uint8_t *tx, unsigned size,
     frame->size = (uint8_t)(add_crc ? iso14443a_add_crc(frame->data, size) : size);
     frame->last_bits = (uint8_t)bits;
     frame->rx_crc = check_crc;
-    exchange_start(chip, step_end);
+    exchange_start(chip, command_end);
     return 0;
 }

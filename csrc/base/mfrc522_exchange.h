@@ -32,6 +32,9 @@ void operation_restart(struct mfrc522 *chip);
 /* The operation ends: done for error 0, else failed. */
 void step_end(struct mfrc522 *chip, int error);
 
+/* The same after a command to the selected card. */
+void command_end(struct mfrc522 *chip, int error);
+
 /* A new chip->frame: no data yet. */
 struct mfrc522_frame *exchange_frame(struct mfrc522 *chip, uint8_t command,
                                      uint8_t expect, uint32_t timeout_us);

@@ -43,7 +43,7 @@ read_ended(struct mfrc522 *chip, int error)
     if (error == 0 && chip->rx_size != MIFARE_BLOCK_SIZE) {
         error = MFRC522_FRAME_ERROR;
     }
-    step_end(chip, error);
+    command_end(chip, error);
 }
 
 void
@@ -65,7 +65,7 @@ acknowledged(const struct mfrc522 *chip, int error)
 static void
 write_ended(struct mfrc522 *chip, int error)
 {
-    step_end(chip, acknowledged(chip, error));
+    command_end(chip, acknowledged(chip, error));
 }
 
 static void
@@ -73,7 +73,7 @@ write_data(struct mfrc522 *chip, int error)
 {
     error = acknowledged(chip, error);
     if (error != 0) {
-        step_end(chip, error);
+        command_end(chip, error);
         return;
     }
     struct mfrc522_frame *frame =

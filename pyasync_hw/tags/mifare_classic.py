@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
+from ..errors import AuthenticationError
 from ..rc522_port import Port, finish
 from .tag import BlockingTag, Tag
 
@@ -42,8 +43,9 @@ class MifareClassic(Tag):
     ) -> None:
         """Open the sector of `block` with a key of 6 bytes, key A or key B.
 
-        After an error (a wrong key, a NAK) the tag is selected again first.
-        Raises AuthenticationError, TagLostError.
+        After an error (a NAK, say) the tag is selected again first; after a wrong
+        key it is selected again at once, so the next key can be tried.  Raises
+        AuthenticationError, TagLostError.
         """
         self._check_block(block)
         if key_type not in _COMMANDS:
@@ -53,14 +55,18 @@ class MifareClassic(Tag):
         core = self._chip.core
         async with self._port as port:
             await self._ready(port)
-            await port.run(
-                core.start_authenticate,
-                _COMMANDS[key_type],
-                block,
-                key,
-                self.uid[-4:],  # NXP AN10927, 3.2.5: of a 7-byte UID the last four
-                tag=self.uid,
-            )
+            try:
+                await port.run(
+                    core.start_authenticate,
+                    _COMMANDS[key_type],
+                    block,
+                    key,
+                    self.uid[-4:],  # NXP AN10927, 3.2.5: of a 7-byte UID the last four
+                    tag=self.uid,
+                )
+            except AuthenticationError:
+                await self._reselect(port)  # TagLostError: it was not the key
+                raise
 
     async def _ready(self, port: Port) -> None:
         if not self._chip.core.tag_active:

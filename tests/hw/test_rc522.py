@@ -207,6 +207,50 @@ def test_a_tag_that_has_left(virtual: Runner, door: sim.SimReader) -> None:
     virtual(main())
 
 
+def test_a_tag_that_leaves_before_its_authentication(virtual: Runner, door: sim.SimReader) -> None:
+    door.present(sim.MifareClassic1K(uid=UID))
+
+    async def main() -> None:
+        async with rc522.Reader() as reader:
+            tag = await reader.wait_for_tag()
+            assert isinstance(tag, MifareClassic)
+            door.remove()
+            with pytest.raises(TagLostError):  # and not: wrong key
+                await tag.authenticate(4)
+
+    virtual(main())
+
+
+@pytest.mark.parametrize("verb", ["read", "authenticate", "request"])
+def test_a_tag_that_was_lost_and_is_back_is_an_arrival(
+    virtual: Runner, door: sim.SimReader, verb: str
+) -> None:
+    card = sim.MifareClassic1K(uid=UID)
+    door.present(card)
+
+    async def main() -> None:
+        async with rc522.Reader() as reader:
+            tag = await reader.wait_for_tag()
+            assert isinstance(tag, MifareClassic)
+            await tag.authenticate(4)
+            with pytest.raises(NakError):
+                await tag.read(9)
+            door.remove(card)
+            with pytest.raises(TagTimeoutError):
+                if verb == "read":
+                    await tag.read(4)
+                elif verb == "authenticate":
+                    await tag.authenticate(4)
+                else:
+                    await reader.request(wakeup=True)
+            door.present(card)
+            assert (await asyncio.wait_for(reader.wait_for_tag(), 0.1)).uid == tag.uid
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.wait_for_tag(), 1)
+
+    virtual(main())
+
+
 def test_request_anticollision_select_by_hand(run: Runner, door: sim.SimReader) -> None:
     door.present(sim.MifareClassic1K(uid=UID))
 
