@@ -46,6 +46,12 @@ core_exec(PyObject *module)
 #undef X
             NULL,
     };
+    ModuleState *st = PyMem_RawCalloc(1, sizeof *st);
+    if (st == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    *(ModuleState **)PyModule_GetState(module) = st;
     for (int i = 0; setups[i] != NULL; i++) {
         if (setups[i](module) < 0) {
             return -1;
@@ -80,6 +86,9 @@ static int
 core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     ModuleState *st = ah_state(module);
+    if (st == NULL) {
+        return 0;
+    }
 #define X(field) Py_VISIT(st->field);
     AH_STATE_OBJECTS(X)
 #undef X
@@ -90,6 +99,9 @@ static int
 core_clear(PyObject *module)
 {
     ModuleState *st = ah_state(module);
+    if (st == NULL) {
+        return 0;
+    }
 #define X(field) Py_CLEAR(st->field);
     AH_STATE_OBJECTS(X)
 #undef X
@@ -99,7 +111,14 @@ core_clear(PyObject *module)
 static void
 core_free(void *module)
 {
+    ModuleState *st = ah_state((PyObject *)module);
     (void)core_clear((PyObject *)module);
+    for (int i = 0; st != NULL && i < AH_LIVE_COUNT; i++) {
+        if (st->live[i] != 0) {
+            return; /* it is still counted in; happens only at exit */
+        }
+    }
+    PyMem_RawFree(st);
 }
 
 static PyModuleDef_Slot core_slots[] = {
@@ -114,7 +133,7 @@ struct PyModuleDef ah_module_def = {
     PyModuleDef_HEAD_INIT,
     .m_name = "pyasync_hw._core",
     .m_doc = PyDoc_STR("The native half of pyasync_hw."),
-    .m_size = sizeof(ModuleState),
+    .m_size = sizeof(ModuleState *),
     .m_methods = core_methods,
     .m_slots = core_slots,
     .m_traverse = core_traverse,

@@ -68,10 +68,12 @@ typedef struct {
 
 extern struct PyModuleDef ah_module_def;
 
+/* The module holds a pointer to its state, for the state outlives it: at exit the
+ * garbage collector may free the module before the last objects that count here. */
 static inline ModuleState *
 ah_state(PyObject *module)
 {
-    return (ModuleState *)PyModule_GetState(module);
+    return *(ModuleState **)PyModule_GetState(module);
 }
 
 /* State of the module that made `type`; for types that Python can subclass. */
