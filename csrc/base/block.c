@@ -75,7 +75,7 @@ block_moving(struct vclock *clock, int fd, struct cancel_token *token,
             case VCLOCK_JUMPED:
                 break;
             case VCLOCK_HELD:
-                /* Work outside this thread: let it run, then look again. */
+                /* Work outside this thread: let it run, but not for ever (block.h). */
                 result = poll_once(fd, token, -1, NS_PER_MS);
                 if (result != BLOCK_TIMEOUT) {
                     return result;

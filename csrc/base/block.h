@@ -1,7 +1,9 @@
 /* Blocking waits: for a descriptor, a time or a cancel, whichever is first.
  *
  * Call without the GIL.  On a virtual clock the wait moves the clock (when no
- * loop does), so it takes no real time.  -EINTR is returned so that the caller
+ * loop does), so it takes no real time.  Where other work holds the clock, that
+ * work gets a millisecond of real time before each move, not for ever: it may be
+ * waiting for this very thread.  -EINTR is returned so that the caller
  * can run Python's signal handlers and come back (PEP 475).  Python-free.
  */
 #ifndef AH_BASE_BLOCK_H
