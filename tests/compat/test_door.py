@@ -19,7 +19,8 @@ from pyasync_hw.sim.scenario import load_scenario
 from pyasync_hw.wiring import load_board
 
 DOOR = door_folder()
-EXIT_SECONDS = 0.3
+# AddressSanitizer makes everything slow, the end of the process above all.
+EXIT_SECONDS = 3.0 if os.environ.get("PYASYNC_HW_SANITIZE") else 0.3
 ROUNDS = int(os.environ.get("PYASYNC_HW_DOOR_ROUNDS", "20"))
 WITH_CARD = """
 [[event]]
