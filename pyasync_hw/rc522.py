@@ -201,7 +201,7 @@ class Reader:
             self._close_lines()
             raise
         label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
-        self._chip = Chip(core, f"RC522 reader {label}", irq)
+        self._chip = Chip(core, f"RC522 reader {label}", irq, reset)
         self._verbs = _Verbs(AwaitingPort(self._chip))
         self.blocking = BlockingReader(self, self._chip)
 
@@ -243,7 +243,7 @@ class Reader:
 
     @property
     def wiring_error(self) -> WiringError | None:
-        """What is wrong with the interrupt line, or None; the reader works without it."""
+        """What is wrong with the interrupt or reset line, or None; it works without them."""
         return self._chip.wiring_error
 
     @property
@@ -318,7 +318,7 @@ class Reader:
     async def configure(self, *, gain: int | None = None, field: bool | None = None) -> None:
         """Receiver gain, 0 to 7 (RFCfgReg.RxGain); field on or off.  None: as it is.
 
-        Switching the field off resets every tag in it.
+        Switching the field off resets every tag in it; it stays off for 5.1 ms at least.
         """
         await self._verbs.configure(gain, field)
 

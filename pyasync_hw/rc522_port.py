@@ -42,10 +42,17 @@ Outcome = tuple[str | int | None, Any]
 class Chip:
     """One reader chip, and what both ports share of it."""
 
-    def __init__(self, core: _core.MFRC522, name: str, irq: int | str | None) -> None:
+    def __init__(
+        self,
+        core: _core.MFRC522,
+        name: str,
+        irq: int | str | None,
+        reset: int | str | None,
+    ) -> None:
         self.core = core
         self.name = name
         self.irq = irq
+        self.reset = reset
         self.closed = False
         self.wiring_error: WiringError | None = None
         self.lock = asyncio.Lock()
@@ -57,7 +64,7 @@ class Chip:
     def unwrap(self, outcome: Outcome, tag: bytes | None) -> Any:
         """The result of an operation; raises what its error means."""
         error, result = outcome
-        self._check_irq()
+        self._check_lines()
         if error is None:
             return result
         if isinstance(error, int):
@@ -75,17 +82,26 @@ class Chip:
         kind, text = _MEANINGS[error]
         return kind(f"{who}: {text}")
 
-    def _check_irq(self) -> None:
-        """Say once that the interrupt line does nothing; the chip is polled instead."""
-        if self.irq is None or self.wiring_error is not None:
+    def _check_lines(self) -> None:
+        """Say once that a line does nothing; the reader works without."""
+        core = self.core
+        if self.wiring_error is not None or not core.ready:
             return
-        if self.core.ready and not self.core.irq_works:
-            self.wiring_error = WiringError(
-                f"{self.name}: the interrupt line {self.irq} does not fall when the chip "
-                "raises its interrupt; connect the module's IRQ pin to it, or pass irq=None "
-                "(the chip is polled, which costs more)"
+        if self.irq is not None and not core.irq_works:
+            text = (
+                f"the interrupt line {self.irq} does not fall when the chip raises its "
+                "interrupt; connect the module's IRQ pin to it, or pass irq=None (the chip is "
+                "polled, which costs more)"
             )
-            warnings.warn(str(self.wiring_error), RuntimeWarning, stacklevel=2)
+        elif self.reset is not None and not core.reset_works:
+            text = (
+                f"the reset line {self.reset} does not reset the chip; connect the module's "
+                "RST pin to it, or pass reset=None"
+            )
+        else:
+            return
+        self.wiring_error = WiringError(f"{self.name}: {text}")
+        warnings.warn(str(self.wiring_error), RuntimeWarning, stacklevel=2)
 
 
 _MEANINGS: dict[str, tuple[type[RC522Error], str]] = {

@@ -18,6 +18,8 @@
 #define ABSENT_NS (10 * MS_NS) /* a chip that reads 00 or FF is given up */
 #define IRQ_TRIAL_NS (20 * MS_NS)
 #define RELOAD_UNKNOWN 0x10000
+#define RESET_MARK 0x5A
+#define FIELD_OFF_NS (5100 * US_NS) /* forces a reset of every card (ISO 14443-3) */
 
 #define MODE_SETUP 0x3D /* TxWaitRF, PolMFin, CRCPreset 6363 */
 #define COM_IEN_NONE COM_IEN_IRQ_INV
@@ -47,6 +49,9 @@ field_written(struct mfrc522 *chip)
 {
     if (chip->field && !chip->field_is_on) {
         chip->field_guard_ns = chip->now_ns + ISO14443A_GUARD_MS * MS_NS;
+    }
+    if (chip->field_is_on && !chip->field) {
+        chip->field_off_ns = chip->now_ns;
     }
     chip->field_is_on = chip->field;
 }
@@ -129,7 +134,7 @@ open_registers(struct mfrc522 *chip)
     chip->reload = RELOAD_UNKNOWN;
     chip->crypto = chip->crypto_to_clear = false; /* the reset did that */
     chip->tag_active = false;
-    chip->unsettled = false;
+    chip->unsettled = true; /* a field that was off so shortly resets not every card */
     chip->misses_in_row = 0;
     step_transfer(chip, open_set_up);
     chip->step.drop_edges = true;
@@ -165,6 +170,8 @@ open_started(struct mfrc522 *chip, enum mfrc522_event event)
 {
     (void)event;
     chip->open_ns = chip->now_ns;
+    chip->reset_works =
+        chip->has_reset && chip->batch.rx[chip->read_at[2]] != RESET_MARK;
     step_wait(chip, chip->now_ns + START_NS, open_version);
 }
 
@@ -173,16 +180,23 @@ open_soft_reset(struct mfrc522 *chip, enum mfrc522_event event)
 {
     (void)event;
     batch_clear(&chip->batch);
+    chip->read_at[2] = (uint8_t)batch_read(&chip->batch, T_RELOAD_REG_L);
     batch_write(&chip->batch, COMMAND_REG, CMD_SOFT_RESET);
     chip->field_is_on = false;
     step_transfer(chip, open_started);
 }
 
+/* A mark in a register shows whether the line has done anything. */
 static void
 open_reset(struct mfrc522 *chip, enum mfrc522_event event)
 {
     switch (event) {
         case MFRC522_BEGIN:
+            batch_clear(&chip->batch);
+            batch_write(&chip->batch, T_RELOAD_REG_L, RESET_MARK);
+            step_transfer(chip, open_reset);
+            break;
+        case MFRC522_TRANSFERRED:
             step_reset(chip, 0, open_reset);
             break;
         case MFRC522_RESET_SET:
@@ -252,8 +266,13 @@ configured(struct mfrc522 *chip, enum mfrc522_event event)
 static void
 configure(struct mfrc522 *chip, enum mfrc522_event event)
 {
-    (void)event;
     struct mfrc522_batch *batch = &chip->batch;
+    int64_t wait_ns = chip->field_off_ns + FIELD_OFF_NS - chip->now_ns;
+    if (event != MFRC522_TIME && chip->field && !chip->field_is_on && wait_ns > 0) {
+        wait_ns = wait_ns < FIELD_OFF_NS ? wait_ns : FIELD_OFF_NS; /* another clock */
+        step_wait(chip, chip->now_ns + wait_ns, configure);
+        return;
+    }
     batch_clear(batch);
     batch_write(batch, RF_CFG_REG, (uint8_t)(chip->gain << RF_CFG_RX_GAIN_SHIFT));
     batch_write(batch, TX_CONTROL_REG, tx_control(chip));

@@ -89,6 +89,7 @@ struct mfrc522_frame {
     uint8_t rx_align;
     uint8_t command; /* CMD_TRANSCEIVE or CMD_MF_AUTHENT */
     uint8_t expect;  /* bytes the answer is expected to have */
+    bool prompt;     /* the answer comes after the frame delay time or never */
     bool rx_crc;     /* check and strip CRC_A of the answer */
     uint32_t timeout_us;
 };
@@ -118,6 +119,7 @@ struct mfrc522 {
 
     /* what is known */
     bool ready;            /* the registers are set up */
+    bool reset_works;      /* the reset line has reset it */
     bool irq_works;        /* an edge came when one had to */
     uint32_t edges_missed; /* the chip was done, but no edge came */
     uint64_t exchanges;    /* RF exchanges begun */
@@ -131,6 +133,7 @@ struct mfrc522 {
     bool reset_low;
     bool timer_may_run; /* of an exchange that has not ended as it should */
     bool field_is_on;
+    int64_t field_off_ns;   /* since then */
     int64_t field_guard_ns; /* no RF exchange before */
 
     /* private: the operation that runs */
@@ -205,7 +208,7 @@ void mfrc522_forget(struct mfrc522 *chip);
 /* Operations.  None may be started while one runs.  All of them first reset and
  * set up a chip that is not ready. */
 
-/* Reset and set up, whatever is known; fills version, tells irq_works. */
+/* Reset and set up, whatever is known; fills version, reset_works, irq_works. */
 void mfrc522_start_open(struct mfrc522 *chip);
 
 /* Write gain and field as configured. */

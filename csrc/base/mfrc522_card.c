@@ -27,6 +27,7 @@ request_frame(struct mfrc522 *chip, uint8_t command)
     frame->data[0] = command;
     frame->size = 1;
     frame->last_bits = ISO14443A_SHORT_FRAME_BITS;
+    frame->prompt = true;
     if (chip->crypto) {
         chip->crypto = false;
         chip->crypto_to_clear = true;
@@ -73,6 +74,7 @@ send_anticollision(struct mfrc522 *chip, mfrc522_then then)
     frame->last_bits = bits % 8;
     frame->rx_align = bits % 8;
     frame->expect = ISO14443A_CL_SIZE - chip->known_bits / 8;
+    frame->prompt = true;
     exchange(chip, then);
 }
 
@@ -134,6 +136,7 @@ send_select(struct mfrc522 *chip, mfrc522_then then)
     frame->size =
         (uint8_t)iso14443a_select_frame(frame->data, chip->uid.level, chip->cl);
     frame->rx_crc = true;
+    frame->prompt = true;
     exchange(chip, then);
 }
 
@@ -222,6 +225,7 @@ halt_frame(struct mfrc522 *chip)
     struct mfrc522_frame *frame =
         exchange_frame(chip, CMD_TRANSCEIVE, 1, HALT_TIMEOUT_US);
     frame->size = (uint8_t)iso14443a_hlta_frame(frame->data);
+    frame->prompt = true;
 }
 
 void

@@ -7,7 +7,8 @@
  * interrupt line is at fault: the exchange counts, the edge is noted as missed,
  * and after two in a row the line is not waited for any more.
  * Without interrupt line ComIrqReg is read alone, first when an answer can be
- * complete, then at growing intervals; the FIFO is read only when all is there.
+ * complete, then at growing intervals (or, where a card answers at once or never,
+ * when the timer has run out); the FIFO is read only when all is there.
  */
 #include "base/mfrc522_exchange.h"
 
@@ -179,7 +180,8 @@ wait_for_end(struct mfrc522 *chip)
         return;
     }
     int64_t until = chip->now_ns + chip->check_every_ns;
-    if (chip->now_ns < chip->expiry_ns && until > chip->expiry_ns) {
+    if (chip->now_ns < chip->expiry_ns &&
+        (until > chip->expiry_ns || chip->frame.prompt)) {
         until = chip->expiry_ns;
     }
     if (chip->check_every_ns < CHECK_MAX_NS) {
@@ -280,13 +282,21 @@ checked(struct mfrc522 *chip)
     uint8_t irq = chip->batch.rx[chip->read_at[AT_COM_IRQ]];
     bool dead = irq == 0xFF; /* bit 7 is write-only: it reads 0 */
     bool late = chip->now_ns >= chip->expiry_ns;
+    bool silent = !is_auth(chip) && (irq & COM_IRQ_TIMER) != 0 &&
+                  (irq & (COM_IRQ_RX | COM_IRQ_IDLE | COM_IRQ_ERR)) == 0;
     uint8_t done = late ? (uint8_t)(end_irq(chip) | COM_IRQ_ERR) : end_irq(chip);
     if (!dead && (irq & done) != 0) {
         if (chip->irq_works) {
             chip->edges_missed++;
             chip->irq_works = ++chip->misses_in_row < MISSES_MAX;
         }
-        collect(chip);
+        if (silent) {
+            chip->timer_may_run = false;
+            end_exchange(chip, MFRC522_TIMEOUT); /* there is nothing to collect */
+        }
+        else {
+            collect(chip);
+        }
     }
     else if (dead || (late && ++chip->guards >= GUARDS_MAX)) {
         diagnose(chip);

@@ -509,6 +509,8 @@ static PyGetSetDef MFRC522_getset[] = {
     {"busy", (getter)MFRC522_get_busy, NULL, PyDoc_STR("An operation runs."), NULL},
     {"ready", (getter)MFRC522_get_flag, NULL, PyDoc_STR("The chip is set up."),
      FLAG(ready)},
+    {"reset_works", (getter)MFRC522_get_flag, NULL,
+     PyDoc_STR("The reset line has reset the chip."), FLAG(reset_works)},
     {"irq_works", (getter)MFRC522_get_flag, NULL,
      PyDoc_STR("Edges come; without them the chip is polled."), FLAG(irq_works)},
     {"crypto", (getter)MFRC522_get_flag, NULL, PyDoc_STR("The chip enciphers."),

@@ -351,6 +351,32 @@ def test_interrupt_line_that_is_not_connected(run: Runner, hw_board: sim.Board) 
     run(main())
 
 
+def test_reset_line_that_is_not_connected(run: Runner, hw_board: sim.Board) -> None:
+    door = hw_board.attach_rc522(reset=None)
+    door.present(sim.MifareClassic1K(uid=UID))
+
+    async def main() -> None:
+        reader = rc522.Reader(reset="GPIO25")
+        with pytest.warns(RuntimeWarning, match="GPIO25.*reset=None"):
+            await reader.open()
+        assert reader.wiring_error is not None
+        assert (await reader.wait_for_tag()).uid.hex() == UID
+        reader.close()
+
+    run(main())
+
+
+def test_lines_that_work_raise_no_warning(
+    virtual: Runner, door: sim.SimReader, recwarn: pytest.WarningsRecorder
+) -> None:
+    async def main() -> None:
+        async with rc522.Reader() as reader:
+            assert reader.wiring_error is None
+
+    virtual(main())
+    assert not recwarn.list
+
+
 def test_interrupt_line_that_breaks_later(virtual: Runner, hw_board: sim.Board) -> None:
     door = hw_board.attach_rc522()
     door.present(sim.MifareClassic1K(uid=UID), at=1)

@@ -45,7 +45,8 @@ def test_a_poll_is_few_messages(hw_board: sim.Board, irq: str | None) -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.wait_for_tag(), 10)
             polls = 10 / INTERVAL
-            assert reader.spi.messages - messages <= (2 if irq else 6) * (polls + 1) + 1
+            # One request more at first, for a card that is awake; one cancel.
+            assert reader.spi.messages - messages <= (2 if irq else 3) * (polls + 2) + 1
             assert reader.stats.exchanges >= polls - 1
 
     pyasync_hw.run(main(), clock=hw_board.clock)
