@@ -328,7 +328,10 @@ static int
 outcome(struct mfrc522 *chip)
 {
     if (is_auth(chip)) {
-        chip->crypto = (chip->status2 & STATUS2_MF_CRYPTO1_ON) != 0;
+        /* Only success ends the command by itself; the bit alone may be left from
+         * the authentication before (10.3.1.9). */
+        chip->crypto = (chip->com_irq & COM_IRQ_IDLE) != 0 &&
+                       (chip->status2 & STATUS2_MF_CRYPTO1_ON) != 0;
         return chip->crypto ? 0 : MFRC522_AUTH_FAILED;
     }
     if ((chip->error_reg & ERROR_COLL) != 0) {

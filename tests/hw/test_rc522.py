@@ -207,6 +207,21 @@ def test_a_tag_that_has_left(virtual: Runner, door: sim.SimReader) -> None:
     virtual(main())
 
 
+def test_a_wrong_key_for_a_second_sector_is_refused(virtual: Runner, door: sim.SimReader) -> None:
+    async def main() -> None:
+        door.present(sim.MifareClassic1K(uid=UID))
+        async with rc522.Reader() as reader:
+            tag = await reader.wait_for_tag()
+            assert isinstance(tag, MifareClassic)
+            await tag.authenticate(4, KEY)
+            with pytest.raises(AuthenticationError, match="wrong key"):
+                await tag.authenticate(8, bytes(6))
+            await tag.authenticate(8, KEY)
+            assert len(await tag.read(8)) == 16
+
+    virtual(main())
+
+
 def test_a_tag_that_leaves_before_its_authentication(virtual: Runner, door: sim.SimReader) -> None:
     door.present(sim.MifareClassic1K(uid=UID))
 
