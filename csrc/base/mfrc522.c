@@ -15,8 +15,8 @@
 #define RESET_LOW_NS (100 * US_NS) /* the datasheet asks for 100 ns (8.8.1) */
 #define START_NS (1 * MS_NS)       /* oscillator start-up, then look again */
 #define START_MAX_NS (50 * MS_NS)
-#define ABSENT_NS (10 * MS_NS) /* a chip that reads 00 or FF is given up */
-#define IRQ_TRIAL_NS (20 * MS_NS)
+#define ABSENT_NS (10 * MS_NS)     /* a chip that reads 00 or FF is given up */
+#define IRQ_TRIAL_NS (200 * MS_NS) /* a busy machine may be late */
 #define RELOAD_UNKNOWN 0x10000
 #define RESET_MARK 0x5A
 #define FIELD_OFF_NS (5100 * US_NS) /* forces a reset of every card (ISO 14443-3) */
