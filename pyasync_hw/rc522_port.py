@@ -199,7 +199,14 @@ class BlockingPort:
         self._token = token
 
     async def __aenter__(self) -> BlockingPort:
-        self.chip.thread_lock.acquire()
+        limit = -1.0
+        if self._timeout is not None:
+            limit = min(max(self._timeout, 0.0), threading.TIMEOUT_MAX)
+        if not self.chip.thread_lock.acquire(timeout=limit):
+            raise TagTimeoutError(
+                f"{self.chip.name}: another thread used it for {self._timeout} seconds; "
+                "end its wait by blocking.cancel()"
+            )
         return self
 
     async def __aexit__(

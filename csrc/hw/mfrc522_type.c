@@ -430,7 +430,8 @@ MFRC522_close(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 MFRC522_get_flag(MFRC522Object *self, void *closure)
 {
-    return PyBool_FromLong(*((const bool *)&self->chip + (uintptr_t)closure));
+    const char *chip = (const char *)&self->chip;
+    return PyBool_FromLong(*(const bool *)(chip + (uintptr_t)closure));
 }
 
 static PyObject *

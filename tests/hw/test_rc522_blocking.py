@@ -165,6 +165,20 @@ def test_threads_take_turns(real_door: sim.SimReader) -> None:
         assert [job.result(10) for job in jobs] == [b"\x04\x00"] * 20
 
 
+def test_a_thread_waits_for_another_no_longer_than_its_timeout(
+    real_door: sim.SimReader,
+) -> None:
+    with rc522.Reader() as reader, ThreadPoolExecutor(1) as pool:
+        job = pool.submit(reader.blocking.wait_for_tag)
+        while not reader.stats.exchanges:
+            assert not job.done()
+        with pytest.raises(TagTimeoutError, match="another thread"):
+            reader.blocking.wait_for_tag(timeout=0.02)
+        reader.blocking.cancel()
+        with pytest.raises(CancelledError):
+            job.result(5)
+
+
 def test_blocking_while_a_loop_waits_is_refused(hw_board: sim.Board, door: sim.SimReader) -> None:
     async def main() -> None:
         async with rc522.Reader() as reader:
