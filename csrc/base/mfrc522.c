@@ -367,6 +367,7 @@ mfrc522_cancel(struct mfrc522 *chip, int64_t now_ns)
     if (chip->touched) {
         chip->tag_active = false;
         chip->unsettled = true;
+        exchange_broken(chip);
     }
     if (chip->reset_low) {
         step_reset(chip, 1, cancel);

@@ -18,7 +18,7 @@
 #define BIT_NS 9440
 #define FRAME_OVERHEAD_BITS 2 /* start and end of communication */
 #define AUTH_AIR_BYTES 24     /* MFAuthent: command, nonces and answers */
-#define FIELD_GUARD_NS (ISO14443A_GUARD_MS * MS_NS)
+#define QUIET_MAX_NS (10 * MS_NS + 100 * US_NS) /* a MIFARE card may write so long */
 #define GUARD_NS (5 * MS_NS)
 #define GUARDS_MAX 3
 #define MISSES_MAX 2
@@ -441,8 +441,8 @@ exchange(struct mfrc522 *chip, mfrc522_then then)
         return;
     }
     chip->handler = exchange_event;
-    if (chip->field_guard_ns > chip->now_ns + FIELD_GUARD_NS) {
-        chip->field_guard_ns = chip->now_ns + FIELD_GUARD_NS; /* another clock */
+    if (chip->field_guard_ns > chip->now_ns + QUIET_MAX_NS) {
+        chip->field_guard_ns = chip->now_ns + QUIET_MAX_NS; /* another clock */
     }
     if (chip->now_ns < chip->field_guard_ns) {
         chip->phase = FIELD_GUARD;
@@ -450,6 +450,18 @@ exchange(struct mfrc522 *chip, mfrc522_then then)
     }
     else {
         arm(chip);
+    }
+}
+
+void
+exchange_broken(struct mfrc522 *chip)
+{
+    int64_t until = chip->expiry_ns;
+    if (until > chip->now_ns + QUIET_MAX_NS) {
+        until = chip->now_ns + QUIET_MAX_NS;
+    }
+    if (until > chip->field_guard_ns) {
+        chip->field_guard_ns = until;
     }
 }
 

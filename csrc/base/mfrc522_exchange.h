@@ -45,4 +45,8 @@ void exchange(struct mfrc522 *chip, mfrc522_then then);
 /* Start an operation that begins with chip->frame. */
 void exchange_start(struct mfrc522 *chip, mfrc522_then then);
 
+/* It is given up in the middle: a card may still answer or write, and hears
+ * nothing meanwhile, so no exchange begins before that is over. */
+void exchange_broken(struct mfrc522 *chip);
+
 #endif

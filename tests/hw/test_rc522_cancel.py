@@ -173,6 +173,36 @@ def test_any_verb_cancelled_at_any_time(hw_board: sim.Board, with_irq: bool, ver
     pyasync_hw.run(main(), clock=hw_board.clock)
 
 
+@pytest.mark.parametrize("verb", ["reselect", "authenticate", "read", "write"])
+def test_tag_is_selected_again_after_a_cancel_at_any_time(
+    hw_board: sim.Board, with_irq: bool, verb: str
+) -> None:
+    door = hw_board.attach_rc522()
+    door.present(sim.MifareClassic1K(uid=UID))
+
+    async def main() -> None:
+        async with rc522.Reader(**reader_options(with_irq)) as reader:
+            tag = await reader.wait_for_tag()
+            assert isinstance(tag, MifareClassic)
+            step = 0
+            more = True
+            while more:
+                await tag.reselect()
+                if verb in ("read", "write"):
+                    await tag.authenticate(4)
+                coro = {
+                    "reselect": lambda: tag.reselect(),
+                    "authenticate": lambda: tag.authenticate(4),
+                    "read": lambda: tag.read(4),
+                    "write": lambda: tag.write(4, bytes(16)),
+                }[verb]()
+                more = await cancelled_after(coro, step * 53e-6)
+                step += 1
+            assert step > 5
+
+    pyasync_hw.run(main(), clock=hw_board.clock)
+
+
 def test_cancel_while_waiting_for_the_reader(hw_board: sim.Board) -> None:
     door = hw_board.attach_rc522()
 
