@@ -105,7 +105,7 @@ hw_wait_init(struct hw_wait *wait)
 int
 hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg)
 {
-    /* Not owner: the loop holds it through us, which makes it reachable. */
+    /* Not owner: it is the loop or the callback that holds it. */
     Py_VISIT(wait->callback);
     Py_VISIT(wait->timer_handle);
     Py_VISIT(wait->loop);
@@ -220,11 +220,10 @@ foreign_arm(struct hw_wait *wait, ModuleState *st, int fd, int64_t deadline_ns,
 static void
 native_run(LoopObject *loop, struct hw_wait *wait, int what)
 {
-    PyObject *owner = Py_NewRef(wait->owner);
+    PyObject *owner = wait->owner;    /* the loop holds it meanwhile */
     if (wait->func(wait, what) < 0) { /* runs Python */
         ah_loop_report(loop, "Exception in a device's wait", owner);
     }
-    Py_DECREF(owner);
 }
 
 static void
@@ -247,24 +246,20 @@ static int
 native_arm(struct hw_wait *wait, int fd, int64_t deadline_ns, PyObject *owner)
 {
     LoopObject *loop = (LoopObject *)wait->loop;
-    if (wait->owner == NULL) {
-        wait->owner = Py_NewRef(owner);
-    }
-    if (fd != wait->fd) {
+    wait->owner = owner;
+    if (fd != wait->watch.fd) {
         ah_loop_unwatch(loop, &wait->watch);
-        wait->fd = -1;
         wait->watch.simulated = wait->simulated;
-        if (fd >= 0 &&
-            ah_loop_watch(loop, &wait->watch, fd, EPOLLIN, native_readable) < 0) {
+        if (fd >= 0 && ah_loop_watch(loop, &wait->watch, fd, EPOLLIN, native_readable,
+                                     owner) < 0) {
             return -1;
         }
-        wait->fd = fd;
     }
     if (deadline_ns == NS_NEVER) {
         ah_loop_timer_stop(loop, &wait->timer);
         return 0;
     }
-    return ah_loop_timer_start(loop, &wait->timer, deadline_ns, native_timeout);
+    return ah_loop_timer_start(loop, &wait->timer, deadline_ns, native_timeout, owner);
 }
 
 static void
@@ -273,7 +268,6 @@ native_disarm(struct hw_wait *wait)
     LoopObject *loop = (LoopObject *)wait->loop;
     ah_loop_unwatch(loop, &wait->watch);
     ah_loop_timer_stop(loop, &wait->timer);
-    wait->fd = -1;
 }
 
 void
@@ -282,7 +276,11 @@ hw_wait_disarm(struct hw_wait *wait)
     if (wait->loop == NULL) {
         return;
     }
+    PyObject *owner = NULL;
     if (wait->native) {
+        if (wait->watch.fd >= 0 || wait->timer.node.index >= 0) {
+            owner = Py_NewRef(wait->owner); /* the loop's may be the last */
+        }
         native_disarm(wait);
     }
     else {
@@ -297,7 +295,6 @@ hw_wait_disarm(struct hw_wait *wait)
     }
     PyObject *callback = wait->callback;
     PyObject *loop = wait->loop;
-    PyObject *owner = wait->owner;
     wait->callback = NULL;
     wait->loop = NULL;
     wait->owner = NULL;

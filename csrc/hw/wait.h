@@ -31,7 +31,7 @@ struct hw_wait {
     PyObject *callback;     /* other loop: owned, see wait.c */
     PyObject *timer_handle; /* other loop: owned */
     PyObject *loop;         /* owned while armed, else NULL */
-    PyObject *owner;        /* native loop: owned while armed */
+    PyObject *owner;        /* borrowed: embeds this; what it is armed with owns it */
     hw_wait_func func;
     int fd;
     int native;

@@ -1,10 +1,11 @@
 /* What the rest of the extension may ask of the loop.
  *
  * Everything here is called with the GIL held and, but for ah_loop_post(), on
- * the loop's own thread.  A watch and a timer are intrusive: the caller embeds
- * the struct and keeps itself alive while they are armed.  Their callbacks run
- * inside the turn that found them due, before the ready queue is run, so a
- * future they complete resumes its task in the same turn.
+ * the loop's own thread.  A watch and a timer are intrusive: an object embeds
+ * the struct, and the loop owns a reference to that object while it is armed;
+ * a loop that is closed disarms all.  Their callbacks run inside the turn that
+ * found them due, before the ready queue is run, so a future they complete
+ * resumes its task in the same turn.
  */
 #ifndef AH_LOOP_LOOP_H
 #define AH_LOOP_LOOP_H
@@ -34,6 +35,7 @@ typedef void (*ah_timer_func)(LoopObject *loop, struct ah_timer *timer);
 struct ah_timer {
     struct heap_node node; /* node.index >= 0: armed */
     ah_timer_func func;
+    PyObject *owner; /* while armed: embeds this; the loop's reference */
 };
 
 /* Is this one of our loops (of this module)? */
@@ -44,15 +46,18 @@ int64_t ah_loop_now(LoopObject *loop);
 /* The virtual clock this loop runs on, or NULL. */
 struct vclock *ah_loop_vclock(LoopObject *loop);
 
-/* Watch a descriptor, level-triggered; one watch or reader per descriptor.
- * -1 with ValueError/OSError set.  Unwatch is idempotent and cannot fail. */
+/* Watch a descriptor, level-triggered; one watch or reader per descriptor.  `owner`
+ * embeds `watch`.  -1 with ValueError/OSError set.  Unwatch is idempotent, cannot
+ * fail, and may drop the last reference to the owner; so may stopping a timer. */
 AH_RAISES int ah_loop_watch(LoopObject *loop, struct ah_watch *watch, int fd,
-                            uint32_t events, ah_watch_func func);
+                            uint32_t events, ah_watch_func func,
+                            AH_BORROWED PyObject *owner);
 void ah_loop_unwatch(LoopObject *loop, struct ah_watch *watch);
 
 /* One-shot timer at a time of ah_loop_now(); starting an armed one moves it. */
 AH_RAISES int ah_loop_timer_start(LoopObject *loop, struct ah_timer *timer,
-                                  int64_t when_ns, ah_timer_func func);
+                                  int64_t when_ns, ah_timer_func func,
+                                  AH_BORROWED PyObject *owner);
 void ah_loop_timer_stop(LoopObject *loop, struct ah_timer *timer);
 
 /* Give the exception that is set to loop.call_exception_handler(); SystemExit

@@ -102,7 +102,7 @@ count_used(LoopObject *self, bool before, bool after, bool outside)
 
 int
 ah_loop_watch(LoopObject *self, struct ah_watch *watch, int fd, uint32_t events,
-              ah_watch_func func)
+              ah_watch_func func, PyObject *owner)
 {
     if (self->closed) {
         PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
@@ -122,6 +122,7 @@ ah_loop_watch(LoopObject *self, struct ah_watch *watch, int fd, uint32_t events,
     }
     count_used(self, entry->watch != NULL, true, !watch->simulated);
     entry->watch = watch;
+    Py_XSETREF(entry->owner, Py_NewRef(owner)); /* never the last: it is the same */
     watch->fd = fd;
     watch->events = events;
     watch->func = func;
@@ -134,15 +135,19 @@ ah_loop_unwatch(LoopObject *self, struct ah_watch *watch)
     if (watch->fd < 0) {
         return;
     }
+    PyObject *owner = NULL;
     struct fd_entry *entry = entry_find(self, watch->fd);
     if (entry != NULL && entry->watch == watch) {
         /* The worst that a failure leaves is one spurious, ignored wake-up. */
         (void)poller_set(&self->poller, watch->fd, entry->events, 0, 0);
         entry->events = 0;
         entry->watch = NULL;
+        owner = entry->owner;
+        entry->owner = NULL;
         count_used(self, true, false, !watch->simulated);
     }
     watch->fd = -1;
+    Py_XDECREF(owner); /* runs Python */
 }
 
 void
@@ -159,7 +164,9 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
             continue; /* stale */
         }
         if (entry->watch != NULL) {
+            PyObject *owner = Py_NewRef(entry->owner);
             entry->watch->func(self, entry->watch, events[i].events); /* runs Python */
+            Py_DECREF(owner);                                         /* runs Python */
             continue;
         }
         /* Errors and hang-ups go to whoever is there, as with selectors. */
@@ -181,10 +188,14 @@ loop_clear_fds(LoopObject *self)
     size_t size = self->fds_size;
     self->fds = NULL;
     self->fds_size = self->fds_used = self->fds_outside = 0;
+    /* Releasing one may run Python that closes a device: disarm all first. */
     for (size_t fd = 0; fd < size; fd++) {
         if (fds[fd].watch != NULL) {
             fds[fd].watch->fd = -1;
         }
+    }
+    for (size_t fd = 0; fd < size; fd++) {
+        Py_XDECREF(fds[fd].owner);  /* runs Python */
         Py_XDECREF(fds[fd].reader); /* runs Python */
         Py_XDECREF(fds[fd].writer); /* runs Python */
     }
@@ -197,6 +208,7 @@ loop_traverse_fds(LoopObject *self, visitproc visit, void *arg)
     for (size_t fd = 0; fd < self->fds_size; fd++) {
         Py_VISIT(self->fds[fd].reader);
         Py_VISIT(self->fds[fd].writer);
+        Py_VISIT(self->fds[fd].owner);
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 /* Scheduling: the ready ring and the timer heap, and the call_* methods.
  *
- * The ring and the heap own one reference to each handle in them.  Times are
+ * The ring and the heap own one reference to each handle and device in them.  Times are
  * nanoseconds of the loop's clock; a timer is due when its time, rounded up,
  * has come, so loop.time() in its callback is never below when().
  */
@@ -12,6 +12,16 @@
 #include "py/errors.h"
 
 /* -- verbs ----------------------------------------------------------------- */
+
+static int
+check_open(LoopObject *self)
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return -1;
+    }
+    return 0;
+}
 
 int64_t
 ah_loop_now(LoopObject *self)
@@ -44,14 +54,20 @@ loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag)
 
 int
 ah_loop_timer_start(LoopObject *self, struct ah_timer *timer, int64_t when_ns,
-                    ah_timer_func func)
+                    ah_timer_func func, PyObject *owner)
 {
+    if (check_open(self) < 0) {
+        return -1;
+    }
+    Py_INCREF(owner); /* before the old one goes, which may be the last */
     ah_loop_timer_stop(self, timer);
-    timer->func = func;
     if (heap_push(&self->timers, &timer->node, when_ns) < 0) {
+        Py_DECREF(owner);
         PyErr_NoMemory();
         return -1;
     }
+    timer->func = func;
+    timer->owner = owner;
     return 0;
 }
 
@@ -60,18 +76,16 @@ ah_loop_timer_stop(LoopObject *self, struct ah_timer *timer)
 {
     if (timer->node.index >= 0) {
         heap_remove(&self->timers, &timer->node);
+        Py_CLEAR(timer->owner); /* runs Python */
     }
 }
 
-/* What tells a TimerHandle in the heap from a device's own timer. */
 static void
 timer_handle_due(LoopObject *self, struct ah_timer *timer)
 {
-    TimerHandleObject *handle = timer_handle_of(timer);
-    if (ring_push(&self->ready, handle, READY_HANDLE) < 0) {
-        PyErr_NoMemory();
-        ah_loop_report(self, "Out of memory for a timer", (PyObject *)handle);
-        Py_DECREF(handle);
+    PyObject *handle = (PyObject *)timer_handle_of(timer);
+    if (loop_push(self, handle, READY_HANDLE) < 0) {
+        ah_loop_report(self, "Out of memory for a timer", handle);
     }
 }
 
@@ -80,9 +94,12 @@ loop_push_due_timers(LoopObject *self, int64_t now_ns)
 {
     while (heap_first_when(&self->timers) <= now_ns) {
         struct ah_timer *timer = (struct ah_timer *)heap_first(&self->timers);
+        PyObject *owner = timer->owner;
         heap_remove(&self->timers, &timer->node);
+        timer->owner = NULL;
         self->stats.timers_fired++;
         timer->func(self, timer); /* runs Python */
+        Py_DECREF(owner);         /* runs Python */
         if (self->pending_exc != NULL) {
             return -1;
         }
@@ -104,9 +121,9 @@ loop_clear_schedule(LoopObject *self)
     }
     for (size_t i = 0; i < timers.size; i++) {
         struct ah_timer *timer = (struct ah_timer *)timers.entries[i].node;
-        if (timer->func == timer_handle_due) {
-            Py_DECREF(timer_handle_of(timer)); /* runs Python */
-        }
+        PyObject *owner = timer->owner;
+        timer->owner = NULL;
+        Py_DECREF(owner); /* runs Python */
     }
     while (ring_count(&ready) > 0) {
         Py_DECREF((PyObject *)ring_pop(&ready).ptr); /* runs Python */
@@ -132,9 +149,7 @@ loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
     }
     for (size_t i = 0; i < self->timers.size; i++) {
         struct ah_timer *timer = (struct ah_timer *)self->timers.entries[i].node;
-        if (timer->func == timer_handle_due) {
-            Py_VISIT((PyObject *)timer_handle_of(timer));
-        }
+        Py_VISIT(timer->owner);
     }
     return 0;
 }
@@ -164,16 +179,6 @@ parse_context(const char *method, PyObject *const *args, Py_ssize_t nargs,
                      "%s() argument 'context' must be a contextvars.Context or None, "
                      "not %.100s",
                      method, Py_TYPE(*context)->tp_name);
-        return -1;
-    }
-    return 0;
-}
-
-static int
-check_open(LoopObject *self)
-{
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
         return -1;
     }
     return 0;
@@ -239,11 +244,11 @@ schedule_at(LoopObject *self, double when, PyObject *const *args, Py_ssize_t nar
         return NULL;
     }
     if (ah_loop_timer_start(self, &handle->timer, seconds_to_ns_up(when),
-                            timer_handle_due) < 0) {
+                            timer_handle_due, (PyObject *)handle) < 0) {
         Py_DECREF(handle);
         return NULL;
     }
-    return Py_NewRef((PyObject *)handle); /* one for the heap, one for the caller */
+    return (PyObject *)handle;
 }
 
 /* -- Python methods -------------------------------------------------------- */

@@ -25,7 +25,8 @@ enum ready_tag {
 struct fd_entry {
     HandleObject *reader;   /* owned */
     HandleObject *writer;   /* owned */
-    struct ah_watch *watch; /* instead of the two; borrowed */
+    struct ah_watch *watch; /* instead of the two; in `owner` */
+    PyObject *owner;        /* owned: embeds watch */
     uint32_t events;        /* as registered with epoll */
     uint32_t generation;    /* tells stale events of a reused number */
 };
@@ -34,7 +35,7 @@ struct LoopObject {
     PyObject_HEAD ModuleState *st;
 
     struct ring ready;
-    struct heap timers; /* of struct ah_timer; handles in it are owned */
+    struct heap timers; /* of struct ah_timer, whose owners are owned */
     struct poller poller;
     int wake_fd;   /* eventfd, edge-triggered: never read */
     bool sleeping; /* the GIL is released for a poll that may block */

@@ -49,15 +49,8 @@ TimerHandle_dealloc(TimerHandleObject *self)
 static PyObject *
 TimerHandle_cancel(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    bool armed = self->timer.node.index >= 0;
-    if (armed) {
-        heap_remove(&self->base.loop->timers, &self->timer.node);
-    }
-    int status = ah_handle_cancel(&self->base);
-    if (armed) {
-        Py_DECREF(self); /* the heap's; the caller still holds one */
-    }
-    if (status < 0) {
+    ah_loop_timer_stop(self->base.loop, &self->timer); /* the caller holds us */
+    if (ah_handle_cancel(&self->base) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
