@@ -179,6 +179,8 @@ class TomlTable:
 
     def tables(self, key: str) -> list[TomlTable]:
         """The [[key]] tables, in the order of the file; none is an empty list."""
+        if isinstance(self._data.get(key), dict):
+            raise self.error(f"there may be several: write [[{key}]]", key)
         items = self.get(key, list, [])
         tables = []
         for index, item in enumerate(items):
@@ -194,7 +196,7 @@ def read_toml(path: str | os.PathLike[str]) -> TomlTable:
     with open(name, "rb") as file:
         raw = file.read()
     try:
-        text = raw.decode("utf-8").replace("\r\n", "\n")
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
         data = tomllib.loads(text)
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1

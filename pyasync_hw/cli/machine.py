@@ -22,11 +22,20 @@ class MachineError(Exception):
 
 
 def simulated_board(wiring: Wiring, scenario: Scenario | None = None) -> Board:
-    """A board with the parts of `wiring`; the caller closes it."""
+    """A board with the parts of `wiring`; the caller closes it.
+
+    Raises MachineError for a part that this model has no place for.
+    """
     board = Board(wiring.model)
     try:
         for reader in wiring.readers:
-            board.attach_rc522(reader.bus, irq=reader.irq, reset=reader.reset, name=reader.name)
+            try:
+                part = board.attach_rc522(
+                    reader.bus, irq=reader.irq, reset=reader.reset, name=reader.name
+                )
+            except ValueError as exc:
+                raise MachineError(f"rc522 {reader.name!r}: {exc}") from exc
+            part.speed_hz = reader.speed_hz
         if scenario is not None:
             scenario.apply(board)
     except BaseException:
@@ -60,6 +69,9 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> None:
             raise MachineError(f"{scenario_file}: a scenario needs the simulator: add --hw sim")
         hardware.set_default(hardware.KernelBackend(wiring.readers))
         return
-    board = simulated_board(wiring, scenario)
+    try:
+        board = simulated_board(wiring, scenario)
+    except MachineError as exc:
+        raise MachineError(f"{board_file}: {exc}") from exc
     hardware.set_default(board)
     atexit.register(board.close)

@@ -104,11 +104,16 @@ def _load_card(table: TomlTable) -> CardSpec:
     options: dict[str, Any] = {}
     if "power_up" in table:
         options["power_up"] = float(table.get("power_up", float, check=_power_up))
-    return CardSpec(
+    card = CardSpec(
         kind=table.get("kind", str, one_of=CARD_KINDS),
         uid=parse_uid(table.get("uid", str, check=parse_uid)),
         options=options,
     )
+    try:
+        card.make()
+    except ValueError as exc:  # not every kind has UIDs of every length
+        raise table.error(str(exc), "uid") from exc
+    return card
 
 
 def _load_event(table: TomlTable, readers: list[str] | None) -> Event:

@@ -189,6 +189,20 @@ def test_a_program_without_a_loop_gets_its_gpio_callbacks(program):
     assert run("--scenario", scenario, path) == (5, "pressed 11\n", "")
 
 
+def test_a_board_file_the_simulated_model_cannot_have(program):
+    path = program('[[rc522]]\nname = "door"\nbus = "spi9.0"\nirq = 24\n', "board.toml")
+    status, out, err = run("--board", path, program("print('ran')"))
+    assert (status, out) == (2, "")
+    assert f"{path}: rc522 'door': pi-zero-w has no spi9.0; it has spi0.0" in err
+    assert "Traceback" not in err
+
+
+def test_the_board_files_spi_clock_is_the_readers(program):
+    path = program('[[rc522]]\nbus = "spi0.0"\nirq = 24\nspeed_hz = 1_000_000\n', "board.toml")
+    code = "from pyasync_hw import rc522\nprint(rc522.Reader().spi.speed_hz)"
+    assert run("--board", path, program(code)) == (0, "1000000\n", "")
+
+
 def test_a_scenario_needs_the_simulator(program):
     scenario = program("[[event]]\nat = 1\nline = 17\ndrive = 1\n", "s.toml")
     status, out, err = run("--hw=real", "--scenario", scenario, program("print(1)"))

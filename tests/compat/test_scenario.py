@@ -72,6 +72,13 @@ def test_apply_gives_the_board_what_is_due_when_a_field_goes_on_or_a_line_is_use
 
 ERRORS = {
     "unknown key": ("[[event]]\nat = 1\ncard = 1\n", 3, "event[0].card", "allowed: at, drive"),
+    "UID of another kind": (
+        "[[event]]\nat = 1\nreader = 'door'\n"
+        "present = { kind = 'mifare-classic-1k', uid = '01020304050607080910' }\n",
+        4,
+        "event[0].present.uid",
+        "4 or 7 bytes",
+    ),
     "no time": ("[[event]]\nline = 17\ndrive = 0\n", 1, "event[0]", "'at' is missing"),
     "negative time": (
         "[[event]]\nat = -1\nline = 17\ndrive = 0\n",

@@ -52,7 +52,19 @@ def test_an_empty_file_is_a_board_without_parts(board_file):
     assert load_board(board_file("")) == Wiring("pi-zero-w", ())
 
 
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    path = tmp_path / "board.toml"
+    path.write_bytes(b'\xef\xbb\xbfmodel = "pi-4"\n')
+    assert load_board(path).model == "pi-4"
+
+
 ERRORS = {
+    "one table where there may be several": (
+        '[rc522]\nbus = "spi0.0"\nirq = 24\n',
+        1,
+        "rc522",
+        r"write \[\[rc522\]\]",
+    ),
     "unknown key": (
         'model = "pi-4"\n\n[[rc522]]\nbus = "spi0.0"\nirk = "GPIO24"\n',
         5,

@@ -125,6 +125,7 @@ def test_the_clock_can_be_held_and_advanced_from_outside():
 
     async def main():
         sleeper = asyncio.create_task(asyncio.sleep(10))
+        await asyncio.sleep(0)  # it begins to sleep before the clock is advanced
         clock.hold()
         threading.Timer(0.02, lambda: (clock.advance(4), clock.release())).start()
         await sleeper
