@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from . import suite
 from .__main__ import ENOUGH
+from .conftest import SCORES
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(2 * suite.MODULE_LIMIT)]
 
@@ -28,12 +28,10 @@ class Ledger:
 
 
 @pytest.fixture(scope="module")
-def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+def ledger(request: pytest.FixtureRequest) -> Ledger:
     ledger = Ledger()
-    yield ledger
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    for loop, score in ledger.scores.items():
-        reporter.write_line(f"\ntest_asyncio on {loop}: {score.summary()}")
+    request.config.stash[SCORES] = ledger.scores
+    return ledger
 
 
 @pytest.mark.skipif(not suite.modules(), reason=suite.NO_TESTS)
