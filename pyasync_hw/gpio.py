@@ -25,6 +25,15 @@ Edge = Literal["rising", "falling", "both"]
 Bias = Literal["as_is", "disabled", "pull_up", "pull_down"]
 Drive = Literal["push_pull", "open_drain", "open_source"]
 
+EDGES_MAX = 65536
+
+
+def _level(value: int) -> bool:
+    """A logical value; 0, 1, False and True are the ones there are."""
+    if value not in (0, 1):
+        raise ValueError(f"value must be 0 or 1, not {value!r}")
+    return bool(value)
+
 
 class _Line:
     """One requested line: what Input and Output have in common."""
@@ -39,7 +48,9 @@ class _Line:
         board: hardware.Backend | None,
         consumer: str,
     ) -> None:
-        backend = board if board is not None else hardware.current()
+        backend = hardware.chosen(board)
+        if not isinstance(spec, (int, str)):
+            raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
         self.spec = spec
         self._settings = settings
         self._core = backend.request_lines({spec: settings}, consumer, chip=chip)
@@ -137,6 +148,8 @@ class Input(_Line):
         frees the queue.
         """
         self._check_reports("both")
+        if not isinstance(maxlen, int) or not 1 <= maxlen <= EDGES_MAX:
+            raise ValueError(f"maxlen must be 1 to {EDGES_MAX} edges, not {maxlen!r}")
         return EdgeIterator(self._core.edge_queue(maxlen))
 
     def clear(self) -> None:
@@ -229,7 +242,7 @@ class Output(_Line):
             bias=bias,
             drive=drive,
             active_low=active_low,
-            output_value=bool(value),
+            output_value=_level(value),
         )
         super().__init__(spec, settings, chip, board, consumer)
 
@@ -243,7 +256,7 @@ class Output(_Line):
 
     @value.setter
     def value(self, value: int) -> None:
-        self._core.set(1, 1 if value else 0)
+        self._core.set(1, int(_level(value)))
 
     def on(self) -> None:
         """value = 1."""

@@ -28,6 +28,7 @@ __all__ = [
     "Backend",
     "KernelBackend",
     "LineSettings",
+    "chosen",
     "current",
     "is_raspberry_pi",
     "set_default",
@@ -178,7 +179,18 @@ class Use:
 
 def use(backend: Backend) -> Use:
     """Make `backend` the current one: of this context, and of threads without one."""
-    return Use(backend)
+    return Use(_checked(backend))
+
+
+def _checked(backend: Backend) -> Backend:
+    if not isinstance(backend, Backend):
+        raise TypeError(f"board must be a sim.Board or another Backend, not {backend!r}")
+    return backend
+
+
+def chosen(board: Backend | None) -> Backend:
+    """`board`, or without one the current backend.  Raises TypeError for what is none."""
+    return current() if board is None else _checked(board)
 
 
 def set_default(backend: Backend | None) -> Backend | None:
@@ -187,6 +199,8 @@ def set_default(backend: Backend | None) -> Backend | None:
     None: decide again at the next current().
     """
     global _default
+    if backend is not None:
+        _checked(backend)
     with _lock:
         before = _default
         _default = backend

@@ -18,13 +18,14 @@ from typing import Any, Literal, NamedTuple
 from . import _core, hardware
 from .errors import WiringError
 from .hardware import LineSettings
-from .rc522_port import AwaitingPort, BlockingPort, Chip, Port, finish
-from .spi import Device
+from .rc522_port import AwaitingPort, BlockingPort, Chip, Port, as_bytes, finish
+from .spi import Device, check_speed
 from .tags import Tag, make_tag
 
 __all__ = ["BlockingReader", "Reader", "Stats", "crc_a"]
 
 SPEED_HZ = 4_000_000
+SPEED_MAX_HZ = 10_000_000  # datasheet, 8.1.2
 POLL_INTERVAL = 0.025  # seconds
 REMOVAL_INTERVAL = 0.1
 FRESH = 1.0  # so long a tag that a cancelled wait had found is still news
@@ -143,7 +144,11 @@ class _Verbs:
         command = 0x60 if key_type == "A" else 0x61
         async with self._port as port:
             await port.run(
-                self._chip.core.start_authenticate, command, block, bytes(key), bytes(uid[-4:])
+                self._chip.core.start_authenticate,
+                command,
+                block,
+                as_bytes("key", key),
+                as_bytes("uid", uid)[-4:],
             )
 
     async def read(self, block: int) -> bytes:
@@ -152,7 +157,7 @@ class _Verbs:
 
     async def write(self, block: int, data: bytes) -> None:
         async with self._port as port:
-            await port.run(self._chip.core.start_write, block, bytes(data))
+            await port.run(self._chip.core.start_write, block, as_bytes("data", data))
 
     async def stop_crypto(self) -> None:
         async with self._port as port:
@@ -183,13 +188,12 @@ class Reader:
         board: hardware.Backend | None = None,
         name: str | None = None,
     ) -> None:
-        backend = board if board is not None else hardware.current()
+        backend = hardware.chosen(board)
         wired = _wiring(backend, spi)
         irq = wired.irq if irq is _UNSET else irq
         reset = wired.reset if reset is _UNSET else reset
         speed = wired.speed_hz if speed_hz is None else speed_hz
-        if not 0 < speed <= 10_000_000:
-            raise ValueError(f"speed_hz must be up to 10 MHz, not {speed}")
+        check_speed(speed, SPEED_MAX_HZ)
         self.name = name or wired.name
         self._lines: list[_core.LineRequest] = []
         self._device = Device(wired.bus, speed_hz=speed, board=backend)
@@ -342,7 +346,7 @@ class Reader:
         It is woken and halted again every poll_interval seconds, so it must be
         selected anew to be used meanwhile, and is not reported by wait_for_tag().
         """
-        uid = tag.uid if isinstance(tag, Tag) else bytes(tag)
+        uid = tag.uid if isinstance(tag, Tag) else as_bytes("tag", tag)
         await self._verbs.wait_for_removal(uid, poll_interval)
 
     async def request(self, *, wakeup: bool = False) -> bytes:
@@ -454,7 +458,7 @@ class BlockingReader:
         poll_interval: float = REMOVAL_INTERVAL,
     ) -> None:
         """See Reader.wait_for_removal().  TagTimeoutError after `timeout` seconds."""
-        uid = tag.uid if isinstance(tag, Tag) else bytes(tag)
+        uid = tag.uid if isinstance(tag, Tag) else as_bytes("tag", tag)
         port = BlockingPort(self._chip, timeout, token)
         finish(_Verbs(port).wait_for_removal(uid, poll_interval))
 

@@ -68,7 +68,9 @@ class Chip:
         if error is None:
             return result
         if isinstance(error, int):
-            raise OSError(error, os.strerror(error), self.name)
+            gone = "; it was unplugged; open it anew when it is back"
+            text = os.strerror(error) + (gone if error in (errno.ENODEV, errno.ESHUTDOWN) else "")
+            raise OSError(error, text, self.name)
         raise self._exception(error, tag)
 
     def _exception(self, error: str, tag: bytes | None) -> OSError:
@@ -233,6 +235,18 @@ class BlockingPort:
             self.chip.tokens.discard(token)
         assert outcome is not None  # run() returns when it is over
         return self.chip.unwrap(outcome, tag)
+
+
+def as_bytes(name: str, value: bytes) -> bytes:
+    """bytes(value), but for a number, of which bytes() would make so many zeros."""
+    if not isinstance(value, (int, str)):
+        try:
+            return bytes(value)
+        except TypeError:
+            pass
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    raise TypeError(f"{name} must be bytes, not {value!r}")
 
 
 def finish(verb: Coroutine[Any, Any, _T]) -> _T:

@@ -29,6 +29,12 @@ _REMEDIES = {
 }
 
 
+def check_speed(speed_hz: int, limit: int) -> None:
+    """Raises ValueError for what is no clock rate up to `limit`."""
+    if not isinstance(speed_hz, int) or not 0 < speed_hz <= limit:
+        raise ValueError(f"speed_hz must be a whole number, 1 to {limit} Hz, not {speed_hz!r}")
+
+
 class Transfer(NamedTuple):
     """One transfer of a message (struct spi_ioc_transfer of linux/spi/spidev.h).
 
@@ -67,8 +73,9 @@ class Device:
         via: Literal["board", "spidev"] | None = None,
     ) -> None:
         bus, cs = parse_spi(spec)
-        if not 0 < speed_hz < 2**32:
-            raise ValueError(f"speed_hz must be above 0, not {speed_hz}")
+        check_speed(speed_hz, 2**32 - 1)
+        if not isinstance(mode, int) or not 0 <= mode < 2**32:
+            raise ValueError(f"mode must be 0 to 3 and flags of linux/spi/spi.h, not {mode!r}")
         chosen = via or os.environ.get("PYASYNC_HW_SPI") or "board"
         if chosen not in ("board", "spidev"):
             raise ValueError(f"via (or PYASYNC_HW_SPI) must be board or spidev, not {chosen!r}")
@@ -78,7 +85,7 @@ class Device:
             self._package = SpidevPackageBus(bus, cs, speed_hz, mode)
             self.core = _core.adapt_spi(self._package, f"spi{bus}.{cs}", speed_hz, mode)
         else:
-            backend = board if board is not None else hardware.current()
+            backend = hardware.chosen(board)
             self.core = backend.open_spi(bus, cs, speed_hz, mode)
         try:
             hardware.use_running_loop(self.core)

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "hw/gpio_type.h"
+#include "py/errors.h"
 
 /* Index of the str attribute `name` of obj in `words` (NULL-terminated). */
 static int
@@ -51,9 +52,10 @@ parse_debounce(PyObject *obj, uint32_t *debounce_us)
     if (value == NULL) {
         return -1;
     }
-    double seconds = PyFloat_AsDouble(value);
+    double seconds;
+    int err = ah_seconds_arg(value, "debounce_period", &seconds); /* runs Python */
     Py_DECREF(value);
-    if (seconds == -1.0 && PyErr_Occurred()) {
+    if (err < 0) {
         return -1;
     }
     if (!(seconds >= 0.0 && seconds <= 4294.0)) {

@@ -148,13 +148,12 @@ MFRC522_start_open(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 MFRC522_start_configure(MFRC522Object *self, PyObject *args)
 {
-    int gain, field;
-    if (!PyArg_ParseTuple(args, "ip:start_configure", &gain, &field) ||
-        check_idle(self) < 0) {
+    PyObject *gain_arg;
+    long long gain;
+    int field;
+    if (!PyArg_ParseTuple(args, "Op:start_configure", &gain_arg, &field) ||
+        ah_integer_arg(gain_arg, "gain", 0, 7, &gain) < 0 || check_idle(self) < 0) {
         return NULL;
-    }
-    if (gain < 0 || gain > 7) {
-        return PyErr_Format(PyExc_ValueError, "gain must be 0 to 7, not %d", gain);
     }
     self->chip.gain = (uint8_t)gain;
     self->chip.field = field != 0;
@@ -225,12 +224,10 @@ MFRC522_start_request(MFRC522Object *self, PyObject *arg)
 static PyObject *
 MFRC522_start_anticollision(MFRC522Object *self, PyObject *arg)
 {
-    long level = PyLong_AsLong(arg); /* runs Python */
-    if ((level == -1 && PyErr_Occurred()) || check_idle(self) < 0) {
+    long long level;
+    if (ah_integer_arg(arg, "level", 1, ISO14443A_LEVELS, &level) < 0 ||
+        check_idle(self) < 0) {
         return NULL;
-    }
-    if (level < 1 || level > ISO14443A_LEVELS) {
-        return PyErr_Format(PyExc_ValueError, "level must be 1 to 3, not %ld", level);
     }
     mfrc522_start_anticollision(&self->chip, (unsigned)level - 1);
     return started(self, OPERATION_ANTICOLLISION);
@@ -285,11 +282,14 @@ MFRC522_start_halt(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 MFRC522_start_authenticate(MFRC522Object *self, PyObject *args)
 {
-    unsigned char command, block;
+    PyObject *block_arg;
+    unsigned char command;
+    long long block;
     const char *key, *uid;
     Py_ssize_t key_size, uid_size;
-    if (!PyArg_ParseTuple(args, "bby#y#:start_authenticate", &command, &block, &key,
+    if (!PyArg_ParseTuple(args, "bOy#y#:start_authenticate", &command, &block_arg, &key,
                           &key_size, &uid, &uid_size) ||
+        ah_integer_arg(block_arg, "block", 0, UINT8_MAX, &block) < 0 ||
         check_idle(self) < 0) {
         return NULL;
     }
@@ -302,36 +302,41 @@ MFRC522_start_authenticate(MFRC522Object *self, PyObject *args)
                             "uid must be the 4 bytes that the cipher uses, not %zd",
                             uid_size);
     }
-    mfrc522_start_authenticate(&self->chip, command, block, (const uint8_t *)key,
-                               (const uint8_t *)uid);
+    mfrc522_start_authenticate(&self->chip, command, (uint8_t)block,
+                               (const uint8_t *)key, (const uint8_t *)uid);
     return started(self, OPERATION_PLAIN);
 }
 
 static PyObject *
 MFRC522_start_read(MFRC522Object *self, PyObject *args)
 {
-    unsigned char block;
-    if (!PyArg_ParseTuple(args, "b:start_read", &block) || check_idle(self) < 0) {
+    PyObject *block_arg;
+    long long block;
+    if (!PyArg_ParseTuple(args, "O:start_read", &block_arg) ||
+        ah_integer_arg(block_arg, "block", 0, UINT8_MAX, &block) < 0 ||
+        check_idle(self) < 0) {
         return NULL;
     }
-    mfrc522_start_read(&self->chip, block);
+    mfrc522_start_read(&self->chip, (uint8_t)block);
     return started(self, OPERATION_READ);
 }
 
 static PyObject *
 MFRC522_start_write(MFRC522Object *self, PyObject *args)
 {
-    unsigned char block;
+    PyObject *block_arg;
+    long long block;
     const char *data;
     Py_ssize_t size;
-    if (!PyArg_ParseTuple(args, "by#:start_write", &block, &data, &size) ||
+    if (!PyArg_ParseTuple(args, "Oy#:start_write", &block_arg, &data, &size) ||
+        ah_integer_arg(block_arg, "block", 0, UINT8_MAX, &block) < 0 ||
         check_idle(self) < 0) {
         return NULL;
     }
     if (size != MIFARE_BLOCK_SIZE) {
         return PyErr_Format(PyExc_ValueError, "data must have 16 bytes, not %zd", size);
     }
-    mfrc522_start_write(&self->chip, block, (const uint8_t *)data);
+    mfrc522_start_write(&self->chip, (uint8_t)block, (const uint8_t *)data);
     return started(self, OPERATION_PLAIN);
 }
 
@@ -361,8 +366,8 @@ static PyObject *
 MFRC522_start_poll(MFRC522Object *self, PyObject *arg)
 {
     int64_t interval_ns;
-    double seconds = PyFloat_AsDouble(arg); /* runs Python */
-    if ((seconds == -1.0 && PyErr_Occurred()) ||
+    double seconds;
+    if (ah_seconds_arg(arg, "poll_interval", &seconds) < 0 || /* runs Python */
         interval_arg(seconds, &interval_ns) < 0 || check_idle(self) < 0) {
         return NULL;
     }

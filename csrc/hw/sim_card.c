@@ -1,5 +1,6 @@
 /* What the simulated field asks of a card, asked of a Python object. */
 #include "hw/sim_card.h"
+#include "py/errors.h"
 
 #include <errno.h>
 #include <math.h>
@@ -168,9 +169,10 @@ ah_sim_card_new(PyObject *object)
         }
         return NULL;
     }
-    double power_up = PyFloat_AsDouble(value); /* runs Python */
+    double power_up;
+    int err = ah_seconds_arg(value, "power_up of a card", &power_up); /* runs Python */
     Py_DECREF(value);
-    if (power_up == -1.0 && PyErr_Occurred()) {
+    if (err < 0) {
         return NULL;
     }
     if (!(power_up >= 0.0 && power_up <= 1.0)) {

@@ -97,8 +97,8 @@ ah_sim_seconds(PyObject *arg, const char *name, bool *given, int64_t *ns)
     if (!*given) {
         return 0;
     }
-    double seconds = PyFloat_AsDouble(arg); /* runs Python */
-    if (seconds == -1.0 && PyErr_Occurred()) {
+    double seconds;
+    if (ah_seconds_arg(arg, name, &seconds) < 0) { /* runs Python */
         return -1;
     }
     if (!(seconds >= 0.0 && seconds < 9e9)) {

@@ -242,15 +242,22 @@ static int
 transfer_parse(PyObject *item, struct transfer *transfer)
 {
     PyObject *data = item;
-    unsigned int speed_hz = 0;
-    unsigned short delay_us = 0;
+    PyObject *speed_arg = NULL, *delay_arg = NULL, *bits_arg = NULL;
+    long long speed_hz = 0, delay_us = 0, bits_per_word = 0;
     int cs_change = 0;
-    unsigned char bits_per_word = 0;
     if (PyTuple_Check(item) &&
         !PyArg_ParseTuple(item,
-                          "O|IHpb;a transfer is bytes-like, or a tuple (data, "
+                          "O|OOpO;a transfer is bytes-like, or a tuple (data, "
                           "speed_hz, delay_us, cs_change, bits_per_word)",
-                          &data, &speed_hz, &delay_us, &cs_change, &bits_per_word)) {
+                          &data, &speed_arg, &delay_arg, &cs_change, &bits_arg)) {
+        return -1;
+    }
+    if ((speed_arg != NULL && ah_integer_arg(speed_arg, "speed_hz of a transfer", 0,
+                                             UINT32_MAX, &speed_hz) < 0) ||
+        (delay_arg != NULL && ah_integer_arg(delay_arg, "delay_us of a transfer", 0,
+                                             UINT16_MAX, &delay_us) < 0) ||
+        (bits_arg != NULL && ah_integer_arg(bits_arg, "bits_per_word of a transfer", 0,
+                                            32, &bits_per_word) < 0)) {
         return -1;
     }
     if (PyObject_GetBuffer(data, &transfer->tx, PyBUF_SIMPLE) < 0) { /* runs Python */
@@ -265,10 +272,10 @@ transfer_parse(PyObject *item, struct transfer *transfer)
         return -1;
     }
     transfer->settings = (struct spi_xfer){
-        .speed_hz = speed_hz,
-        .delay_us = delay_us,
+        .speed_hz = (uint32_t)speed_hz,
+        .delay_us = (uint16_t)delay_us,
         .cs_change = cs_change != 0,
-        .bits_per_word = bits_per_word,
+        .bits_per_word = (uint8_t)bits_per_word,
     };
     return 0;
 }
@@ -481,31 +488,35 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
                         "the setting of an SPI device can't be deleted");
         return -1;
     }
-    unsigned long number = PyLong_AsUnsignedLong(value); /* runs Python */
-    if (number == (unsigned long)-1 && PyErr_Occurred()) {
+    long long number;
+    uintptr_t member = (uintptr_t)closure;
+    int parsed; /* each runs Python */
+    switch (member) {
+        case offsetof(struct spi_config, speed_hz):
+            parsed = ah_integer_arg(value, "speed_hz", 1, UINT32_MAX, &number);
+            break;
+        case offsetof(struct spi_config, mode):
+            parsed = ah_integer_arg(value, "mode", 0, UINT32_MAX, &number);
+            break;
+        default:
+            parsed = ah_integer_arg(value, "bits_per_word", 1, 32, &number);
+    }
+    if (parsed < 0) {
         return -1;
     }
     if (is_closed(self)) {
         return raise_closed();
     }
     struct spi_config config = self->device->config;
-    unsigned long max;
-    switch ((uintptr_t)closure) {
+    switch (member) {
         case offsetof(struct spi_config, speed_hz):
-            max = number == 0 ? 0 : UINT32_MAX;
             config.speed_hz = (uint32_t)number;
             break;
         case offsetof(struct spi_config, mode):
-            max = UINT32_MAX;
             config.mode = (uint32_t)number;
             break;
         default:
-            max = number == 0 ? 0 : 32;
             config.bits_per_word = (uint8_t)number;
-    }
-    if (max == 0 || number > max) {
-        PyErr_Format(PyExc_ValueError, "%lu is out of range for this setting", number);
-        return -1;
     }
     struct spi_device *device = self->device;
     int err;

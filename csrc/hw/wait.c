@@ -416,8 +416,8 @@ hw_deadline(PyObject *timeout, struct vclock *clock, int64_t *deadline_ns)
         *deadline_ns = NS_NEVER;
         return 0;
     }
-    double seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred()) {
+    double seconds;
+    if (ah_seconds_arg(timeout, "timeout", &seconds) < 0) {
         return -1;
     }
     if (isnan(seconds)) {

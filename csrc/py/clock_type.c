@@ -27,8 +27,11 @@ static PyObject *
 VirtualClock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *kwlist[] = {"start", NULL};
+    PyObject *start_arg = NULL;
     double start = 0.0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|d:VirtualClock", kwlist, &start)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:VirtualClock", kwlist,
+                                     &start_arg) ||
+        (start_arg != NULL && ah_seconds_arg(start_arg, "start", &start) < 0)) {
         return NULL;
     }
     if (!(start >= 0.0 && start < 9e9)) {
@@ -78,8 +81,8 @@ VirtualClock_time_ns(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 VirtualClock_advance(VirtualClockObject *self, PyObject *arg)
 {
-    double seconds = PyFloat_AsDouble(arg);
-    if (seconds == -1.0 && PyErr_Occurred()) {
+    double seconds;
+    if (ah_seconds_arg(arg, "seconds", &seconds) < 0) {
         return NULL;
     }
     if (!(seconds >= 0.0 && seconds < 9e9)) {

@@ -1,5 +1,7 @@
 #include "py/errors.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 int
@@ -28,5 +30,49 @@ ah_raise_errno_remedy(int err, const char *what, const char *remedy)
 int
 ah_raise_errno(int err, const char *what)
 {
-    return ah_raise_errno_remedy(err, what, NULL);
+    int number = err < 0 ? -err : err;
+    bool gone = number == ENODEV || number == ESHUTDOWN; /* gpiochip, spidev */
+    return ah_raise_errno_remedy(
+        err, what, gone ? "it was unplugged; open it anew when it is back" : NULL);
+}
+
+int
+ah_seconds_arg(PyObject *arg, const char *name, double *seconds)
+{
+    *seconds = PyFloat_AsDouble(arg); /* runs Python */
+    if (*seconds != -1.0 || !PyErr_Occurred()) {
+        return 0;
+    }
+    if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a number of seconds, not %R", name,
+                     arg);
+    }
+    return -1;
+}
+
+int
+ah_integer_arg(PyObject *arg, const char *name, long long min, long long max,
+               long long *number)
+{
+    int overflow = 0;
+    PyObject *index = PyNumber_Index(arg); /* runs Python */
+    if (index == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Format(PyExc_TypeError, "%s must be an integer, not %R", name, arg);
+        }
+        return -1;
+    }
+    *number = PyLong_AsLongLongAndOverflow(index, &overflow);
+    if (*number == -1 && !overflow && PyErr_Occurred()) {
+        Py_DECREF(index);
+        return -1;
+    }
+    if (overflow || *number < min || *number > max) {
+        PyErr_Format(PyExc_ValueError, "%s must be %lld to %lld, not %R", name, min,
+                     max, index);
+        Py_DECREF(index);
+        return -1;
+    }
+    Py_DECREF(index);
+    return 0;
 }

@@ -12,4 +12,13 @@ int ah_raise_errno(int err, const char *what);
 /* The same, with "; remedy" after the message.  Always -1. */
 int ah_raise_errno_remedy(int err, const char *what, const char *remedy);
 
+/* A Python number as seconds.  Raises TypeError that names the argument; NaN and
+ * the range are the caller's.  0 or -1. */
+int ah_seconds_arg(PyObject *arg, const char *name, double *seconds);
+
+/* A Python integer from min to max.  Raises TypeError or ValueError, which name the
+ * argument.  0 or -1. */
+int ah_integer_arg(PyObject *arg, const char *name, long long min, long long max,
+                   long long *number);
+
 #endif

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from .. import hardware
 from .._core import SimWorld, VirtualClock
 from ..pins import parse_pin, parse_spi
-from .cards import Card, parse_uid
+from .cards import Card, parse_uid, seconds_up_to_1
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -224,7 +224,7 @@ class Board(AbstractContextManager["Board"]):
         clock: VirtualClock | None = None,
         name: str | None = None,
     ) -> None:
-        if model not in MODELS:
+        if not isinstance(model, str) or model not in MODELS:
             raise ValueError(f"no model {model!r}; choose one of {', '.join(MODELS)}")
         self.model = model
         self.name = name or f"simulated {model}"
@@ -260,7 +260,9 @@ class Board(AbstractContextManager["Board"]):
         label = name or f"spi{where[0]}.{where[1]}"
         if any(reader.name == label for reader in self._readers.values()):
             raise ValueError(f"a reader of this board is called {label!r} already")
-        if not 0 <= version <= 0xFF:
+        if power_up is not None:
+            power_up = seconds_up_to_1("power_up", power_up)
+        if not isinstance(version, int) or not 0 <= version <= 0xFF:
             raise ValueError(f"version must be 0 to 0xff, not {version!r}")
         irq_line = None if irq is None else self.find_line(irq)[1]
         reset_line = None if reset is None else self.find_line(reset)[1]

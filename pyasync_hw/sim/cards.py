@@ -64,6 +64,8 @@ _STARRED = (CardState.READY_STAR, CardState.ACTIVE_STAR, CardState.HALT)
 def parse_uid(uid: str | bytes | Iterable[int]) -> bytes:
     """A UID of 4, 7 or 10 bytes, from hex digits or bytes.  Raises ValueError."""
     try:
+        if isinstance(uid, int):
+            raise TypeError  # bytes() would make so many zeros of it
         value = bytes.fromhex(uid.replace(":", " ")) if isinstance(uid, str) else bytes(uid)
     except (TypeError, ValueError) as error:
         raise ValueError(f"uid must be hex digits or bytes, not {uid!r}") from error
@@ -72,6 +74,13 @@ def parse_uid(uid: str | bytes | Iterable[int]) -> bytes:
     if value[0] == CASCADE_TAG:
         raise ValueError("uid must not begin with 88: that is the cascade tag (ISO/IEC 14443-3)")
     return value
+
+
+def seconds_up_to_1(name: str, value: float) -> float:
+    """Raises ValueError when `value` is no number from 0 to 1."""
+    if not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be 0 to 1 second, not {value!r}")
+    return float(value)
 
 
 class Card:
@@ -97,12 +106,12 @@ class Card:
         sak: int | None = None,
     ) -> None:
         self.uid = parse_uid(uid)
-        if not 0 <= power_up <= 1:
-            raise ValueError(f"power_up must be 0 to 1 second, not {power_up!r}")
-        self.power_up = float(power_up)
+        self.power_up = seconds_up_to_1("power_up", power_up)
         size = {4: 0x00, 7: 0x40, 10: 0x80}[len(self.uid)]
-        if atqa is not None and len(atqa) != 2:
-            raise ValueError(f"atqa must have 2 bytes, low byte first, not {atqa!r}")
+        if atqa is not None and not (isinstance(atqa, bytes) and len(atqa) == 2):
+            raise ValueError(f"atqa must be 2 bytes, low byte first, not {atqa!r}")
+        if sak is not None and not (isinstance(sak, int) and 0 <= sak <= 0xFF):
+            raise ValueError(f"sak must be 0 to 0xff, not {sak!r}")
         self.atqa = atqa or bytes((self.atqa[0] & 0x3F | size, self.atqa[1]))
         self.sak = self.sak if sak is None else sak
         self.state = CardState.OFF

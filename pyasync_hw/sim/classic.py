@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .cards import Card, CardState, Reply, crc_a
+from .cards import Card, CardState, Reply, crc_a, seconds_up_to_1
 
 __all__ = ["MifareClassic1K"]
 
@@ -89,9 +89,7 @@ class MifareClassic1K(Card):
         super().__init__(uid, power_up=power_up)
         if len(self.uid) == 10:
             raise ValueError("a MIFARE Classic has a UID of 4 or 7 bytes")
-        if not 0 <= write_time <= 1:
-            raise ValueError(f"write_time must be 0 to 1 second, not {write_time!r}")
-        self.write_time = write_time
+        self.write_time = seconds_up_to_1("write_time", write_time)
         self.memory = bytearray(self.blocks * BLOCK_SIZE)
         for sector in range(self.blocks // 4):
             self.set_block(4 * sector + 3, DELIVERY_TRAILER)
@@ -114,7 +112,7 @@ class MifareClassic1K(Card):
         self.memory[self._slice(number)] = data
 
     def _slice(self, number: int) -> slice:
-        if not 0 <= number < self.blocks:
+        if not isinstance(number, int) or not 0 <= number < self.blocks:
             raise ValueError(f"block must be 0 to {self.blocks - 1}, not {number!r}")
         return slice(number * BLOCK_SIZE, (number + 1) * BLOCK_SIZE)
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..errors import AuthenticationError
-from ..rc522_port import Port, finish
+from ..rc522_port import Port, as_bytes, finish
 from .tag import BlockingTag, Tag
 
 __all__ = ["BlockingMifareClassic", "MifareClassic"]
@@ -30,7 +30,7 @@ class MifareClassic(Tag):
         return _BLOCKS.get(self.sak, 64)
 
     def _check_block(self, block: int) -> None:
-        if not 0 <= block < self.blocks:
+        if not isinstance(block, int) or not 0 <= block < self.blocks:
             raise ValueError(f"block must be 0 to {self.blocks - 1}, not {block!r}")
 
     @cached_property
@@ -50,6 +50,7 @@ class MifareClassic(Tag):
         self._check_block(block)
         if key_type not in _COMMANDS:
             raise ValueError(f'key_type must be "A" or "B", not {key_type!r}')
+        key = as_bytes("key", key)
         if len(key) != KEY_SIZE:
             raise ValueError(f"key must have 6 bytes, not {len(key)}")
         core = self._chip.core
@@ -81,10 +82,11 @@ class MifareClassic(Tag):
     async def write(self, block: int, data: bytes) -> None:
         """Write the 16 bytes of a block.  Raises NakError when that is not allowed."""
         self._check_block(block)
+        data = as_bytes("data", data)
         if len(data) != BLOCK_SIZE:
             raise ValueError(f"data must have 16 bytes, not {len(data)}")
         async with self._port as port:
-            await port.run(self._chip.core.start_write, block, bytes(data), tag=self.uid)
+            await port.run(self._chip.core.start_write, block, data, tag=self.uid)
 
 
 class BlockingMifareClassic(BlockingTag):

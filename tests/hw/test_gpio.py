@@ -335,7 +335,7 @@ def test_what_the_kernels_buffer_lost_is_counted(hw_board: sim.Board) -> None:
 
 @pytest.mark.parametrize("maxlen", [0, -1, 100_000])
 def test_maxlen_out_of_range(hw_board: sim.Board, maxlen: int) -> None:
-    with gpio.Input(17) as button, pytest.raises(ValueError, match="capacity"):
+    with gpio.Input(17) as button, pytest.raises(ValueError, match="maxlen"):
         button.edges(maxlen=maxlen)
 
 
