@@ -118,7 +118,7 @@ vclock_advance_to(struct vclock *clock, int64_t when_ns)
 void
 vclock_advance(struct vclock *clock, int64_t duration_ns)
 {
-    vclock_advance_to(clock, vclock_now(clock) + duration_ns);
+    vclock_advance_to(clock, time_after(vclock_now(clock), duration_ns));
 }
 
 void

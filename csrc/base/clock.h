@@ -33,6 +33,15 @@ clock_monotonic_ns(void)
     return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+/* A time plus a duration of 0 or more; ends short of NS_NEVER. */
+static inline int64_t
+time_after(int64_t when_ns, int64_t duration_ns)
+{
+    int64_t sum;
+    bool overflow = __builtin_add_overflow(when_ns, duration_ns, &sum);
+    return overflow || sum == NS_NEVER ? NS_NEVER - 1 : sum;
+}
+
 /* Something with events of its own on a virtual clock (a simulated world). */
 struct clock_driver {
     struct clock_driver *next; /* the clock's list */

@@ -130,7 +130,11 @@ EdgeQueue_take(EdgeQueueObject *self, PyObject *args)
     if (queue_check_open(self) < 0) {
         return NULL;
     }
-    return ah_edges_take(self->request, &self->queue, args);
+    /* Meanwhile another thread may close this queue. */
+    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
+    PyObject *event = ah_edges_take(request, &self->queue, args);
+    Py_DECREF(request);
+    return event;
 }
 
 static PyObject *
@@ -139,7 +143,10 @@ EdgeQueue_arm(EdgeQueueObject *self, PyObject *args)
     if (queue_check_open(self) < 0) {
         return NULL;
     }
-    return ah_edges_arm(self->request, &self->queue, args);
+    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
+    PyObject *future = ah_edges_arm(request, &self->queue, args);
+    Py_DECREF(request);
+    return future;
 }
 
 static PyObject *
@@ -148,7 +155,10 @@ EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
     if (self->request == NULL) {
         Py_RETURN_NONE;
     }
-    return ah_edges_disarm(self->request, &self->queue, future);
+    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
+    PyObject *result = ah_edges_disarm(request, &self->queue, future);
+    Py_DECREF(request);
+    return result;
 }
 
 static PyObject *

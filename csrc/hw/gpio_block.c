@@ -60,10 +60,9 @@ blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
 /* Take an edge, blocking until there is one; -1 with an exception. */
 static int
 block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned edges,
-               struct cancel_token *token, int64_t deadline_ns,
+               struct vclock *clock, struct cancel_token *token, int64_t deadline_ns,
                struct edge_record *record)
 {
-    struct vclock *clock = self->request->clock;
     for (;;) {
         if (self->closing) {
             return ah_edges_raise(self, -EBADF);
@@ -112,6 +111,8 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     struct edge_blocker blocker = {.wake_fd = -1, .poll_fd = -1};
+    struct vclock *clock = self->request->clock; /* for all of this wait */
+    PyObject *kept = hw_keep_clock(clock);
     int err;
     if (hw_wait_is_armed(&self->wait)) {
         PyErr_SetString(PyExc_RuntimeError,
@@ -119,7 +120,7 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
                         "there, or block in threads, not both at once");
         goto done;
     }
-    if (hw_deadline(timeout, self->request->clock, &deadline_ns) < 0) {
+    if (hw_deadline(timeout, clock, &deadline_ns) < 0) {
         goto done;
     }
     err = blocker_open(&blocker, self->request->fd);
@@ -129,7 +130,7 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
     }
     blocker.next = self->blockers;
     self->blockers = &blocker;
-    err = block_for_edge(self, &blocker, edges, token, deadline_ns, &record);
+    err = block_for_edge(self, &blocker, edges, clock, token, deadline_ns, &record);
     blocker_unlink(self, &blocker);
     if (err == 0) {
         event = ah_edge_event_new(self->st, &record);
@@ -139,6 +140,7 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
     }
 done:
     blocker_close(&blocker);
+    Py_XDECREF(kept);
     ah_line_end(self);
     return event;
 }

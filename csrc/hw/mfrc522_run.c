@@ -368,21 +368,20 @@ block_for_step(MFRC522Object *self, struct cancel_token *token, int64_t deadline
         int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
         int64_t until = step->until_ns < deadline_ns ? step->until_ns : deadline_ns;
         int outcome;
+        PyObject *kept = hw_keep_clock(clock);
         Py_BEGIN_ALLOW_THREADS outcome = block_until(clock, fd, token, until);
-        Py_END_ALLOW_THREADS if (outcome == BLOCK_READY)
-        {
+        Py_END_ALLOW_THREADS Py_XDECREF(kept);
+        if (outcome == BLOCK_READY) {
             *result = drop_edges(self);
             if (*result != 0) {
                 return MFRC522_EDGE;
             }
         }
-        else if (outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns)
-        {
+        else if (outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns) {
             *result = 0;
             return MFRC522_TIME;
         }
-        else if (hw_block_error(self->st, outcome, "RC522 reader") < 0)
-        {
+        else if (hw_block_error(self->st, outcome, "RC522 reader") < 0) {
             return -1;
         }
     }

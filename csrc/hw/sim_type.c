@@ -28,9 +28,23 @@ acquire_gil(void *released)
     PyEval_RestoreThread(released);
 }
 
+static void
+keep_clock(struct vclock *clock)
+{
+    Py_INCREF(ah_virtual_clock_object(clock));
+}
+
+static void
+drop_clock(struct vclock *clock)
+{
+    Py_DECREF(ah_virtual_clock_object(clock));
+}
+
 static const struct world_host gil_host = {
     .release = release_gil,
     .acquire = acquire_gil,
+    .keep_clock = keep_clock,
+    .drop_clock = drop_clock,
 };
 
 int
@@ -84,8 +98,8 @@ ah_sim_leave(SimWorldObject *self)
     world_unlock(&self->world);
     int err = self->world.thread_error;
     if (!world_is_inside(&self->world)) {
-        Py_BEGIN_ALLOW_THREADS world_wake_clock(&self->world);
-        Py_END_ALLOW_THREADS drop_idle_cards(self);
+        world_pass_time(&self->world, 0); /* gives up the GIL */
+        drop_idle_cards(self);            /* runs Python */
     }
     return err < 0 ? ah_raise_errno(err, "the thread of a simulated board") : 0;
 }

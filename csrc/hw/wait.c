@@ -426,8 +426,9 @@ hw_deadline(PyObject *timeout, struct vclock *clock, int64_t *deadline_ns)
         return -1;
     }
     seconds = seconds > 0.0 ? seconds : 0.0;
-    *deadline_ns =
-        seconds >= 4e9 ? NS_NEVER : clock_now(clock) + (int64_t)ceil(seconds * 1e9);
+    *deadline_ns = seconds >= 4e9
+                       ? NS_NEVER
+                       : time_after(clock_now(clock), (int64_t)ceil(seconds * 1e9));
     return 0;
 }
 

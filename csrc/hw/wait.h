@@ -15,6 +15,7 @@
 #include "module.h"
 #include "base/token.h"
 #include "loop/loop.h"
+#include "py/clock_type.h"
 
 enum { HW_READABLE = 1, HW_TIMEOUT = 2 };
 
@@ -72,6 +73,14 @@ AH_RAISES int hw_use_clock_error(int err, const char *what);
  * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.
  * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
 AH_RAISES int hw_block_error(ModuleState *st, int result, const char *what);
+
+/* The object of `clock`, a new reference; NULL for NULL.  Whoever uses a device's
+ * clock without the GIL holds one: the device may be told of another meanwhile. */
+static inline PyObject *
+hw_keep_clock(struct vclock *clock)
+{
+    return clock != NULL ? Py_NewRef(ah_virtual_clock_object(clock)) : NULL;
+}
 
 /* A CancelToken, or NULL for None; -1 with TypeError. */
 AH_RAISES int hw_token_arg(ModuleState *st, PyObject *arg, struct cancel_token **token);

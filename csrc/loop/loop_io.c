@@ -9,6 +9,7 @@
 #include "loop/loop_type.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -51,6 +52,10 @@ static struct fd_entry *
 entry_make(LoopObject *self, int fd)
 {
     if ((size_t)fd >= self->fds_size) {
+        if (fcntl(fd, F_GETFD) < 0) { /* no table for a number that is not open */
+            ah_raise_errno(errno, NULL);
+            return NULL;
+        }
         size_t size = self->fds_size != 0 ? self->fds_size : 64;
         while (size <= (size_t)fd) {
             size *= 2;

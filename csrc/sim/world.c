@@ -169,11 +169,20 @@ world_is_inside(struct world *world)
 }
 
 void
-world_wake_clock(struct world *world)
+world_pass_time(struct world *world, int64_t duration_ns)
 {
     struct vclock *clock = bank_clock(&world->lines);
-    if (clock != NULL) {
-        vclock_advance(clock, 0);
+    if (clock == NULL) {
+        return;
+    }
+    if (world->host != NULL) {
+        world->host->keep_clock(clock);
+    }
+    void *released = world_release_host(world);
+    vclock_advance(clock, duration_ns);
+    world_acquire_host(world, released);
+    if (world->host != NULL) {
+        world->host->drop_clock(clock);
     }
 }
 

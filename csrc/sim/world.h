@@ -79,10 +79,13 @@ struct world_device {
     struct vclock **shown; /* the device's public `clock`: always the world's */
 };
 
-/* The caller's outer lock: how to give it up, and how to take it back. */
+/* The caller's outer lock: how to give it up, and how to take it back.  With it,
+ * a clock is kept for as long as it is used without: the world may leave it. */
 struct world_host {
     void *(*release)(void);
     void (*acquire)(void *released);
+    void (*keep_clock)(struct vclock *clock);
+    void (*drop_clock)(struct vclock *clock);
 };
 
 struct world {
@@ -128,9 +131,9 @@ int64_t world_now(struct world *world); /* own time */
 /* Does this very thread run card code?  Then time stands still for it. */
 bool world_is_inside(struct world *world);
 
-/* A loop that sleeps on the virtual clock looks again at what is due.  Call with
- * no lock, not from card code. */
-void world_wake_clock(struct world *world);
+/* On a virtual clock time passes, 0: its loop looks again at what is due.  Call
+ * with the host's lock and no other, not from card code. */
+void world_pass_time(struct world *world, int64_t duration_ns);
 
 /* Around a wait: give up the caller's outer lock, take it back. */
 static inline void *

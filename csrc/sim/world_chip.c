@@ -145,7 +145,7 @@ world_schedule_locked(struct world *world, struct world_action *action)
         *last = action;
         return 0;
     }
-    return heap_push(&world->due, &action->node, start + action->after_ns);
+    return heap_push(&world->due, &action->node, time_after(start, action->after_ns));
 }
 
 void
@@ -155,8 +155,8 @@ world_start_actions_locked(struct world *world)
     while (*p != NULL) {
         struct world_action *action = *p;
         int64_t start = start_of(world, action);
-        if (start == NS_NEVER ||
-            heap_push(&world->due, &action->node, start + action->after_ns) < 0) {
+        if (start == NS_NEVER || heap_push(&world->due, &action->node,
+                                           time_after(start, action->after_ns)) < 0) {
             p = &action->next; /* no memory: it is tried again */
             continue;
         }

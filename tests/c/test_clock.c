@@ -232,9 +232,19 @@ test_waiters_beside_a_loop(void)
     sem_destroy(&about_to_wait);
 }
 
+static void
+test_time_ends(void)
+{
+    CHECK_EQ(time_after(5, 7), 12);
+    CHECK_EQ(time_after(NS_NEVER - 10, 9), NS_NEVER - 1);
+    CHECK_EQ(time_after(NS_NEVER - 10, 10), NS_NEVER - 1);
+    CHECK_EQ(time_after(NS_NEVER - 10, NS_NEVER), NS_NEVER - 1);
+}
+
 int
 main(void)
 {
+    RUN(test_time_ends);
     RUN(test_advance_visits_every_due_time);
     RUN(test_jump_goes_to_the_earliest);
     RUN(test_hold_stops_time);

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 import pyasync_hw
-from pyasync_hw import gpio, sim
+from pyasync_hw import VirtualClock, _core, gpio, sim
 
 
 @pytest.fixture
@@ -172,3 +172,31 @@ def test_a_forgotten_waiter_on_a_forgotten_loop_is_garbage(real_board: sim.Board
     del loop, button, future
     gc.collect()
     assert gone() is None
+
+
+def test_a_blocked_thread_keeps_its_clock_when_the_board_goes_to_another() -> None:
+    live = _core._live()["VirtualClock"]
+    clock = VirtualClock()
+    loop = pyasync_hw.new_event_loop(clock=clock)
+    with sim.Board(clock=clock) as board, gpio.Input(17, bias="pull_up", board=board) as button:
+        edges: list[gpio.EdgeEvent] = []
+        thread = threading.Thread(
+            target=lambda: edges.append(button.blocking.wait_for_edge("falling")), daemon=True
+        )
+        clock.hold()  # the thread: so the next sleep ends once it is blocked
+        thread.start()
+        loop.run_until_complete(asyncio.sleep(1.0))
+        loop.close()
+        del loop, clock
+        gc.collect()
+
+        async def drive() -> None:
+            line = board.line(17)  # now the board is on this loop's clock
+            assert _core._live()["VirtualClock"] == live + 2
+            line.drive(0)
+
+        pyasync_hw.run(drive(), clock=VirtualClock())
+        thread.join()
+        assert [edge.event_type for edge in edges] == ["falling"]
+        gc.collect()
+        assert _core._live()["VirtualClock"] == live + 1

@@ -144,3 +144,8 @@ def test_the_selector_view_is_read_only(loop, pair):
     with pytest.raises(NotImplementedError, match="add_reader"):
         view.register(a, 1)
     loop.remove_reader(a)
+
+
+def test_a_number_that_is_no_open_descriptor(loop):
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        loop.add_reader(2**31 - 1, print)

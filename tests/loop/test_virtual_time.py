@@ -168,3 +168,11 @@ def test_time_does_not_go_back():
         clock.advance(-1)
     with pytest.raises(RuntimeError, match=r"without hold"):
         clock.release()
+
+
+def test_the_end_of_time():
+    clock = pyasync_hw.VirtualClock(start=8.9e9)
+    clock.advance(8.9e9)
+    end = clock.time_ns()
+    clock.advance(1.0)
+    assert clock.time_ns() == end == 2**63 - 2
