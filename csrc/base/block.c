@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define LOOK_AGAIN (BLOCK_CANCELLED + 1)
+
 /* poll() on {fd, token, extra} for at most timeout_ns (NS_NEVER: for ever).
  * A block_result, or -errno; BLOCK_TIMEOUT also when only `extra` is readable. */
 static int
@@ -61,33 +63,33 @@ block_monotonic(int fd, struct cancel_token *token, int64_t deadline_ns)
     }
 }
 
-/* Nobody else moves the clock: this wait does. */
+/* Nobody else moves the clock: this wait does, one step.  LOOK_AGAIN: it goes on,
+ * unless a loop has come meanwhile. */
 static int
 block_moving(struct vclock *clock, int fd, struct cancel_token *token,
              int64_t deadline_ns)
 {
-    for (;;) {
-        int result = poll_once(fd, token, -1, 0);
-        if (result != BLOCK_TIMEOUT || vclock_now(clock) >= deadline_ns) {
-            return result;
-        }
-        switch (vclock_jump(clock, deadline_ns)) {
-            case VCLOCK_JUMPED:
-                break;
-            case VCLOCK_HELD:
-                /* Work outside this thread: let it run, but not for ever (block.h). */
-                result = poll_once(fd, token, -1, NS_PER_MS);
-                if (result != BLOCK_TIMEOUT) {
-                    return result;
-                }
-                if (deadline_ns != NS_NEVER) {
-                    vclock_advance_to(clock, deadline_ns);
-                }
-                break;
-            case VCLOCK_NOTHING:
-                return -EDEADLK;
-        }
+    int result = poll_once(fd, token, -1, 0);
+    if (result != BLOCK_TIMEOUT || vclock_now(clock) >= deadline_ns) {
+        return result;
     }
+    switch (vclock_jump(clock, deadline_ns)) {
+        case VCLOCK_JUMPED:
+            break;
+        case VCLOCK_HELD:
+            /* Work outside this thread: let it run, but not for ever (block.h). */
+            result = poll_once(fd, token, -1, NS_PER_MS);
+            if (result != BLOCK_TIMEOUT) {
+                return result;
+            }
+            if (deadline_ns != NS_NEVER) {
+                vclock_advance_to(clock, deadline_ns);
+            }
+            break;
+        case VCLOCK_NOTHING:
+            return -EDEADLK;
+    }
+    return LOOK_AGAIN;
 }
 
 /* A loop moves the clock; wait for it, for the descriptor or for the cancel. */
@@ -118,7 +120,11 @@ block_until(struct vclock *clock, int fd, struct cancel_token *token,
     for (;;) {
         int result;
         if (vclock_is_mine_to_move(clock)) {
-            return block_moving(clock, fd, token, deadline_ns);
+            result = block_moving(clock, fd, token, deadline_ns);
+            if (result != LOOK_AGAIN) {
+                return result;
+            }
+            continue;
         }
         result = block_beside_loop(clock, fd, token, deadline_ns);
         if (result != BLOCK_TIMEOUT || vclock_now(clock) >= deadline_ns) {

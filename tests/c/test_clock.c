@@ -232,6 +232,51 @@ test_waiters_beside_a_loop(void)
     sem_destroy(&about_to_wait);
 }
 
+struct early {
+    struct vclock *clock;
+    int fd;
+    int result;
+};
+
+/* A thread that blocks before there is a loop leaves the clock to the loop then. */
+static void *
+run_blocked_early(void *arg)
+{
+    struct early *early = arg;
+    early->result = block_until(early->clock, early->fd, NULL, NS_NEVER);
+    return NULL;
+}
+
+static void
+test_a_loop_comes_to_a_blocked_thread(void)
+{
+    struct vclock clock;
+    pthread_t thread;
+    CHECK_EQ(vclock_init(&clock, 0), 0);
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int loop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct early early = {.clock = &clock, .fd = fd, .result = -1};
+    vclock_hold(&clock); /* the thread's */
+    CHECK_EQ(pthread_create(&thread, NULL, run_blocked_early, &early), 0);
+    poll(NULL, 0, 20); /* in most runs it blocks by now; the outcome is the same */
+    CHECK_EQ(vclock_attach_loop(&clock, loop_fd), 0);
+    enum vclock_verdict verdict = VCLOCK_HELD;
+    for (int i = 0; i < 5000 && verdict == VCLOCK_HELD; i++) {
+        verdict = vclock_jump(&clock, NS_PER_S);
+        poll(NULL, 0, 1);
+    }
+    CHECK_EQ(verdict, VCLOCK_JUMPED);
+    CHECK_EQ(vclock_now(&clock), NS_PER_S);
+    vclock_detach_loop(&clock);
+    const uint64_t one = 1;
+    CHECK_EQ(write(fd, &one, sizeof one), (ssize_t)sizeof one);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(early.result, BLOCK_READY);
+    vclock_destroy(&clock);
+    close(fd);
+    close(loop_fd);
+}
+
 static void
 test_time_ends(void)
 {
@@ -245,6 +290,7 @@ int
 main(void)
 {
     RUN(test_time_ends);
+    RUN(test_a_loop_comes_to_a_blocked_thread);
     RUN(test_advance_visits_every_due_time);
     RUN(test_jump_goes_to_the_earliest);
     RUN(test_hold_stops_time);

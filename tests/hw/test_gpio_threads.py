@@ -175,14 +175,17 @@ def test_a_forgotten_waiter_on_a_forgotten_loop_is_garbage(real_board: sim.Board
 
 
 def test_a_blocked_thread_keeps_its_clock_when_the_board_goes_to_another() -> None:
+    gc.collect()
     live = _core._live()["VirtualClock"]
     clock = VirtualClock()
     loop = pyasync_hw.new_event_loop(clock=clock)
     with sim.Board(clock=clock) as board, gpio.Input(17, bias="pull_up", board=board) as button:
         edges: list[gpio.EdgeEvent] = []
-        thread = threading.Thread(
-            target=lambda: edges.append(button.blocking.wait_for_edge("falling")), daemon=True
-        )
+
+        def wait() -> None:
+            edges.append(button.blocking.wait_for_edge("falling"))
+
+        thread = threading.Thread(target=wait, daemon=True)
         clock.hold()  # the thread: so the next sleep ends once it is blocked
         thread.start()
         loop.run_until_complete(asyncio.sleep(1.0))
@@ -191,9 +194,10 @@ def test_a_blocked_thread_keeps_its_clock_when_the_board_goes_to_another() -> No
         gc.collect()
 
         async def drive() -> None:
-            line = board.line(17)  # now the board is on this loop's clock
+            gpio.Input(27, board=board).close()  # now the board is on this loop's clock
+            assert board.clock is not None and board.clock.time() == 0.0
             assert _core._live()["VirtualClock"] == live + 2
-            line.drive(0)
+            board.line(17).drive(0)
 
         pyasync_hw.run(drive(), clock=VirtualClock())
         thread.join()
