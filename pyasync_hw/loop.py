@@ -135,7 +135,7 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
                 self._run_turns()
             finally:
                 if woken_by_signals and not self._signal_handlers:
-                    signal.set_wakeup_fd(-1)
+                    self._sleep_through_signals()
         finally:
             self._run_forever_cleanup()
 
@@ -156,6 +156,11 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
             signal.set_wakeup_fd(old)
             return False
         return True
+
+    def _sleep_through_signals(self) -> None:
+        current = signal.set_wakeup_fd(-1)
+        if current not in (-1, self._csock.fileno()):
+            signal.set_wakeup_fd(current)  # set while we ran, by somebody else
 
     def remove_signal_handler(self, sig: int) -> bool:
         removed = super().remove_signal_handler(sig)

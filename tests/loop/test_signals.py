@@ -83,3 +83,18 @@ def test_somebody_elses_wakeup_descriptor_is_left_alone():
     finally:
         os.close(r)
         os.close(w)
+
+
+def test_a_wakeup_descriptor_set_while_the_loop_runs_stays():
+    r, w = os.pipe()
+    os.set_blocking(w, False)
+
+    async def main():
+        signal.set_wakeup_fd(w)
+
+    try:
+        pyasync_hw.run(main())
+        assert signal.set_wakeup_fd(-1) == w
+    finally:
+        os.close(r)
+        os.close(w)
