@@ -155,26 +155,39 @@ def is_raspberry_pi() -> bool:
         return False
 
 
-_current: ContextVar[Backend | None] = ContextVar("pyasync_hw.hardware", default=None)
+_current: ContextVar[Use | None] = ContextVar("pyasync_hw.hardware", default=None)
 _lock = threading.Lock()
-_in_use: list[Backend] = []  # for threads, which inherit no context
+_in_use: list[Use] = []  # for threads, which inherit no context
 _default: Backend | None = None
 
 
 class Use:
-    """One use(); close() ends it."""
+    """One use(); close() ends it, in whatever context."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._token = _current.set(backend)
+        self.backend = backend
+        self.ended = False
+        self.before = _innermost()
+        _current.set(self)
         with _lock:
-            _in_use.append(backend)
+            _in_use.append(self)
 
     def close(self) -> None:
-        """The backend that was current before is current again."""
-        _current.reset(self._token)
+        """The backend that was current before is current again; idempotent."""
+        # Tasks that began meanwhile have it in their contexts: they see that it ended.
+        self.ended = True
+        _current.set(_innermost())
         with _lock:
-            _in_use.remove(self._backend)
+            if self in _in_use:
+                _in_use.remove(self)
+
+
+def _innermost() -> Use | None:
+    """The use of this context that began last and has not ended."""
+    one = _current.get()
+    while one is not None and one.ended:
+        one = one.before
+    return one
 
 
 def use(backend: Backend) -> Use:
@@ -213,12 +226,12 @@ def current() -> Backend:
     Raises ValueError when PYASYNC_HW is none of sim, real, auto.
     """
     global _default
-    backend = _current.get()
-    if backend is not None:
-        return backend
+    innermost = _innermost()
+    if innermost is not None:
+        return innermost.backend
     with _lock:
         if _in_use:
-            return _in_use[-1]
+            return _in_use[-1].backend
         if _default is None:
             _default = _choose()
         return _default

@@ -392,10 +392,9 @@ class Board(AbstractContextManager["Board"]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
+        if self._uses:
             self._uses.pop().close()
-        finally:
-            self.close()
+        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._readers)} readers"

@@ -35,6 +35,41 @@ def test_the_innermost_board_is_current() -> None:
         assert hardware.current() is outer
 
 
+def test_a_block_may_end_in_another_context() -> None:
+    # As the two halves of an asynchronous pytest fixture do.
+    board, other = sim.Board(name="ended"), sim.Board(name="default")
+    hardware.set_default(other)
+
+    async def enter() -> None:
+        board.__enter__()
+        assert hardware.current() is board
+
+    async def main() -> None:
+        entered = asyncio.create_task(enter())
+        await entered
+        assert hardware.current() is board  # nobody else's block is open
+        board.__exit__(None, None, None)
+        assert hardware.current() is other
+        board.__exit__(None, None, None)
+
+    asyncio.run(main())
+    assert board.closed
+    assert hardware.current() is other
+    other.close()
+
+
+def test_blocks_that_end_in_the_wrong_order() -> None:
+    first, second = sim.Board(name="first"), sim.Board(name="second")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert hardware.current() is second
+    hardware.set_default(last := sim.Board(name="default"))
+    second.__exit__(None, None, None)
+    assert hardware.current() is last
+    last.close()
+
+
 def test_tasks_and_threads_see_the_board() -> None:
     seen: list[object] = []
 
