@@ -407,7 +407,8 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         hw_deadline(timeout, device_clock(self), &deadline_ns) < 0 ||
         (token != NULL && token_is_cancelled(token) &&
          hw_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
-        ah_mfrc522_run_cancel(self);
+        self->pending = 0;
+        mfrc522_abandon(&self->chip); /* it has not begun: the chip stays as it is */
         self->operation = OPERATION_NONE;
         return NULL;
     }

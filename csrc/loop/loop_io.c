@@ -109,8 +109,7 @@ int
 ah_loop_watch(LoopObject *self, struct ah_watch *watch, int fd, uint32_t events,
               ah_watch_func func, PyObject *owner)
 {
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    if (loop_check_open(self) < 0) {
         return -1;
     }
     struct fd_entry *entry = entry_make(self, fd);
@@ -265,8 +264,7 @@ add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, uint32_t e
         PyErr_Format(PyExc_TypeError, "%s() takes a descriptor and a callback", method);
         return NULL;
     }
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    if (loop_check_open(self) < 0) {
         return NULL;
     }
     int fd = fd_of(args[0]);

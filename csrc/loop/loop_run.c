@@ -287,8 +287,7 @@ Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    if (loop_check_open(self) < 0) {
         return NULL;
     }
     if (self->vclock != NULL) {

@@ -13,16 +13,6 @@
 
 /* -- verbs ----------------------------------------------------------------- */
 
-static int
-check_open(LoopObject *self)
-{
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-        return -1;
-    }
-    return 0;
-}
-
 int64_t
 ah_loop_now(LoopObject *self)
 {
@@ -56,7 +46,7 @@ int
 ah_loop_timer_start(LoopObject *self, struct ah_timer *timer, int64_t when_ns,
                     ah_timer_func func, PyObject *owner)
 {
-    if (check_open(self) < 0) {
+    if (loop_check_open(self) < 0) {
         return -1;
     }
     Py_INCREF(owner); /* before the old one goes, which may be the last */
@@ -260,7 +250,7 @@ schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
     PyObject *context;
     if (check_count(method, nargs, 1) < 0 ||
         parse_context(method, args, nargs, kwnames, &context) < 0 ||
-        check_open(self) < 0) {
+        loop_check_open(self) < 0) {
         return NULL;
     }
     if (self->debug && check_debug(self, args[0], method, check_thread) < 0) {
@@ -318,7 +308,7 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
         PyErr_SetString(PyExc_ValueError, "when must be a time, not NaN");
         return NULL;
     }
-    if (check_open(self) < 0 ||
+    if (loop_check_open(self) < 0 ||
         (self->debug && check_debug(self, args[1], "call_at", true) < 0)) {
         return NULL;
     }
@@ -346,7 +336,7 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
         PyErr_SetString(PyExc_ValueError, "delay must be a time, not NaN");
         return NULL;
     }
-    if (check_open(self) < 0 ||
+    if (loop_check_open(self) < 0 ||
         (self->debug && check_debug(self, args[1], "call_at", true) < 0)) {
         return NULL;
     }

@@ -151,8 +151,7 @@ Loop_get_debug(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 Loop_check_closed(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    if (loop_check_open(self) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

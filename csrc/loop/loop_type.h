@@ -85,6 +85,16 @@ loop_settle_fresh(LoopObject *self)
     }
 }
 
+AH_RAISES static inline int
+loop_check_open(LoopObject *self)
+{
+    if (self->closed) {
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+        return -1;
+    }
+    return 0;
+}
+
 /* loop_io.c */
 void loop_dispatch(LoopObject *self, const struct epoll_event *events,
                    int count); /* runs Python */

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import pyasync_hw
-from pyasync_hw import CancelToken, rc522, sim
+from pyasync_hw import CancelToken, _core, rc522, sim
 from pyasync_hw.errors import ChipNotFoundError, NakError, TagTimeoutError
 from pyasync_hw.tags import MifareClassic
 
@@ -250,3 +250,14 @@ def test_many_threads_and_cancels(real_door: sim.SimReader) -> None:
             thread.join()
         real_door.present(sim.MifareClassic1K(uid=UID))
         assert reader.blocking.wait_for_tag(timeout=5).uid.hex() == UID
+
+
+def test_a_bad_timeout_is_told_of_even_when_the_bus_is_closed(hw_board: sim.Board) -> None:
+    bus = hw_board.open_spi(0, 0, 4_000_000, 0)
+    chip = _core.MFRC522(bus)
+    chip.start_halt()
+    bus.close()
+    with pytest.raises(TypeError):
+        chip.run(timeout="soon")
+    assert not chip.busy
+    chip.close()
