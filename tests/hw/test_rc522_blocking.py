@@ -258,6 +258,6 @@ def test_a_bad_timeout_is_told_of_even_when_the_bus_is_closed(hw_board: sim.Boar
     chip.start_halt()
     bus.close()
     with pytest.raises(TypeError):
-        chip.run(timeout="soon")
+        chip.run(timeout="soon")  # type: ignore[arg-type]
     assert not chip.busy
     chip.close()
