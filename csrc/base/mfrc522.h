@@ -68,6 +68,7 @@ struct mfrc522_step {
     int level;        /* RESET */
     int error;        /* FAILED */
     bool drop_edges;  /* TRANSFER: edges seen up to now are stale, drop them first */
+    bool take_edges;  /* TRANSFER: say in edge_came_late if there is one afterwards */
 };
 
 #define MFRC522_BATCH_XFERS 32
@@ -122,6 +123,7 @@ struct mfrc522 {
     bool reset_works;      /* the reset line has reset it */
     bool irq_works;        /* an edge came when one had to */
     uint32_t edges_missed; /* the chip was done, but no edge came */
+    bool edge_came_late;   /* see take_edges: the machine was late, not the line dead */
     uint64_t exchanges;    /* RF exchanges begun */
     bool crypto;           /* the chip enciphers (Status2Reg.MFCrypto1On) */
     bool tag_active;       /* uid is selected and has answered ever since */

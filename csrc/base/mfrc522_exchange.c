@@ -215,7 +215,9 @@ check(struct mfrc522 *chip)
     batch_clear(&chip->batch);
     chip->read_at[AT_COM_IRQ] = (uint8_t)batch_read(&chip->batch, COM_IRQ_REG);
     chip->phase = CHECKING;
+    chip->edge_came_late = false;
     ask_transfer(chip);
+    chip->step.take_edges = true;
 }
 
 static void
@@ -286,7 +288,10 @@ checked(struct mfrc522 *chip)
                   (irq & (COM_IRQ_RX | COM_IRQ_IDLE | COM_IRQ_ERR)) == 0;
     uint8_t done = late ? (uint8_t)(end_irq(chip) | COM_IRQ_ERR) : end_irq(chip);
     if (!dead && (irq & done) != 0) {
-        if (chip->irq_works) {
+        if (chip->edge_came_late) {
+            chip->misses_in_row = 0;
+        }
+        else if (chip->irq_works) {
             chip->edges_missed++;
             chip->irq_works = ++chip->misses_in_row < MISSES_MAX;
         }

@@ -9,7 +9,8 @@
 #define CAPACITY_MAX 65536
 
 typedef struct {
-    PyObject_HEAD ModuleState *st;
+    PyObject_HEAD
+    ModuleState *st;
     LineRequestObject *request; /* owned, NULL: closed */
     struct edge_queue queue;
 } EdgeQueueObject;

@@ -81,9 +81,10 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
             continue;
         }
         int result;
-        Py_BEGIN_ALLOW_THREADS result =
-            block_until(clock, blocker->poll_fd, token, deadline_ns);
-        Py_END_ALLOW_THREADS uint64_t count;
+        Py_BEGIN_ALLOW_THREADS
+        result = block_until(clock, blocker->poll_fd, token, deadline_ns);
+        Py_END_ALLOW_THREADS
+        uint64_t count;
         if (read(blocker->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
             return ah_raise_errno(errno, "eventfd");
         }

@@ -115,9 +115,10 @@ ah_edges_read(LineRequestObject *self)
     }
     if (self->owner != NULL) {
         self->reading = 1;
-        Py_BEGIN_ALLOW_THREADS n =
-            request->ops->read_events(request->self, events, READ_BATCH);
-        Py_END_ALLOW_THREADS self->reading = 0;
+        Py_BEGIN_ALLOW_THREADS
+        n = request->ops->read_events(request->self, events, READ_BATCH);
+        Py_END_ALLOW_THREADS
+        self->reading = 0;
     }
     else {
         n = request->ops->read_events(request->self, events, READ_BATCH);

@@ -33,7 +33,8 @@ request_really_close(LineRequestObject *self)
     struct line_request *request = self->request;
     self->request = NULL;
     if (self->owner != NULL) {
-        Py_BEGIN_ALLOW_THREADS request->ops->close(request->self);
+        Py_BEGIN_ALLOW_THREADS
+        request->ops->close(request->self);
         Py_END_ALLOW_THREADS
     }
     else {
@@ -193,9 +194,10 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     }
     int err;
     self->busy++;
-    Py_BEGIN_ALLOW_THREADS err = request->ops->use_clock(request->self, clock);
-    Py_END_ALLOW_THREADS if (err >= 0)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    err = request->ops->use_clock(request->self, clock);
+    Py_END_ALLOW_THREADS
+    if (err >= 0) {
         Py_XSETREF(self->clock,
                    clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
     }
@@ -245,7 +247,8 @@ LineRequest_get(LineRequestObject *self, PyObject *args)
         return NULL;
     }
     if (self->owner != NULL) {
-        Py_BEGIN_ALLOW_THREADS err = request->ops->get(request->self, wanted, &bits);
+        Py_BEGIN_ALLOW_THREADS
+        err = request->ops->get(request->self, wanted, &bits);
         Py_END_ALLOW_THREADS
     }
     else {
@@ -277,8 +280,8 @@ LineRequest_set(LineRequestObject *self, PyObject *args)
         return NULL;
     }
     if (self->owner != NULL) {
-        Py_BEGIN_ALLOW_THREADS err =
-            request->ops->set(request->self, mask, bits & mask);
+        Py_BEGIN_ALLOW_THREADS
+        err = request->ops->set(request->self, mask, bits & mask);
         Py_END_ALLOW_THREADS
     }
     else {
@@ -320,9 +323,10 @@ LineRequest_config(LineRequestObject *self, PyObject *arg)
             goto done;
         }
     }
-    Py_BEGIN_ALLOW_THREADS err = request->ops->config(request->self, settings);
-    Py_END_ALLOW_THREADS if (err < 0)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    err = request->ops->config(request->self, settings);
+    Py_END_ALLOW_THREADS
+    if (err < 0) {
         (void)raise_line_error(self, err);
     }
 done:

@@ -16,7 +16,8 @@
 struct edge_blocker; /* a thread in wait_edge_blocking(), see gpio_block.c */
 
 typedef struct {
-    PyObject_HEAD ModuleState *st;
+    PyObject_HEAD
+    ModuleState *st;
     struct line_request *request; /* owned, NULL: closed */
     PyObject *owner; /* owned: what must live as long as request, or NULL */
     PyObject *clock; /* owned: the VirtualClock that request was told of */

@@ -52,9 +52,10 @@ line_read(LineRequestObject *line, struct line_event *events)
     struct line_request *request = line->request;
     int n;
     if (line->owner != NULL) {
-        Py_BEGIN_ALLOW_THREADS n =
-            request->ops->read_events(request->self, events, EVENT_BATCH);
-        Py_END_ALLOW_THREADS return n;
+        Py_BEGIN_ALLOW_THREADS
+        n = request->ops->read_events(request->self, events, EVENT_BATCH);
+        Py_END_ALLOW_THREADS
+        return n;
     }
     return request->ops->read_events(request->self, events, EVENT_BATCH);
 }
@@ -87,8 +88,10 @@ set_reset(MFRC522Object *self, int level)
     }
     struct line_request *request = self->reset->request;
     int err;
-    Py_BEGIN_ALLOW_THREADS err = request->ops->set(request->self, 1, (uint64_t)level);
-    Py_END_ALLOW_THREADS ah_line_end(self->reset);
+    Py_BEGIN_ALLOW_THREADS
+    err = request->ops->set(request->self, 1, (uint64_t)level);
+    Py_END_ALLOW_THREADS
+    ah_line_end(self->reset);
     return err;
 }
 
@@ -101,7 +104,11 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
             return err;
         }
     }
+    bool take_edges = step->take_edges && self->irq != NULL;
     int result = ah_spi_message(self->spi, step->xfers, step->num_xfers);
+    if (take_edges && result >= 0) {
+        self->chip.edge_came_late = drop_edges(self) > 0;
+    }
     if (PyErr_Occurred()) { /* from an adapter that is written in Python */
         keep_error(self);
     }
@@ -369,8 +376,10 @@ block_for_step(MFRC522Object *self, struct cancel_token *token, int64_t deadline
         int64_t until = step->until_ns < deadline_ns ? step->until_ns : deadline_ns;
         int outcome;
         PyObject *kept = hw_keep_clock(clock);
-        Py_BEGIN_ALLOW_THREADS outcome = block_until(clock, fd, token, until);
-        Py_END_ALLOW_THREADS Py_XDECREF(kept);
+        Py_BEGIN_ALLOW_THREADS
+        outcome = block_until(clock, fd, token, until);
+        Py_END_ALLOW_THREADS
+        Py_XDECREF(kept);
         if (outcome == BLOCK_READY) {
             *result = drop_edges(self);
             if (*result != 0) {

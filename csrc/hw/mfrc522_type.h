@@ -26,7 +26,8 @@ enum mfrc522_operation {
 };
 
 typedef struct {
-    PyObject_HEAD ModuleState *st;
+    PyObject_HEAD
+    ModuleState *st;
     PyObject *spi;            /* owned SPIDevice; NULL: closed */
     LineRequestObject *irq;   /* owned, or NULL */
     LineRequestObject *reset; /* owned, or NULL */

@@ -183,10 +183,11 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
         return NULL;
     }
     int err;
-    Py_BEGIN_ALLOW_THREADS err = world_request_lines(&self->world, offsets, (unsigned)n,
-                                                     settings, consumer, &request);
-    Py_END_ALLOW_THREADS if (err < 0)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    err = world_request_lines(&self->world, offsets, (unsigned)n, settings, consumer,
+                              &request);
+    Py_END_ALLOW_THREADS
+    if (err < 0) {
         raise_request_error(self, err, offsets, (unsigned)n);
         return NULL;
     }
@@ -219,10 +220,10 @@ SimWorld_open_spi(SimWorldObject *self, PyObject *args)
         return NULL;
     }
     int err;
-    Py_BEGIN_ALLOW_THREADS err =
-        world_open_spi(&self->world, bus, cs, &config, &device);
-    Py_END_ALLOW_THREADS if (err < 0)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    err = world_open_spi(&self->world, bus, cs, &config, &device);
+    Py_END_ALLOW_THREADS
+    if (err < 0) {
         char what[32];
         PyOS_snprintf(what, sizeof what, "spi%u.%u", bus, cs);
         (void)ah_raise_errno_remedy(

@@ -216,8 +216,10 @@ static void
 close_world(SimWorldObject *self)
 {
     if (self->has_world) {
-        Py_BEGIN_ALLOW_THREADS world_close(&self->world);
-        Py_END_ALLOW_THREADS drop_idle_cards(self); /* runs Python */
+        Py_BEGIN_ALLOW_THREADS
+        world_close(&self->world);
+        Py_END_ALLOW_THREADS
+        drop_idle_cards(self); /* runs Python */
     }
 }
 
@@ -285,8 +287,10 @@ SimWorld_use_clock(SimWorldObject *self, PyObject *arg)
     }
     PyObject *before = self->clock;
     self->clock = clock != NULL ? Py_NewRef(arg) : NULL;
-    Py_BEGIN_ALLOW_THREADS world_set_home(&self->world, clock);
-    Py_END_ALLOW_THREADS Py_XDECREF(before);
+    Py_BEGIN_ALLOW_THREADS
+    world_set_home(&self->world, clock);
+    Py_END_ALLOW_THREADS
+    Py_XDECREF(before);
     Py_RETURN_NONE;
 }
 

@@ -11,7 +11,8 @@
 struct sim_card;
 
 typedef struct {
-    PyObject_HEAD ModuleState *st;
+    PyObject_HEAD
+    ModuleState *st;
     struct world world;
     bool has_world;
     PyObject *clock;        /* owned VirtualClock or NULL: world.home */

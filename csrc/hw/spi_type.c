@@ -17,7 +17,8 @@
 #define CHUNK_MAX 64 /* RP1 times out on longer transfers (raspberrypi/linux 6020) */
 
 typedef struct {
-    PyObject_HEAD ModuleState *st;
+    PyObject_HEAD
+    ModuleState *st;
     struct spi_device *device; /* owned, NULL: closed */
     PyObject *owner;           /* owned: what must live as long as device, or NULL */
     PyObject *clock;           /* owned: the VirtualClock that device was told of */
@@ -39,7 +40,8 @@ device_really_close(SPIDeviceObject *self)
         device->ops->close(device->self); /* runs Python */
     }
     else {
-        Py_BEGIN_ALLOW_THREADS device->ops->close(device->self);
+        Py_BEGIN_ALLOW_THREADS
+        device->ops->close(device->self);
         Py_END_ALLOW_THREADS
     }
     Py_CLEAR(self->clock);
@@ -193,7 +195,8 @@ ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n)
         result = device->ops->message(device->self, xfers, n); /* runs Python */
     }
     else {
-        Py_BEGIN_ALLOW_THREADS result = device->ops->message(device->self, xfers, n);
+        Py_BEGIN_ALLOW_THREADS
+        result = device->ops->message(device->self, xfers, n);
         Py_END_ALLOW_THREADS
     }
     device_end(self);
@@ -221,9 +224,10 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     }
     int err;
     self->busy++;
-    Py_BEGIN_ALLOW_THREADS err = device->ops->use_clock(device->self, clock);
-    Py_END_ALLOW_THREADS if (err >= 0)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    err = device->ops->use_clock(device->self, clock);
+    Py_END_ALLOW_THREADS
+    if (err >= 0) {
         Py_XSETREF(self->clock,
                    clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
     }
@@ -521,13 +525,13 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
     struct spi_device *device = self->device;
     int err;
     self->busy++;
-    Py_BEGIN_ALLOW_THREADS err = device->ops->config(device->self, &config);
-    Py_END_ALLOW_THREADS if (err >= 0)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    err = device->ops->config(device->self, &config);
+    Py_END_ALLOW_THREADS
+    if (err >= 0) {
         device->config = config;
     }
-    else
-    {
+    else {
         (void)ah_raise_errno(err, device->name);
     }
     device_end(self);

@@ -16,7 +16,8 @@
 #include "setup.h"
 
 typedef struct {
-    PyObject_HEAD ModuleState *st;
+    PyObject_HEAD
+    ModuleState *st;
     PyObject *owner;      /* owned: embeds `wait` */
     struct hw_wait *wait; /* NULL: disarmed */
 } WaitCallbackObject;

@@ -19,12 +19,13 @@
 #include "module.h"
 
 typedef struct {
-    PyObject_HEAD LoopObject *loop; /* owned */
-    PyObject *callback;             /* owned; NULL once cancelled */
-    PyObject *args;                 /* owned: the one argument, or a tuple of several */
-    PyObject *context;              /* owned */
-    PyObject *source_traceback;     /* owned; NULL outside debug mode */
-    PyObject *repr;                 /* owned; kept by cancel() in debug mode */
+    PyObject_HEAD
+    LoopObject *loop;           /* owned */
+    PyObject *callback;         /* owned; NULL once cancelled */
+    PyObject *args;             /* owned: the one argument, or a tuple of several */
+    PyObject *context;          /* owned */
+    PyObject *source_traceback; /* owned; NULL outside debug mode */
+    PyObject *repr;             /* owned; kept by cancel() in debug mode */
     PyObject *weakrefs;
     int nargs;
     bool cancelled;

@@ -72,9 +72,10 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
     int64_t began = clock_monotonic_ns();
     self->woken = false;
     self->sleeping = true;
-    Py_BEGIN_ALLOW_THREADS count =
-        poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
-    Py_END_ALLOW_THREADS self->sleeping = false;
+    Py_BEGIN_ALLOW_THREADS
+    count = poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
+    Py_END_ALLOW_THREADS
+    self->sleeping = false;
     self->stats.idle_ns += clock_monotonic_ns() - began;
     return count;
 }
@@ -92,8 +93,10 @@ poll_virtual(LoopObject *self, struct epoll_event *events)
     enum vclock_verdict verdict;
     self->woken = false;
     self->sleeping = true;
-    Py_BEGIN_ALLOW_THREADS verdict = vclock_jump(self->vclock, timer_ns);
-    Py_END_ALLOW_THREADS self->sleeping = false;
+    Py_BEGIN_ALLOW_THREADS
+    verdict = vclock_jump(self->vclock, timer_ns);
+    Py_END_ALLOW_THREADS
+    self->sleeping = false;
     if (ring_count(&self->ready) > 0 || self->stopping) {
         return 0; /* another thread posted meanwhile */
     }

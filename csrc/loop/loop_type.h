@@ -32,7 +32,8 @@ struct fd_entry {
 };
 
 struct LoopObject {
-    PyObject_HEAD ModuleState *st;
+    PyObject_HEAD
+    ModuleState *st;
 
     struct ring ready;
     struct heap timers; /* of struct ah_timer, whose owners are owned */

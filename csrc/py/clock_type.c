@@ -91,9 +91,10 @@ VirtualClock_advance(VirtualClockObject *self, PyObject *arg)
             "seconds must be a number from 0 to 9e9: time does not go back");
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS vclock_advance(&self->clock,
-                                          (int64_t)llround(seconds * 1e9));
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS
+    vclock_advance(&self->clock, (int64_t)llround(seconds * 1e9));
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
 }
 
 static PyObject *

@@ -7,11 +7,13 @@
 #include "base/token.h"
 
 typedef struct {
-    PyObject_HEAD struct vclock clock;
+    PyObject_HEAD
+    struct vclock clock;
 } VirtualClockObject;
 
 typedef struct {
-    PyObject_HEAD struct cancel_token token;
+    PyObject_HEAD
+    struct cancel_token token;
 } CancelTokenObject;
 
 /* The Python object around `clock` (borrowed). */

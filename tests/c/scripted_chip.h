@@ -28,6 +28,7 @@ struct script {
     unsigned level;
     bool edge; /* the interrupt line fell and nobody has seen it */
     bool irq_wired;
+    bool edges_late; /* they are seen only once the time of a wait has come */
     bool reset_wired;
     bool absent;
     unsigned messages;
@@ -167,11 +168,15 @@ turn(struct mfrc522 *chip, struct script *s, int64_t *now)
             if (s->spi_error == 0) {
                 transfer(s, &step);
             }
+            if (step.take_edges) {
+                chip->edge_came_late = s->edge;
+                s->edge = false;
+            }
             *now += 100 * NS_PER_US;
             mfrc522_next(chip, MFRC522_TRANSFERRED, *now, s->spi_error);
             break;
         case MFRC522_WAIT_IRQ:
-            if (s->edge) {
+            if (s->edge && !s->edges_late) {
                 s->edge = false;
                 mfrc522_next(chip, MFRC522_EDGE, *now, 0);
                 break;

@@ -161,6 +161,20 @@ test_missing_edges(void)
 }
 
 static void
+test_late_edges_are_not_missing(void)
+{
+    RIG(rig, true, ANSWER(2, 4, 0), ANSWER(2, 4, 0), ANSWER(2, 4, 0));
+    open_chip(&rig);
+    rig.script.edges_late = true; /* a busy machine */
+    for (int i = 0; i < 3; i++) {
+        mfrc522_start_request(&rig.chip, false);
+        CHECK_EQ(finish(&rig), 0);
+    }
+    CHECK_EQ(rig.chip.edges_missed, 0);
+    CHECK(rig.chip.irq_works);
+}
+
+static void
 test_chip_that_never_finishes(void)
 {
     RIG(rig, true, {.irq = 0}, {.irq = 0}, {.irq = 0});
@@ -192,6 +206,7 @@ main(void)
     RUN(test_request_to_a_card_that_is_awake_is_sent_twice);
     RUN(test_request_without_interrupt_line);
     RUN(test_missing_edges);
+    RUN(test_late_edges_are_not_missing);
     RUN(test_chip_that_never_finishes);
     return check_done();
 }
