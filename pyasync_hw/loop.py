@@ -168,6 +168,14 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
             self._wake_on_signals()
         return removed
 
+    def _close_self_pipe(self) -> None:
+        if self._ssock.fileno() >= 0:
+            super()._close_self_pipe()
+            return
+        # The collector has closed the sockets before it came to this loop.
+        self._ssock = self._csock = None
+        self._internal_fds -= 1
+
     # -- called by the C core ----------------------------------------------
 
     def _callback_failed(self, handle: asyncio.Handle, exc: BaseException) -> None:
