@@ -60,10 +60,11 @@ typedef struct {
     PyObject *name_set_result;
 
     /* borrowed from the standard library, owned here */
-    PyObject *asyncio_handle;       /* asyncio.Handle */
-    PyObject *asyncio_timer_handle; /* asyncio.TimerHandle */
-    PyObject *sleep_forever_error;  /* pyasync_hw.errors.SleepForeverError */
-    PyObject *cancelled_error;      /* concurrent.futures.CancelledError */
+    PyObject *asyncio_handle;            /* asyncio.Handle */
+    PyObject *asyncio_timer_handle;      /* asyncio.TimerHandle */
+    PyObject *asyncio_threadsafe_handle; /* since Python 3.14, else NULL */
+    PyObject *sleep_forever_error;       /* pyasync_hw.errors.SleepForeverError */
+    PyObject *cancelled_error;           /* concurrent.futures.CancelledError */
 } ModuleState;
 
 extern struct PyModuleDef ah_module_def;

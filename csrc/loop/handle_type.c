@@ -204,8 +204,22 @@ own_context(HandleObject *self)
     return 0;
 }
 
-int
-ah_handle_run(HandleObject *self)
+/* Wait until this handle does not run in another thread (Python 3.14). */
+static void
+wait_while_running(HandleObject *self)
+{
+    LoopObject *loop = self->loop;
+    if (loop->running != self || loop->running_thread == PyThread_get_thread_ident()) {
+        return;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    PyThread_acquire_lock(loop->running_lock, WAIT_LOCK);
+    Py_END_ALLOW_THREADS
+    PyThread_release_lock(loop->running_lock);
+}
+
+static int
+run_callback(HandleObject *self)
 {
     if (self->callback == NULL) {
         return 0; /* cancelled, or cleared by the garbage collector */
@@ -241,6 +255,33 @@ ah_handle_run(HandleObject *self)
     }
     Py_DECREF(result);
     return 0;
+}
+
+/* Other threads that cancel it, or ask, wait until it has run. */
+static int
+run_threadsafe(HandleObject *self)
+{
+    LoopObject *loop = self->loop;
+    if (loop->running != NULL) {
+        return run_callback(self); /* called by hand, from inside another one */
+    }
+    if (!PyThread_acquire_lock(loop->running_lock, NOWAIT_LOCK)) {
+        Py_BEGIN_ALLOW_THREADS
+        PyThread_acquire_lock(loop->running_lock, WAIT_LOCK);
+        Py_END_ALLOW_THREADS
+    }
+    loop->running_thread = PyThread_get_thread_ident();
+    loop->running = self;
+    int status = run_callback(self); /* runs Python */
+    loop->running = NULL;
+    PyThread_release_lock(loop->running_lock);
+    return status;
+}
+
+int
+ah_handle_run(HandleObject *self)
+{
+    return self->threadsafe ? run_threadsafe(self) : run_callback(self);
 }
 
 int
@@ -279,6 +320,7 @@ ah_handle_args(HandleObject *self)
 static PyObject *
 Handle_cancel(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
+    wait_while_running(self);
     if (ah_handle_cancel(self) < 0) {
         return NULL;
     }
@@ -288,6 +330,7 @@ Handle_cancel(HandleObject *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 Handle_cancelled(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
+    wait_while_running(self);
     return PyBool_FromLong(self->cancelled);
 }
 
@@ -327,7 +370,9 @@ Handle_repr(HandleObject *self)
 static PyObject *
 Handle_get_class(HandleObject *self, void *Py_UNUSED(closure))
 {
-    return Py_NewRef(self->loop->st->asyncio_handle);
+    ModuleState *st = self->loop->st;
+    return Py_NewRef(self->threadsafe ? st->asyncio_threadsafe_handle
+                                      : st->asyncio_handle);
 }
 
 static PyObject *
@@ -431,6 +476,10 @@ ah_handle_type_setup(PyObject *module)
     }
     st->context_vars_offset = ah_context_find_vars();
     st->asyncio_handle = PyObject_GetAttrString(events, "Handle");
+    st->asyncio_threadsafe_handle = PyObject_GetAttrString(events, "_ThreadSafeHandle");
+    if (st->asyncio_threadsafe_handle == NULL) {
+        PyErr_Clear(); /* before Python 3.14 */
+    }
     Py_DECREF(events);
     if (st->asyncio_handle == NULL) {
         return -1;

@@ -30,6 +30,7 @@ typedef struct {
     int nargs;
     bool cancelled;
     bool shared_context; /* a snapshot: copy it before it is entered */
+    bool threadsafe;     /* cancel() in another thread waits while it runs (3.14) */
 } HandleObject;
 
 typedef struct {

@@ -281,6 +281,10 @@ Loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args, Py_ssize_t na
 {
     PyObject *handle =
         schedule_soon(self, "call_soon_threadsafe", args, nargs, kwnames, false);
+    if (handle != NULL) {
+        ((HandleObject *)handle)->threadsafe =
+            self->st->asyncio_threadsafe_handle != NULL;
+    }
     if (handle != NULL && loop_wake(self) < 0) {
         Py_CLEAR(handle);
     }

@@ -36,6 +36,12 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     self->wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
     self->closed = true; /* until __init__ of BaseEventLoop opens it */
+    self->running_lock = PyThread_allocate_lock();
+    if (self->running_lock == NULL) {
+        PyErr_NoMemory();
+        Py_DECREF(self);
+        return NULL;
+    }
     int err = poller_open(&self->poller);
     if (err < 0) {
         ah_raise_errno(err, "epoll_create1");
@@ -99,6 +105,9 @@ Loop_dealloc(LoopObject *self)
     (void)Loop_clear(self);
     close_descriptors(self);
     ah_handle_free_list_clear(self);
+    if (self->running_lock != NULL) {
+        PyThread_free_lock(self->running_lock);
+    }
     Py_CLEAR(self->clock);
     Py_CLEAR(self->thread_id);
     self->st->live[AH_LIVE_Loop]--;

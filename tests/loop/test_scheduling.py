@@ -477,3 +477,33 @@ def test_the_exception_handler_runs_in_the_context_of_the_callback(loop):
     run_briefly(loop)
     assert seen == ["inside"]
     assert var.get() == "outside"
+
+
+@pytest.mark.skipif(
+    not hasattr(asyncio.events, "_ThreadSafeHandle"), reason="came with Python 3.14"
+)
+@pytest.mark.parametrize("verb", ["cancel", "cancelled"])
+def test_a_thread_that_cancels_a_running_callback_waits_for_it(loop, verb):
+    started, go_on = threading.Event(), threading.Event()
+    seen = []
+
+    def callback():
+        started.set()
+        go_on.wait(10)
+        handles[0].cancel()  # the loop's own thread does not wait
+        seen.append("callback")
+        loop.call_soon(loop.stop)
+
+    def other():
+        started.wait(10)
+        threading.Timer(0.02, go_on.set).start()
+        getattr(handles[0], verb)()
+        seen.append("other")
+
+    handles = [loop.call_soon_threadsafe(callback)]
+    assert isinstance(handles[0], asyncio.events._ThreadSafeHandle)
+    thread = threading.Thread(target=other)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    assert seen == ["callback", "other"]
