@@ -24,6 +24,7 @@ def descriptors():
 
 
 BEFORE = descriptors()
+FILE = sys.argv[1]  # run() gives the program an argv of its own
 
 
 def report():
@@ -38,7 +39,7 @@ def report():
             if isinstance(o, asyncio.AbstractEventLoop) and not o.is_closed()
         ],
     }
-    with open(sys.orig_argv[sys.orig_argv.index(__file__) + 1], "w") as file:
+    with open(FILE, "w") as file:
         json.dump({key: value for key, value in left.items() if value}, file)
 
 
