@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import time
 
 
 def descriptors():
@@ -27,10 +28,22 @@ BEFORE = descriptors()
 FILE = sys.argv[1]  # run() gives the program an argv of its own
 
 
+def native_threads():
+    """How many the kernel has besides this one.
+
+    Before Python 3.13, join() returns when a thread has left Python; the kernel
+    takes a moment more to end it.
+    """
+    deadline = time.monotonic() + 1
+    while (count := len(os.listdir("/proc/self/task")) - 1) and time.monotonic() < deadline:
+        os.sched_yield()
+    return count
+
+
 def report():
     left = {
         "threads": [t.name for t in threading.enumerate() if t is not threading.main_thread()],
-        "native threads": len(os.listdir("/proc/self/task")) - 1,
+        "native threads": native_threads(),
         "descriptors": [v for k, v in descriptors().items() if BEFORE.get(k) != v],
         "tasks": [repr(o) for o in gc.get_objects() if type(o).__name__ == "Task" and not o.done()],
         "loops": [
