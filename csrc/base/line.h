@@ -41,6 +41,13 @@ struct line_event {
     uint32_t line_seqno; /* over the line, from 1, wraps */
 };
 
+/* A mask of all lines of a request. */
+static inline uint64_t
+line_mask(unsigned num_lines)
+{
+    return num_lines >= LINES_MAX ? UINT64_MAX : (UINT64_C(1) << num_lines) - 1;
+}
+
 struct line_ops {
     /* Whole events that are there, at most n; -EAGAIN when none is. */
     int (*read_events)(void *self, struct line_event *buf, int n);

@@ -10,7 +10,6 @@
 #include <structmember.h>
 
 #include "hw/gpio_event.h"
-#include "py/clock_type.h"
 #include "py/errors.h"
 #include "setup.h"
 
@@ -173,13 +172,6 @@ ah_line_request_get(ModuleState *st, PyObject *obj)
     return self == NULL ? NULL : self->request;
 }
 
-/* The clock that this very request was told of. */
-static struct vclock *
-told_clock(LineRequestObject *self)
-{
-    return self->clock == NULL ? NULL : &((VirtualClockObject *)self->clock)->clock;
-}
-
 int
 ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 {
@@ -187,29 +179,12 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     if (self == NULL) {
         return -1;
     }
-    struct vclock *clock = hw_loop_vclock(st, loop);
     struct line_request *request = self->request;
-    if (request->clock == clock && told_clock(self) == clock) {
-        return 0;
-    }
-    int err;
     self->busy++;
-    Py_BEGIN_ALLOW_THREADS
-    err = request->ops->use_clock(request->self, clock);
-    Py_END_ALLOW_THREADS
-    if (err >= 0) {
-        Py_XSETREF(self->clock,
-                   clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
-    }
+    int status = hw_use_clock(hw_loop_vclock(st, loop), request->ops->use_clock,
+                              request->self, request->clock, &self->clock, "GPIO line");
     ah_line_end(self);
-    return hw_use_clock_error(err, "GPIO line");
-}
-
-static uint64_t
-all_lines(const struct line_request *request)
-{
-    return request->num_lines >= 64 ? UINT64_MAX
-                                    : (UINT64_C(1) << request->num_lines) - 1;
+    return status;
 }
 
 /* The errors of get() and set(), which name the line; -1. */
@@ -240,8 +215,8 @@ LineRequest_get(LineRequestObject *self, PyObject *args)
         return NULL;
     }
     struct line_request *request = self->request;
-    uint64_t wanted = mask != 0 ? mask : all_lines(request);
-    if ((wanted & ~all_lines(request)) != 0) {
+    uint64_t wanted = mask != 0 ? mask : line_mask(request->num_lines);
+    if ((wanted & ~line_mask(request->num_lines)) != 0) {
         PyErr_SetString(PyExc_ValueError, "mask has bits beyond the requested lines");
         ah_line_end(self);
         return NULL;
@@ -273,7 +248,7 @@ LineRequest_set(LineRequestObject *self, PyObject *args)
         return NULL;
     }
     struct line_request *request = self->request;
-    if (mask == 0 || (mask & ~all_lines(request)) != 0) {
+    if (mask == 0 || (mask & ~line_mask(request->num_lines)) != 0) {
         PyErr_SetString(PyExc_ValueError,
                         "mask must name at least one, and only requested lines");
         ah_line_end(self);

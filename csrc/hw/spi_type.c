@@ -202,13 +202,6 @@ ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n)
     return result;
 }
 
-/* The clock that this very device was told of. */
-static struct vclock *
-told_clock(SPIDeviceObject *self)
-{
-    return self->clock == NULL ? NULL : &((VirtualClockObject *)self->clock)->clock;
-}
-
 int
 ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 {
@@ -216,22 +209,12 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     if (self == NULL) {
         return -1;
     }
-    struct vclock *clock = hw_loop_vclock(st, loop);
     struct spi_device *device = self->device;
-    if (device->clock == clock && told_clock(self) == clock) {
-        return 0;
-    }
-    int err;
     self->busy++;
-    Py_BEGIN_ALLOW_THREADS
-    err = device->ops->use_clock(device->self, clock);
-    Py_END_ALLOW_THREADS
-    if (err >= 0) {
-        Py_XSETREF(self->clock,
-                   clock == NULL ? NULL : Py_NewRef(ah_virtual_clock_object(clock)));
-    }
+    int status = hw_use_clock(hw_loop_vclock(st, loop), device->ops->use_clock,
+                              device->self, device->clock, &self->clock, "SPI device");
     device_end(self);
-    return hw_use_clock_error(err, "SPI device");
+    return status;
 }
 
 static int

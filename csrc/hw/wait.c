@@ -355,9 +355,19 @@ hw_loop_vclock(ModuleState *st, PyObject *loop)
 }
 
 int
-hw_use_clock_error(int err, const char *what)
+hw_use_clock(struct vclock *clock, int (*use_clock)(void *self, struct vclock *clock),
+             void *self, struct vclock *current, PyObject **told, const char *what)
 {
+    PyObject *object = clock == NULL ? NULL : ah_virtual_clock_object(clock);
+    if (current == clock && *told == object) {
+        return 0;
+    }
+    int err;
+    Py_BEGIN_ALLOW_THREADS
+    err = use_clock(self, clock);
+    Py_END_ALLOW_THREADS
     if (err >= 0) {
+        Py_XSETREF(*told, Py_XNewRef(object));
         return 0;
     }
     if (err == -EXDEV) {

@@ -66,8 +66,13 @@ AH_RAISES int hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns);
 /* The virtual clock of `loop`, or NULL: it is another loop, or in real time. */
 struct vclock *hw_loop_vclock(ModuleState *st, PyObject *loop);
 
-/* What use_clock() of a device came to: 0 or more is 0; -EXDEV is RuntimeError. */
-AH_RAISES int hw_use_clock_error(int err, const char *what);
+/* Tell a device to live on `clock`, unless it does (`current`) and `*told`, the owned
+ * VirtualClock that its Python object told it of, is that clock's.  RuntimeError for
+ * a real device and a virtual clock.  Hold the device open meanwhile. */
+AH_RAISES int hw_use_clock(struct vclock *clock,
+                           int (*use_clock)(void *self, struct vclock *clock),
+                           void *self, struct vclock *current, PyObject **told,
+                           const char *what);
 
 /* A block_result other than BLOCK_READY, or -errno, as an exception:
  * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.

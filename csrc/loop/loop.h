@@ -1,11 +1,10 @@
 /* What the rest of the extension may ask of the loop.
  *
- * Everything here is called with the GIL held and, but for ah_loop_post(), on
- * the loop's own thread.  A watch and a timer are intrusive: an object embeds
- * the struct, and the loop owns a reference to that object while it is armed;
- * a loop that is closed disarms all.  Their callbacks run inside the turn that
- * found them due, before the ready queue is run, so a future they complete
- * resumes its task in the same turn.
+ * Everything here is called with the GIL held, on the loop's own thread.  A watch and a
+ * timer are intrusive: an object embeds the struct, and the loop owns a reference to
+ * that object while it is armed; a loop that is closed disarms all.  Their callbacks
+ * run inside the turn that found them due, before the ready queue is run, so a future
+ * they complete resumes its task in the same turn.
  */
 #ifndef AH_LOOP_LOOP_H
 #define AH_LOOP_LOOP_H

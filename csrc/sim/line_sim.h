@@ -64,7 +64,6 @@ struct line_bank {
     bool gone;
     /* Set by the owner; called without `lock`, after operations that stirred. */
     void (*stir)(void *owner);
-    int (*use_clock)(void *owner, struct vclock *clock); /* for line_ops */
     void *owner;
 };
 

@@ -22,9 +22,7 @@ from .wake import SharedWake, Wake
 
 __all__ = ["RFID"]
 
-_REG_BIT_FRAMING = 0x0D
 _REG_TX_CONTROL = 0x14
-_ANTENNA_ON = 0x03
 
 
 class RFID:
