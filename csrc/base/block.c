@@ -69,11 +69,12 @@ static int
 block_moving(struct vclock *clock, int fd, struct cancel_token *token,
              int64_t deadline_ns)
 {
+    uint64_t epoch = vclock_epoch(clock);
     int result = poll_once(fd, token, -1, 0);
     if (result != BLOCK_TIMEOUT || vclock_now(clock) >= deadline_ns) {
         return result;
     }
-    switch (vclock_jump(clock, deadline_ns)) {
+    switch (vclock_jump(clock, deadline_ns, epoch)) {
         case VCLOCK_JUMPED:
             break;
         case VCLOCK_HELD:

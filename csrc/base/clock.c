@@ -156,6 +156,7 @@ vclock_release(struct vclock *clock)
 {
     pthread_mutex_lock(&clock->lock);
     clock->holds--;
+    clock->epoch++;
     wake_loop_locked(clock);
     pthread_mutex_unlock(&clock->lock);
 }
@@ -231,12 +232,25 @@ is_readable(int fd)
     return fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
+uint64_t
+vclock_epoch(struct vclock *clock)
+{
+    pthread_mutex_lock(&clock->lock);
+    uint64_t epoch = clock->epoch;
+    pthread_mutex_unlock(&clock->lock);
+    return epoch;
+}
+
 enum vclock_verdict
-vclock_jump(struct vclock *clock, int64_t timer_ns)
+vclock_jump(struct vclock *clock, int64_t timer_ns, uint64_t epoch)
 {
     int idle = 0;
     int64_t target = timer_ns;
     pthread_mutex_lock(&clock->lock);
+    if (clock->epoch != epoch) {
+        pthread_mutex_unlock(&clock->lock);
+        return VCLOCK_JUMPED;
+    }
     for (struct clock_waiter *w = clock->waiters; w != NULL; w = w->next) {
         if (w->signalled || is_readable(w->fd)) {
             pthread_mutex_unlock(&clock->lock);

@@ -65,8 +65,9 @@ struct vclock {
     int64_t now;
     struct clock_driver *drivers;
     struct clock_waiter *waiters;
-    int holds;   /* unfinished work; a waiter is expected to be one of it */
-    int loop_fd; /* eventfd of the loop that runs on this clock, or -1 */
+    int holds;      /* unfinished work; a waiter is expected to be one of it */
+    uint64_t epoch; /* counts releases: one may have let something happen */
+    int loop_fd;    /* eventfd of the loop that runs on this clock, or -1 */
     pthread_t loop_thread;
 };
 
@@ -96,9 +97,13 @@ void vclock_release(struct vclock *clock);
 int vclock_attach_loop(struct vclock *clock, int wake_fd);
 void vclock_detach_loop(struct vclock *clock);
 
+/* Read it, then look for what is ready, then jump. */
+uint64_t vclock_epoch(struct vclock *clock);
+
 /* Jump to the earliest of `timer_ns` (the caller's own next timer, or
- * NS_NEVER), the drivers' next due time and the waiters' deadlines. */
-enum vclock_verdict vclock_jump(struct vclock *clock, int64_t timer_ns);
+ * NS_NEVER), the drivers' next due time and the waiters' deadlines; not when
+ * the epoch is another by now: something may be ready. */
+enum vclock_verdict vclock_jump(struct vclock *clock, int64_t timer_ns, uint64_t epoch);
 
 /* For block.c: is it the caller's own business to move the clock? */
 bool vclock_is_mine_to_move(struct vclock *clock);

@@ -100,6 +100,25 @@ ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
     return self;
 }
 
+HandleObject *
+ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback, PyObject *const *args,
+                         Py_ssize_t nargs, PyObject *context)
+{
+    HandleObject *self = PyObject_GC_New(HandleObject, loop->st->handle_type);
+    if (self == NULL) {
+        return NULL;
+    }
+    memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
+    loop->st->live[AH_LIVE_Handle]++;
+    self->threadsafe = true;
+    if (ah_handle_fill(self, loop, callback, args, nargs, context, false) < 0) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    PyObject_GC_Track(self);
+    return self;
+}
+
 int
 ah_handle_traverse(HandleObject *self, visitproc visit, void *arg)
 {
@@ -141,7 +160,7 @@ Handle_dealloc(HandleObject *self)
     PyTypeObject *type = Py_TYPE(self);
     LoopObject *loop = self->loop;
     PyObject_GC_UnTrack(self);
-    if (loop->fresh == self) {
+    if (!self->threadsafe && loop->fresh == self) {
         loop->fresh = NULL;
     }
     if (self->weakrefs != NULL) {
@@ -149,7 +168,7 @@ Handle_dealloc(HandleObject *self)
     }
     (void)ah_handle_clear(self);
     loop->st->live[AH_LIVE_Handle]--;
-    if (loop->free_count < FREE_HANDLES_MAX && !loop->closed) {
+    if (!self->threadsafe && loop->free_count < FREE_HANDLES_MAX && !loop->closed) {
         loop->free_handles[loop->free_count++] = self;
     }
     else {
@@ -281,7 +300,9 @@ run_threadsafe(HandleObject *self)
 int
 ah_handle_run(HandleObject *self)
 {
-    return self->threadsafe ? run_threadsafe(self) : run_callback(self);
+    bool guarded =
+        self->threadsafe && self->loop->st->asyncio_threadsafe_handle != NULL;
+    return guarded ? run_threadsafe(self) : run_callback(self);
 }
 
 int
@@ -371,8 +392,8 @@ static PyObject *
 Handle_get_class(HandleObject *self, void *Py_UNUSED(closure))
 {
     ModuleState *st = self->loop->st;
-    return Py_NewRef(self->threadsafe ? st->asyncio_threadsafe_handle
-                                      : st->asyncio_handle);
+    bool threadsafe = self->threadsafe && st->asyncio_threadsafe_handle != NULL;
+    return Py_NewRef(threadsafe ? st->asyncio_threadsafe_handle : st->asyncio_handle);
 }
 
 static PyObject *

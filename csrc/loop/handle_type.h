@@ -30,7 +30,7 @@ typedef struct {
     int nargs;
     bool cancelled;
     bool shared_context; /* a snapshot: copy it before it is entered */
-    bool threadsafe;     /* cancel() in another thread waits while it runs (3.14) */
+    bool threadsafe;     /* other threads may hold it, cancel it and drop it */
 } HandleObject;
 
 typedef struct {
@@ -50,6 +50,10 @@ timer_handle_of(struct ah_timer *timer)
 AH_RAISES HandleObject *ah_handle_new(LoopObject *loop, PyObject *callback,
                                       PyObject *const *args, Py_ssize_t nargs,
                                       PyObject *context, bool once);
+/* The same from any thread: it takes nothing from the loop, and gives nothing back. */
+AH_RAISES HandleObject *ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback,
+                                                 PyObject *const *args,
+                                                 Py_ssize_t nargs, PyObject *context);
 AH_RAISES TimerHandleObject *ah_timer_handle_new(LoopObject *loop, double when,
                                                  PyObject *callback,
                                                  PyObject *const *args,

@@ -1,6 +1,7 @@
 /* What the rest of the extension may ask of the loop.
  *
- * Everything here is called with the GIL held, on the loop's own thread.  A watch and a
+ * Everything but ah_loop_post() is called with the GIL held, on the loop's own thread.
+ * A watch and a
  * timer are intrusive: an object embeds the struct, and the loop owns a reference to
  * that object while it is armed; a loop that is closed disarms all.  Their callbacks
  * run inside the turn that found them due, before the ready queue is run, so a future
@@ -12,6 +13,7 @@
 #include "module.h"
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/inbox.h"
 
 typedef struct LoopObject LoopObject;
 
@@ -37,6 +39,16 @@ struct ah_timer {
     PyObject *owner; /* while armed: embeds this; the loop's reference */
 };
 
+struct ah_post;
+typedef void (*ah_post_func)(
+    LoopObject *loop, struct ah_post *post); /* runs Python; reports its errors */
+
+struct ah_post {
+    struct inbox_node node;
+    ah_post_func func;
+    PyObject *owner; /* while posted: embeds this; the loop's reference */
+};
+
 /* Is this one of our loops (of this module)? */
 int ah_loop_check(ModuleState *st, PyObject *obj);
 
@@ -58,6 +70,14 @@ AH_RAISES int ah_loop_timer_start(LoopObject *loop, struct ah_timer *timer,
                                   int64_t when_ns, ah_timer_func func,
                                   AH_BORROWED PyObject *owner);
 void ah_loop_timer_stop(LoopObject *loop, struct ah_timer *timer);
+
+/* Have func called in the loop's thread, in the next turn; from any thread, with or
+ * without the GIL; a sleeping loop is woken, once for a batch.  The caller's reference
+ * to `owner` is the loop's then, and the caller keeps one to the loop.  0, -ESHUTDOWN
+ * when the loop is closed (the reference stays the caller's), or another -errno when
+ * waking it failed (func will be called, maybe late). */
+int ah_loop_post(LoopObject *loop, struct ah_post *post, ah_post_func func,
+                 AH_STEALS PyObject *owner);
 
 /* Give the exception that is set to loop.call_exception_handler(); SystemExit
  * and KeyboardInterrupt are kept and end the loop's run. */

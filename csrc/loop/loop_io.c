@@ -19,27 +19,6 @@
 /* epoll data of the wake-up eventfd; no descriptor is that large. */
 #define WAKE_DATA UINT64_MAX
 
-/* -- wake-up --------------------------------------------------------------- */
-
-int
-loop_wake(LoopObject *self)
-{
-    if (!self->sleeping || self->woken || self->wake_fd < 0) {
-        return 0;
-    }
-    const uint64_t one = 1;
-    while (write(self->wake_fd, &one, sizeof one) < 0) {
-        if (errno == EAGAIN) {
-            break; /* the counter is full: it is readable */
-        }
-        if (errno != EINTR) {
-            return ah_raise_errno(errno, "eventfd");
-        }
-    }
-    self->woken = true;
-    return 0;
-}
-
 /* -- the table ------------------------------------------------------------- */
 
 static struct fd_entry *
@@ -395,7 +374,9 @@ Loop_watched_fds(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 Loop_write_to_self(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (loop_wake(self) < 0) {
+    int err = inbox_wake(&self->inbox);
+    if (err < 0) {
+        ah_raise_errno(err, "eventfd");
         return NULL;
     }
     Py_RETURN_NONE;

@@ -70,12 +70,13 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
 {
     int count;
     int64_t began = clock_monotonic_ns();
-    self->woken = false;
-    self->sleeping = true;
+    if (!inbox_sleep(&self->inbox)) {
+        return poller_wait(&self->poller, events, POLL_BATCH, 0);
+    }
     Py_BEGIN_ALLOW_THREADS
     count = poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
+    inbox_awake(&self->inbox);
     Py_END_ALLOW_THREADS
-    self->sleeping = false;
     self->stats.idle_ns += clock_monotonic_ns() - began;
     return count;
 }
@@ -85,19 +86,18 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
 static int
 poll_virtual(LoopObject *self, struct epoll_event *events)
 {
+    /* Whoever releases a hold has posted or written before: look for that after. */
+    uint64_t epoch = vclock_epoch(self->vclock);
     int count = poller_wait(&self->poller, events, POLL_BATCH, 0);
-    if (count != 0) {
+    if (count != 0 || !inbox_is_empty(&self->inbox)) {
         return count;
     }
     int64_t timer_ns = heap_first_when(&self->timers);
     enum vclock_verdict verdict;
-    self->woken = false;
-    self->sleeping = true;
     Py_BEGIN_ALLOW_THREADS
-    verdict = vclock_jump(self->vclock, timer_ns);
+    verdict = vclock_jump(self->vclock, timer_ns, epoch);
     Py_END_ALLOW_THREADS
-    self->sleeping = false;
-    if (ring_count(&self->ready) > 0 || self->stopping) {
+    if (!inbox_is_empty(&self->inbox) || self->stopping) {
         return 0; /* another thread posted meanwhile */
     }
     switch (verdict) {
@@ -235,6 +235,14 @@ run_ready(LoopObject *self)
         struct ring_item item = ring_pop(&self->ready);
         HandleObject *handle = item.ptr;
         self->stats.callbacks++;
+        if (item.tag == READY_POST) {
+            struct ah_post *post = item.ptr;
+            PyObject *owner = post->owner;
+            post->func(self, post); /* runs Python */
+            Py_DECREF(owner);       /* runs Python */
+            status = raise_pending(self);
+            continue;
+        }
         if (item.tag == READY_HANDLE && handle->cancelled) {
             status = 0;
         }
@@ -259,11 +267,14 @@ static int
 turn(LoopObject *self)
 {
     self->stats.iterations++;
+    if (loop_collect(self) < 0) {
+        return -1;
+    }
     if (may_skip_poll(self)) {
         self->turns_since_poll++;
     }
     else {
-        if (poll_and_dispatch(self) < 0) {
+        if (poll_and_dispatch(self) < 0 || loop_collect(self) < 0) {
             return -1;
         }
         self->turns_since_poll = 0;
@@ -294,7 +305,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     if (self->vclock != NULL) {
-        int err = vclock_attach_loop(self->vclock, self->wake_fd);
+        int err = vclock_attach_loop(self->vclock, self->inbox.wake_fd);
         if (err < 0) {
             PyErr_SetString(PyExc_RuntimeError,
                             "another loop is running on this VirtualClock");
@@ -307,12 +318,14 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
         (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
     self->stats.run_started_ns = clock_monotonic_ns();
+    self->running_ident = PyThread_get_thread_ident();
     int status;
     do {
         status = turn(self);
     } while (status == 0 && !self->stopping);
     self->stats.running_ns += clock_monotonic_ns() - self->stats.run_started_ns;
     self->stats.run_started_ns = 0;
+    self->running_ident = 0;
     if (slack > 1) {
         (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);
     }

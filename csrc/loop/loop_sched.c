@@ -97,6 +97,13 @@ loop_push_due_timers(LoopObject *self, int64_t now_ns)
     return 0;
 }
 
+/* The object whose reference the ring owns for an item. */
+static PyObject *
+ready_owner(struct ring_item item)
+{
+    return item.tag == READY_POST ? ((struct ah_post *)item.ptr)->owner : item.ptr;
+}
+
 void
 loop_clear_schedule(LoopObject *self)
 {
@@ -116,7 +123,7 @@ loop_clear_schedule(LoopObject *self)
         Py_DECREF(owner); /* runs Python */
     }
     while (ring_count(&ready) > 0) {
-        Py_DECREF((PyObject *)ring_pop(&ready).ptr); /* runs Python */
+        Py_DECREF(ready_owner(ring_pop(&ready))); /* runs Python */
     }
     heap_free(&timers);
     ring_free(&ready);
@@ -127,8 +134,8 @@ loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
 {
     for (size_t i = 0; i < ring_count(&self->ready); i++) {
         struct ring_item item = ring_peek(&self->ready, i);
-        if (item.tag == READY_FOREIGN) {
-            Py_VISIT((PyObject *)item.ptr);
+        if (item.tag != READY_HANDLE) {
+            Py_VISIT(ready_owner(item));
         }
         else {
             int status = ah_handle_traverse_owned(item.ptr, visit, arg);
@@ -245,7 +252,7 @@ schedule_at(LoopObject *self, double when, PyObject *const *args, Py_ssize_t nar
 
 static PyObject *
 schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
-              Py_ssize_t nargs, PyObject *kwnames, bool check_thread)
+              Py_ssize_t nargs, PyObject *kwnames, bool threadsafe)
 {
     PyObject *context;
     if (check_count(method, nargs, 1) < 0 ||
@@ -253,11 +260,21 @@ schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
         loop_check_open(self) < 0) {
         return NULL;
     }
-    if (self->debug && check_debug(self, args[0], method, check_thread) < 0) {
+    if (self->debug && check_debug(self, args[0], method, !threadsafe) < 0) {
         return NULL;
     }
-    HandleObject *handle =
-        ah_handle_new(self, args[0], args + 1, nargs - 1, context, true);
+    HandleObject *handle;
+    if (threadsafe) {
+        handle = ah_handle_new_threadsafe(self, args[0], args + 1, nargs - 1, context);
+        if (handle != NULL && loop_post_handle(self, handle) < 0) {
+            Py_CLEAR(handle);
+        }
+        return (PyObject *)handle;
+    }
+    if (loop_collect(self) < 0) { /* what this thread posted before comes first */
+        return NULL;
+    }
+    handle = ah_handle_new(self, args[0], args + 1, nargs - 1, context, true);
     if (handle == NULL) {
         return NULL;
     }
@@ -272,23 +289,14 @@ static PyObject *
 Loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                PyObject *kwnames)
 {
-    return schedule_soon(self, "call_soon", args, nargs, kwnames, true);
+    return schedule_soon(self, "call_soon", args, nargs, kwnames, false);
 }
 
 static PyObject *
 Loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                           PyObject *kwnames)
 {
-    PyObject *handle =
-        schedule_soon(self, "call_soon_threadsafe", args, nargs, kwnames, false);
-    if (handle != NULL) {
-        ((HandleObject *)handle)->threadsafe =
-            self->st->asyncio_threadsafe_handle != NULL;
-    }
-    if (handle != NULL && loop_wake(self) < 0) {
-        Py_CLEAR(handle);
-    }
-    return handle;
+    return schedule_soon(self, "call_soon_threadsafe", args, nargs, kwnames, true);
 }
 
 static PyObject *

@@ -9,8 +9,6 @@
 #include "loop/loop_type.h"
 
 #include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "py/clock_type.h"
 #include "py/compat.h"
@@ -33,7 +31,7 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     st->live[AH_LIVE_Loop]++;
     self->st = st;
     self->poller.fd = -1;
-    self->wake_fd = -1;
+    self->inbox.wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
     self->closed = true; /* until __init__ of BaseEventLoop opens it */
     self->running_lock = PyThread_allocate_lock();
@@ -48,13 +46,14 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
         Py_DECREF(self);
         return NULL;
     }
-    self->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (self->wake_fd < 0) {
-        ah_raise_errno(errno, "eventfd");
+    err = inbox_open(&self->inbox);
+    if (err < 0) {
+        ah_raise_errno(err, "eventfd");
         Py_DECREF(self);
         return NULL;
     }
-    err = poller_set(&self->poller, self->wake_fd, 0, EPOLLIN | EPOLLET, UINT64_MAX);
+    err = poller_set(&self->poller, self->inbox.wake_fd, 0, EPOLLIN | EPOLLET,
+                     UINT64_MAX);
     if (err < 0) {
         ah_raise_errno(err, "epoll_ctl");
         Py_DECREF(self);
@@ -72,6 +71,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->thread_id);
     Py_VISIT(self->pending_exc);
     int status = loop_traverse_schedule(self, visit, arg);
+    status = status != 0 ? status : loop_traverse_inbox(self, visit, arg);
     return status != 0 ? status : loop_traverse_fds(self, visit, arg);
 }
 
@@ -79,6 +79,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
 static int
 Loop_clear(LoopObject *self)
 {
+    loop_close_inbox(self);    /* runs Python */
     loop_clear_schedule(self); /* runs Python */
     loop_clear_fds(self);      /* runs Python */
     context_snapshot_clear(&self->snapshot);
@@ -90,10 +91,6 @@ static void
 close_descriptors(LoopObject *self)
 {
     poller_close(&self->poller);
-    if (self->wake_fd >= 0) {
-        close(self->wake_fd);
-        self->wake_fd = -1;
-    }
 }
 
 static void

@@ -19,6 +19,7 @@
 enum ready_tag {
     READY_HANDLE,  /* HandleObject (also a TimerHandle), owned */
     READY_FOREIGN, /* any object with _run() and _cancelled, owned */
+    READY_POST,    /* struct ah_post, whose owner is owned */
 };
 
 /* What is watched on one descriptor. */
@@ -38,9 +39,9 @@ struct LoopObject {
     struct ring ready;
     struct heap timers; /* of struct ah_timer, whose owners are owned */
     struct poller poller;
-    int wake_fd;   /* eventfd, edge-triggered: never read */
-    bool sleeping; /* the GIL is released for a poll that may block */
-    bool woken;    /* wake_fd was written since */
+    struct inbox inbox;          /* of struct ah_post; its eventfd is never read */
+    struct inbox_node *arrived;  /* taken out of it, not yet in the ring */
+    unsigned long running_ident; /* the thread that runs it; 0: none */
 
     struct fd_entry *fds; /* by descriptor */
     size_t fds_size;
@@ -100,12 +101,28 @@ loop_check_open(LoopObject *self)
     return 0;
 }
 
+AH_RAISES int loop_collect_inbox(LoopObject *self);
+
+/* What other threads posted goes to the ready ring. */
+AH_RAISES static inline int
+loop_collect(LoopObject *self)
+{
+    if (self->arrived == NULL && inbox_is_empty(&self->inbox)) {
+        return 0;
+    }
+    return loop_collect_inbox(self);
+}
+
 /* loop_io.c */
 void loop_dispatch(LoopObject *self, const struct epoll_event *events,
                    int count); /* runs Python */
-AH_RAISES int loop_wake(LoopObject *self);
 void loop_clear_fds(LoopObject *self);
 int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
+
+/* loop_post.c */
+AH_RAISES int loop_post_handle(LoopObject *self, HandleObject *handle);
+void loop_close_inbox(LoopObject *self); /* runs Python */
+int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
 
 /* loop_sched.c */
 AH_RAISES int loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag);

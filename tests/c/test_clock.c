@@ -85,14 +85,14 @@ test_jump_goes_to_the_earliest(void)
 {
     struct vclock clock;
     REQUIRE(vclock_init(&clock, 0) == 0);
-    CHECK_EQ(vclock_jump(&clock, NS_NEVER), VCLOCK_NOTHING);
+    CHECK_EQ(vclock_jump(&clock, NS_NEVER, vclock_epoch(&clock)), VCLOCK_NOTHING);
     struct ticker t = ticker_make(20, 1, 1);
     vclock_add_driver(&clock, &t.driver);
-    CHECK_EQ(vclock_jump(&clock, 30), VCLOCK_JUMPED);
+    CHECK_EQ(vclock_jump(&clock, 30, vclock_epoch(&clock)), VCLOCK_JUMPED);
     CHECK_EQ(vclock_now(&clock), 20);
-    CHECK_EQ(vclock_jump(&clock, 30), VCLOCK_JUMPED);
+    CHECK_EQ(vclock_jump(&clock, 30, vclock_epoch(&clock)), VCLOCK_JUMPED);
     CHECK_EQ(vclock_now(&clock), 30);
-    CHECK_EQ(vclock_jump(&clock, NS_NEVER), VCLOCK_NOTHING);
+    CHECK_EQ(vclock_jump(&clock, NS_NEVER, vclock_epoch(&clock)), VCLOCK_NOTHING);
     vclock_remove_driver(&clock, &t.driver);
     vclock_destroy(&clock);
 }
@@ -103,10 +103,26 @@ test_hold_stops_time(void)
     struct vclock clock;
     REQUIRE(vclock_init(&clock, 0) == 0);
     vclock_hold(&clock);
-    CHECK_EQ(vclock_jump(&clock, 10), VCLOCK_HELD);
+    CHECK_EQ(vclock_jump(&clock, 10, vclock_epoch(&clock)), VCLOCK_HELD);
     CHECK_EQ(vclock_now(&clock), 0);
     vclock_release(&clock);
-    CHECK_EQ(vclock_jump(&clock, 10), VCLOCK_JUMPED);
+    CHECK_EQ(vclock_jump(&clock, 10, vclock_epoch(&clock)), VCLOCK_JUMPED);
+    CHECK_EQ(vclock_now(&clock), 10);
+    vclock_destroy(&clock);
+}
+
+/* Whoever looked for results before a release must look again, not jump over them. */
+static void
+test_release_after_looking(void)
+{
+    struct vclock clock;
+    REQUIRE(vclock_init(&clock, 0) == 0);
+    vclock_hold(&clock);
+    uint64_t epoch = vclock_epoch(&clock);
+    vclock_release(&clock);
+    CHECK_EQ(vclock_jump(&clock, 10, epoch), VCLOCK_JUMPED);
+    CHECK_EQ(vclock_now(&clock), 0);
+    CHECK_EQ(vclock_jump(&clock, 10, vclock_epoch(&clock)), VCLOCK_JUMPED);
     CHECK_EQ(vclock_now(&clock), 10);
     vclock_destroy(&clock);
 }
@@ -210,7 +226,7 @@ test_waiters_beside_a_loop(void)
     }
     /* Held until every job waits on the clock; each release lets it go on. */
     while (vclock_now(&clock) < SLEEPERS * NS_PER_S) {
-        switch (vclock_jump(&clock, NS_NEVER)) {
+        switch (vclock_jump(&clock, NS_NEVER, vclock_epoch(&clock))) {
             case VCLOCK_JUMPED:
                 break;
             case VCLOCK_HELD:
@@ -262,7 +278,7 @@ test_a_loop_comes_to_a_blocked_thread(void)
     CHECK_EQ(vclock_attach_loop(&clock, loop_fd), 0);
     enum vclock_verdict verdict = VCLOCK_HELD;
     for (int i = 0; i < 5000 && verdict == VCLOCK_HELD; i++) {
-        verdict = vclock_jump(&clock, NS_PER_S);
+        verdict = vclock_jump(&clock, NS_PER_S, vclock_epoch(&clock));
         poll(NULL, 0, 1);
     }
     CHECK_EQ(verdict, VCLOCK_JUMPED);
@@ -294,6 +310,7 @@ main(void)
     RUN(test_advance_visits_every_due_time);
     RUN(test_jump_goes_to_the_earliest);
     RUN(test_hold_stops_time);
+    RUN(test_release_after_looking);
     RUN(test_one_loop_at_most);
     RUN(test_block_moves_the_clock);
     RUN(test_block_until_a_driver_signals);

@@ -1,0 +1,153 @@
+/* Inbox: where other threads leave things for one thread, which may be asleep.
+ *
+ * Many producers, one consumer, no lock: nodes are intrusive, so posting cannot
+ * fail for want of memory, and each producer's nodes arrive in its order.  The
+ * consumer says that it goes to sleep and looks once more; the first producer
+ * after that writes the eventfd, and the others of the batch see that they need
+ * not.  Correct without any lock of the caller's around it.  Python-free.
+ */
+#ifndef AH_BASE_INBOX_H
+#define AH_BASE_INBOX_H
+
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct inbox_node {
+    struct inbox_node *next;
+};
+
+struct inbox {
+    _Atomic(struct inbox_node *) newest; /* of a stack; INBOX_CLOSED at the end */
+    atomic_bool sleeping;                /* the consumer waits for wake_fd */
+    atomic_int wakers;                   /* producers that may write wake_fd now */
+    int wake_fd;                         /* eventfd, non-blocking; -1: not open */
+};
+
+#define INBOX_CLOSED ((struct inbox_node *)1)
+#define INBOX_INIT {.wake_fd = -1}
+
+/* 0 or -errno. */
+static inline int
+inbox_open(struct inbox *inbox)
+{
+    atomic_store(&inbox->newest, NULL);
+    atomic_store(&inbox->sleeping, false);
+    atomic_store(&inbox->wakers, 0);
+    inbox->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return inbox->wake_fd < 0 ? -errno : 0;
+}
+
+/* Any thread: end the consumer's sleep, if it sleeps.  0 or -errno. */
+static inline int
+inbox_wake(struct inbox *inbox)
+{
+    int err = 0;
+    if (!atomic_load(&inbox->sleeping)) {
+        return 0;
+    }
+    atomic_fetch_add(&inbox->wakers,
+                     1); /* the descriptor stays open until we are done */
+    if (atomic_exchange(&inbox->sleeping, false)) {
+        const uint64_t one = 1;
+        while (write(inbox->wake_fd, &one, sizeof one) < 0) {
+            if (errno == EAGAIN) {
+                break; /* the counter is full: it is readable */
+            }
+            if (errno != EINTR) {
+                err = -errno;
+                break;
+            }
+        }
+    }
+    atomic_fetch_sub(&inbox->wakers, 1);
+    return err;
+}
+
+/* Any thread.  0, -ESHUTDOWN when it is closed (the node is the caller's again), or
+ * the -errno of a wake-up that failed (the node is in). */
+static inline int
+inbox_post(struct inbox *inbox, struct inbox_node *node)
+{
+    struct inbox_node *newest = atomic_load(&inbox->newest);
+    do {
+        if (newest == INBOX_CLOSED) {
+            return -ESHUTDOWN;
+        }
+        node->next = newest;
+    } while (!atomic_compare_exchange_weak(&inbox->newest, &newest, node));
+    return inbox_wake(inbox);
+}
+
+static inline bool
+inbox_is_empty(struct inbox *inbox)
+{
+    struct inbox_node *newest =
+        atomic_load_explicit(&inbox->newest, memory_order_acquire);
+    return newest == NULL || newest == INBOX_CLOSED;
+}
+
+/* A stack of newest first becomes a list of oldest first. */
+static inline struct inbox_node *
+inbox_reverse(struct inbox_node *newest)
+{
+    struct inbox_node *oldest = NULL;
+    while (newest != NULL) {
+        struct inbox_node *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+/* Consumer: all there is, oldest first, or NULL. */
+static inline struct inbox_node *
+inbox_take(struct inbox *inbox)
+{
+    if (inbox_is_empty(inbox)) {
+        return NULL;
+    }
+    return inbox_reverse(atomic_exchange(&inbox->newest, NULL));
+}
+
+/* Consumer: from now on a post wakes.  False: something is there, don't sleep. */
+static inline bool
+inbox_sleep(struct inbox *inbox)
+{
+    atomic_store(&inbox->sleeping, true);
+    if (atomic_load(&inbox->newest) == NULL) {
+        return true;
+    }
+    atomic_store(&inbox->sleeping, false);
+    return false;
+}
+
+static inline void
+inbox_awake(struct inbox *inbox)
+{
+    atomic_store(&inbox->sleeping, false);
+}
+
+/* Consumer: no more posts.  What is still there, oldest first. */
+static inline struct inbox_node *
+inbox_close(struct inbox *inbox)
+{
+    struct inbox_node *left = atomic_exchange(&inbox->newest, INBOX_CLOSED);
+    atomic_store(&inbox->sleeping, false);
+    while (atomic_load(&inbox->wakers) > 0) {
+        sched_yield();
+    }
+    if (inbox->wake_fd >= 0) {
+        close(inbox->wake_fd);
+        inbox->wake_fd = -1;
+    }
+    return left == INBOX_CLOSED ? NULL : inbox_reverse(left);
+}
+
+#endif

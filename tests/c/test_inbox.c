@@ -1,0 +1,207 @@
+/* base/inbox.h: order, one wake for a batch, closing, and many producers at once. */
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/inbox.h"
+#include "check.h"
+
+#define PRODUCERS 4
+#define POSTS 20000
+
+struct letter {
+    struct inbox_node node;
+    int producer;
+    int number;
+};
+
+static bool
+is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+static uint64_t
+wakes(struct inbox *inbox)
+{
+    uint64_t count = 0;
+    return read(inbox->wake_fd, &count, sizeof count) == sizeof count ? count : 0;
+}
+
+static void
+test_oldest_first(void)
+{
+    struct inbox inbox = INBOX_INIT;
+    struct letter letters[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
+    REQUIRE(inbox_open(&inbox) == 0);
+    CHECK(inbox_is_empty(&inbox));
+    CHECK(inbox_take(&inbox) == NULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(inbox_post(&inbox, &letters[i].node), 0);
+    }
+    CHECK(!inbox_is_empty(&inbox));
+    struct inbox_node *node = inbox_take(&inbox);
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(node == &letters[i].node);
+        node = node->next;
+    }
+    CHECK(node == NULL);
+    CHECK(inbox_take(&inbox) == NULL);
+    CHECK(inbox_close(&inbox) == NULL);
+}
+
+static void
+test_one_wake_for_a_batch(void)
+{
+    struct inbox inbox = INBOX_INIT;
+    struct letter letters[5] = {0};
+    REQUIRE(inbox_open(&inbox) == 0);
+    CHECK_EQ(inbox_post(&inbox, &letters[0].node), 0); /* it does not sleep: no wake */
+    CHECK_EQ(wakes(&inbox), 0);
+    CHECK(!inbox_sleep(&inbox)); /* something is there */
+    CHECK(inbox_take(&inbox) == &letters[0].node);
+    CHECK(inbox_sleep(&inbox));
+    for (int i = 1; i < 5; i++) {
+        CHECK_EQ(inbox_post(&inbox, &letters[i].node), 0);
+    }
+    CHECK_EQ(wakes(&inbox), 1);
+    CHECK_EQ(inbox_wake(&inbox), 0);
+    CHECK_EQ(wakes(&inbox), 0);
+    CHECK(inbox_take(&inbox) == &letters[1].node);
+    CHECK(inbox_sleep(&inbox));
+    inbox_awake(&inbox);
+    CHECK_EQ(inbox_wake(&inbox), 0);
+    CHECK_EQ(wakes(&inbox), 0);
+    CHECK(inbox_close(&inbox) == NULL);
+}
+
+static void
+test_closed(void)
+{
+    struct inbox inbox = INBOX_INIT;
+    struct letter letters[2] = {0};
+    REQUIRE(inbox_open(&inbox) == 0);
+    CHECK_EQ(inbox_post(&inbox, &letters[0].node), 0);
+    CHECK_EQ(inbox_post(&inbox, &letters[1].node), 0);
+    CHECK(inbox_close(&inbox) == &letters[0].node);
+    CHECK_EQ(inbox.wake_fd, -1);
+    CHECK_EQ(inbox_post(&inbox, &letters[0].node), -ESHUTDOWN);
+    CHECK(inbox_is_empty(&inbox));
+    CHECK(inbox_take(&inbox) == NULL);
+    CHECK(inbox_close(&inbox) == NULL);
+    CHECK_EQ(inbox_post(&inbox, &letters[0].node), -ESHUTDOWN);
+}
+
+struct producer {
+    struct inbox *inbox;
+    int id;
+    int refused;
+    pthread_t thread;
+};
+
+static void *
+produce(void *arg)
+{
+    struct producer *self = arg;
+    for (int i = 0; i < POSTS; i++) {
+        struct letter *letter = malloc(sizeof *letter);
+        if (letter == NULL) {
+            abort();
+        }
+        *letter = (struct letter){.producer = self->id, .number = i};
+        if (inbox_post(self->inbox, &letter->node) == -ESHUTDOWN) {
+            free(letter);
+            self->refused++;
+        }
+    }
+    return NULL;
+}
+
+static void
+start(struct producer *producers, struct inbox *inbox)
+{
+    for (int i = 0; i < PRODUCERS; i++) {
+        producers[i] = (struct producer){.inbox = inbox, .id = i};
+        CHECK_EQ(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
+    }
+}
+
+/* How many there were; each producer's own come in its order. */
+static int
+read_all(struct inbox_node *node, int *next)
+{
+    int count = 0;
+    while (node != NULL) {
+        struct letter *letter = (struct letter *)node;
+        node = node->next;
+        CHECK_EQ(letter->number, next[letter->producer]);
+        next[letter->producer] = letter->number + 1;
+        count++;
+        free(letter);
+    }
+    return count;
+}
+
+/* The consumer sleeps whenever it finds nothing, and no post is left behind asleep:
+ * a lost wake-up ends in poll()'s timeout. */
+static void
+test_no_wake_is_lost(void)
+{
+    struct inbox inbox = INBOX_INIT;
+    struct producer producers[PRODUCERS];
+    int next[PRODUCERS] = {0};
+    int count = 0;
+    REQUIRE(inbox_open(&inbox) == 0);
+    start(producers, &inbox);
+    while (count < PRODUCERS * POSTS) {
+        count += read_all(inbox_take(&inbox), next);
+        if (count < PRODUCERS * POSTS && inbox_sleep(&inbox)) {
+            struct pollfd p = {.fd = inbox.wake_fd, .events = POLLIN};
+            REQUIRE(poll(&p, 1, 30000) == 1);
+            inbox_awake(&inbox);
+            (void)wakes(&inbox);
+        }
+    }
+    for (int i = 0; i < PRODUCERS; i++) {
+        pthread_join(producers[i].thread, NULL);
+        CHECK_EQ(producers[i].refused, 0);
+    }
+    CHECK(inbox_close(&inbox) == NULL);
+}
+
+/* Each post is either taken or refused, and nobody writes a closed descriptor. */
+static void
+test_closing_while_they_post(void)
+{
+    for (int round = 0; round < 20; round++) {
+        struct inbox inbox = INBOX_INIT;
+        struct producer producers[PRODUCERS];
+        int next[PRODUCERS] = {0};
+        REQUIRE(inbox_open(&inbox) == 0);
+        bool asleep = inbox_sleep(&inbox);
+        start(producers, &inbox);
+        while (asleep && !is_readable(inbox.wake_fd)) {
+            sched_yield();
+        }
+        int count = read_all(inbox_take(&inbox), next);
+        (void)inbox_sleep(&inbox);
+        count += read_all(inbox_close(&inbox), next);
+        for (int i = 0; i < PRODUCERS; i++) {
+            pthread_join(producers[i].thread, NULL);
+            count += producers[i].refused;
+        }
+        CHECK_EQ(count, PRODUCERS * POSTS);
+    }
+}
+
+int
+main(void)
+{
+    RUN(test_oldest_first);
+    RUN(test_one_wake_for_a_batch);
+    RUN(test_closed);
+    RUN(test_no_wake_is_lost);
+    RUN(test_closing_while_they_post);
+    return check_done();
+}

@@ -1,0 +1,147 @@
+"""call_soon_threadsafe: order, nothing lost, closing, and references."""
+
+import asyncio
+import gc
+import threading
+import weakref
+
+import pytest
+
+import pyasync_hw
+
+
+@pytest.fixture
+def loop():
+    loop = pyasync_hw.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def run_briefly(loop):
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
+def test_order_with_call_soon_of_the_same_thread(loop):
+    seen = []
+
+    def schedule(name):
+        loop.call_soon(seen.append, name + "1")
+        loop.call_soon_threadsafe(seen.append, name + "2")
+        loop.call_soon(seen.append, name + "3")
+        loop.call_soon_threadsafe(seen.append, name + "4")
+
+    schedule("before ")
+    loop.call_soon(schedule, "running ")
+    loop.call_soon(loop.call_soon, loop.stop)
+    loop.run_forever()
+    assert seen == [f"{name} {n}" for name in ("before", "running") for n in range(1, 5)]
+
+
+def test_each_thread_s_calls_arrive_once_and_in_order(loop):
+    threads, calls = 4, 5000
+    seen = [[] for _ in range(threads)]
+    left = threads * calls
+
+    def arrive(thread, number):
+        nonlocal left
+        seen[thread].append(number)
+        left -= 1
+        if not left:
+            loop.stop()
+
+    def send(thread):
+        for number in range(calls):
+            loop.call_soon_threadsafe(arrive, thread, number)
+
+    senders = [threading.Thread(target=send, args=(n,)) for n in range(threads)]
+    for sender in senders:
+        sender.start()
+    loop.run_forever()
+    for sender in senders:
+        sender.join()
+    assert seen == [list(range(calls))] * threads
+
+
+def test_what_came_before_the_run_is_not_slept_over(loop):
+    thread = threading.Thread(target=loop.call_soon_threadsafe, args=(loop.stop,))
+    thread.start()
+    thread.join()
+    loop.run_forever()
+
+
+def test_cancelled_before_it_arrives(loop):
+    seen = []
+    handles = [loop.call_soon_threadsafe(seen.append, n) for n in range(3)]
+    handles[1].cancel()
+    run_briefly(loop)
+    assert seen == [0, 2]
+
+
+def test_closed_loop_refuses(loop):
+    loop.close()
+    with pytest.raises(RuntimeError, match="Event loop is closed"):
+        loop.call_soon_threadsafe(print)
+
+
+def test_threads_that_post_while_it_closes():
+    for _ in range(20):
+        loop = pyasync_hw.new_event_loop()
+        accepted = []
+        refused = threading.Event()
+
+        def send(loop=loop, accepted=accepted, refused=refused):
+            try:
+                while True:
+                    loop.call_soon_threadsafe(accepted.append, None)
+            except RuntimeError as exc:
+                assert str(exc) == "Event loop is closed"
+                refused.set()
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        run_briefly(loop)
+        loop.close()
+        thread.join()
+        assert refused.is_set()
+
+
+class Argument:
+    pass
+
+
+def test_close_releases_what_never_ran(loop):
+    argument = Argument()
+    gone = weakref.ref(argument)
+    loop.call_soon_threadsafe(print, argument)
+    del argument
+    assert gone() is not None
+    loop.close()
+    assert gone() is None
+
+
+def test_a_dropped_loop_and_what_waits_in_it_are_collected():
+    loop = pyasync_hw.new_event_loop()
+    argument = Argument()
+    gone = weakref.ref(argument)
+    argument.loop = loop
+    argument.handle = loop.call_soon_threadsafe(print, argument)
+    del argument
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        del loop
+        gc.collect()
+    assert gone() is None
+
+
+def test_results_of_jobs_are_seen_before_virtual_time_moves():
+    """A job that has ended comes before any timer, however the threads are scheduled."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(300):
+            began = loop.time()
+            async with asyncio.timeout(3600):
+                await loop.run_in_executor(None, int)
+            assert loop.time() == began
+
+    pyasync_hw.run(main(), clock=pyasync_hw.VirtualClock())
