@@ -1,23 +1,126 @@
-"""The benchmark driver runs and reports; how fast is not for a test to say."""
+"""The benchmarks run on our loop and report; how fast is not for a test to say."""
 
 from __future__ import annotations
 
-import json
+import asyncio
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import pyasync_hw
+
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # `benchmarks` is in the checkout, not in the package
+
+from benchmarks import report, rows  # noqa: E402
+from benchmarks.cases import CASES, LIMITS  # noqa: E402
+from benchmarks.driver import Driver, Measurement  # noqa: E402
+from benchmarks.summary import Summary  # noqa: E402
+
+FEW = {"import_package": 1, "subprocess_sequential": 1}
 
 
-def test_every_case_gives_a_ratio(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_case_runs_on_our_loop(name: str) -> None:
+    loop = pyasync_hw.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        sample = CASES[name].run(loop, FEW.get(name, 10))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    wanted = [row.metric for row in rows.AIMS + rows.BESIDE if row.case == name]
+    assert wanted
+    assert set(wanted) <= set(sample)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limit_in_c_runs(name: str) -> None:
+    sample = LIMITS[name](3)
+    assert all(number >= 0 for number in sample.values())
+
+
+def test_command_writes_samples_tables_and_plot(tmp_path: Path) -> None:
     samples, tables = tmp_path / "samples.json", tmp_path / "tables.md"
+    tables.write_text("# Results\n\n## Python 2.7\n\nold\n")
     command = [sys.executable, "-m", "benchmarks", "--rounds", "2", "--scale", "0.01"]
-    command += ["--loops", "asyncio", "--json", str(samples), "--markdown", str(tables)]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=100, stdout=subprocess.DEVNULL)
-    measured = json.loads(samples.read_text())["samples"]
-    assert len(measured) >= 7
-    for rounds in measured.values():
-        assert [len(sample) for sample in rounds["asyncio"]] == [2, 2]
-        assert all(number > 0 for sample in rounds["asyncio"] for number in sample)
-    assert tables.read_text().count("| call_soon, burst") == 2
+    command += ["--loops", "asyncio", "pyasync_hw", "--only", "call_soon|timers"]
+    command += ["--json", str(samples), "--markdown", str(tables)]
+    for _ in range(2):  # the second one replaces the section of the first
+        subprocess.run(command, cwd=ROOT, check=True, timeout=100, capture_output=True)
+    measured = Measurement.read(samples.read_text())
+    assert set(measured.samples) == {"call_soon_chain", "call_soon_burst", "timers"}
+    for loops in measured.samples.values():
+        assert [len(loops[loop]) for loop in ("asyncio", "pyasync_hw")] == [2, 2]
+    text = tables.read_text()
+    assert text.startswith("# Results\n\n## Python 2.7\n\nold\n\n## Python 3.")
+    assert text.count("timer cancel") == 1
+    if importlib.util.find_spec("matplotlib") is None:
+        return  # an extra
+    picture = tmp_path / "plot.svg"
+    command = [sys.executable, "-m", "benchmarks.plot", str(samples), "-o", str(picture)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=100, capture_output=True)
+    assert "timer cancel" in picture.read_text()
+
+
+def test_loop_that_fails_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import loops
+
+    monkeypatch.setitem(loops.SPECS, "uvloop", "no_such_loop:new_event_loop")
+    measured = Driver(["asyncio", "uvloop", "pyasync_hw"], ["call_soon_chain"], 0.01).run(3, 60)
+    assert measured.samples["call_soon_chain"]["uvloop"] == [None, None, None]
+    text = report.section(measured)
+    assert "| - [1] |" in text
+    assert "1. uvloop: process ended with 1: ModuleNotFoundError" in text
+
+
+def made_up(case: str, **loops: list[dict[str, float]]) -> Measurement:
+    measured = Measurement(rounds=2, versions=dict.fromkeys(loops, "1"))
+    measured.samples[case] = {name.replace("_C", " C"): samples for name, samples in loops.items()}
+    measured.versions.pop("bare_C", None)
+    return measured
+
+
+def row(case: str) -> rows.Row:
+    return next(row for row in rows.AIMS if row.case == case)
+
+
+def test_ratio_is_formed_within_each_round() -> None:
+    measured = made_up(
+        "call_soon_burst",
+        asyncio=[{"cpu": 100}, {"cpu": 900}, {"cpu": 100}],
+        uvloop=[{"cpu": 50}, {"cpu": 450}, {"cpu": 40}],
+        pyasync_hw=[{"cpu": 20}, {"cpu": 180}, {"cpu": 10}],
+    )
+    summary = Summary(measured, row("call_soon_burst"))
+    assert summary.speed("uvloop") == 2.0
+    assert summary.speed("pyasync_hw") == 5.0
+    assert summary.speed("pyasync_hw", "uvloop") == 2.5
+    assert summary.short() == pytest.approx(0.5)
+    assert report.verdict(summary) == "**5.00** ✗ short by 0.50"
+    assert report.comparison(summary, "uvloop") == "2.50 ± 0 %"
+
+
+def test_early_and_spinning_peers_are_not_the_best() -> None:
+    measured = made_up(
+        "sleep_100us",
+        asyncio=[{"over": 1_000_000, "early": 0}],
+        uvloop=[{"over": -90_000, "early": 7}],
+        rloop=[{"over": 80_000, "early": 0}],
+        pyasync_hw=[{"over": 60_000, "early": 0}],
+        bare_C=[{"over": 40_000, "early": 0}],
+    )
+    summary = Summary(measured, row("sleep_100us"))
+    assert summary.note("uvloop") == "wakes up too early: 7 times"
+    assert summary.best_peer() == "rloop"
+    assert report.verdict(summary) == "**60 µs** (bare C: 40 µs) ✗ short by 5 µs"
+    measured = made_up(
+        "threadsafe_latency",
+        asyncio=[{"p50": 20, "cpu": 30, "wall": 200}],
+        blazio=[{"p50": 5, "cpu": 199, "wall": 200}],
+        pyasync_hw=[{"p50": 10, "cpu": 20, "wall": 200}],
+    )
+    assert Summary(measured, row("threadsafe_latency")).best_peer() is None

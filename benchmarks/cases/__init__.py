@@ -1,0 +1,15 @@
+"""What is measured: one file for each theme, `CASES` has them all by name."""
+
+from . import children, descriptors, memory, scheduling, threads, timers
+from .case import CASES, LIMITS
+
+__all__ = [
+    "CASES",
+    "LIMITS",
+    "children",
+    "descriptors",
+    "memory",
+    "scheduling",
+    "threads",
+    "timers",
+]
