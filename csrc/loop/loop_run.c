@@ -69,15 +69,17 @@ static int
 poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
 {
     int count;
-    int64_t began = clock_monotonic_ns();
+    int64_t woke_ns;
     if (!inbox_sleep(&self->inbox)) {
         return poller_wait(&self->poller, events, POLL_BATCH, 0);
     }
+    loop_stats_sleep(&self->stats);
     Py_BEGIN_ALLOW_THREADS
     count = poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
     inbox_awake(&self->inbox);
+    woke_ns = clock_monotonic_ns(); /* waiting for the GIL is not sleep */
     Py_END_ALLOW_THREADS
-    self->stats.idle_ns += clock_monotonic_ns() - began;
+    loop_stats_woke(&self->stats, woke_ns);
     return count;
 }
 
@@ -115,7 +117,7 @@ poll_virtual(LoopObject *self, struct epoll_event *events)
 }
 
 static int
-poll_and_dispatch(LoopObject *self)
+poll_and_dispatch(LoopObject *self, int64_t now_ns)
 {
     struct epoll_event events[POLL_BATCH];
     int count;
@@ -129,7 +131,7 @@ poll_and_dispatch(LoopObject *self)
     else {
         int64_t timeout_ns = heap_first_when(&self->timers);
         if (timeout_ns != NS_NEVER) {
-            timeout_ns -= clock_monotonic_ns();
+            timeout_ns -= now_ns;
             timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
         }
         count = timeout_ns == 0 ? poller_wait(&self->poller, events, POLL_BATCH, 0)
@@ -155,7 +157,7 @@ poll_and_dispatch(LoopObject *self)
 /* A busy loop need not ask the kernel each turn; and a task that waited for a
  * descriptor runs in the turn after its reader's, before the next poll. */
 static bool
-may_skip_poll(LoopObject *self)
+may_skip_poll(LoopObject *self, int64_t now_ns)
 {
     if (ring_count(&self->ready) == 0 || self->stopping ||
         self->turns_since_poll >= SKIPPED_POLLS_MAX) {
@@ -164,7 +166,7 @@ may_skip_poll(LoopObject *self)
     if (self->turns_since_poll == 0 && self->polled_events) {
         return true;
     }
-    return clock_monotonic_ns() - self->last_poll_ns < SKIPPED_POLLS_NS;
+    return now_ns - self->last_poll_ns < SKIPPED_POLLS_NS;
 }
 
 /* -- running --------------------------------------------------------------- */
@@ -266,22 +268,28 @@ run_ready(LoopObject *self)
 static int
 turn(LoopObject *self)
 {
-    self->stats.iterations++;
+    int64_t now_ns = clock_monotonic_ns(); /* once per turn, and after a sleep */
+    loop_stats_turn(&self->stats, now_ns);
     if (loop_collect(self) < 0) {
         return -1;
     }
-    if (may_skip_poll(self)) {
+    if (may_skip_poll(self, now_ns)) {
         self->turns_since_poll++;
     }
     else {
-        if (poll_and_dispatch(self) < 0 || loop_collect(self) < 0) {
+        if (poll_and_dispatch(self, now_ns) < 0 || loop_collect(self) < 0) {
             return -1;
         }
         self->turns_since_poll = 0;
-        self->last_poll_ns = clock_monotonic_ns();
+        self->last_poll_ns = self->stats.stretch_ns;
     }
-    if (self->timers.size > 0 && loop_push_due_timers(self, ah_loop_now(self)) < 0) {
-        return raise_pending(self);
+    if (self->timers.size > 0) {
+        if (self->vclock == NULL) {
+            loop_stats_due(&self->stats, now_ns, heap_first_when(&self->timers));
+        }
+        if (loop_push_due_timers(self, ah_loop_now(self)) < 0) {
+            return raise_pending(self);
+        }
     }
     return run_ready(self);
 }
@@ -291,7 +299,15 @@ turn(LoopObject *self)
 static PyObject *
 Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (turn(self) < 0) {
+    bool nested = self->stats.run_started_ns != 0; /* called inside a callback */
+    if (!nested) {
+        loop_stats_run_begin(&self->stats);
+    }
+    int status = turn(self);
+    if (!nested) {
+        loop_stats_run_end(&self->stats);
+    }
+    if (status < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -317,14 +333,13 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (slack > 1) {
         (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
-    self->stats.run_started_ns = clock_monotonic_ns();
+    loop_stats_run_begin(&self->stats);
     self->running_ident = PyThread_get_thread_ident();
     int status;
     do {
         status = turn(self);
     } while (status == 0 && !self->stopping);
-    self->stats.running_ns += clock_monotonic_ns() - self->stats.run_started_ns;
-    self->stats.run_started_ns = 0;
+    loop_stats_run_end(&self->stats);
     self->running_ident = 0;
     if (slack > 1) {
         (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);
@@ -345,35 +360,11 @@ Loop_stop(LoopObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-static PyObject *
-Loop_stats(LoopObject *self, PyObject *Py_UNUSED(ignored))
-{
-    int64_t running_ns = self->stats.running_ns;
-    if (self->stats.run_started_ns != 0) {
-        running_ns += clock_monotonic_ns() - self->stats.run_started_ns;
-    }
-    return Py_BuildValue("{sKsKsKsKsLsLsnsnsn}", "iterations",
-                         (unsigned long long)self->stats.iterations, "callbacks",
-                         (unsigned long long)self->stats.callbacks, "polls",
-                         (unsigned long long)self->stats.polls, "timers_fired",
-                         (unsigned long long)self->stats.timers_fired, "idle_ns",
-                         (long long)self->stats.idle_ns, "busy_ns",
-                         (long long)(running_ns - self->stats.idle_ns), "ready",
-                         (Py_ssize_t)ring_count(&self->ready), "timers",
-                         (Py_ssize_t)self->timers.size, "descriptors",
-                         (Py_ssize_t)self->fds_used);
-}
-
 PyMethodDef loop_run_methods[] = {
     {"_run_once", (PyCFunction)Loop_run_once, METH_NOARGS, NULL},
     {"_run_turns", (PyCFunction)Loop_run_turns, METH_NOARGS, NULL},
     {"stop", (PyCFunction)Loop_stop, METH_NOARGS,
      PyDoc_STR("stop($self, /)\n--\n\n"
                "Stop after this turn; what is ready now still runs.")},
-    {"stats", (PyCFunction)Loop_stats, METH_NOARGS,
-     PyDoc_STR("stats($self, /)\n--\n\n"
-               "Counters since the loop was made: iterations, callbacks, polls,\n"
-               "timers_fired; idle_ns and busy_ns of the time it ran; and what it\n"
-               "holds now: ready, timers, descriptors.")},
     {NULL, NULL, 0, NULL},
 };

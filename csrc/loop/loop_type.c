@@ -272,7 +272,8 @@ ah_loop_type_setup(PyObject *module)
     st->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Loop_spec, NULL);
     if (st->loop_type == NULL || add_methods(st->loop_type, loop_sched_methods) < 0 ||
         add_methods(st->loop_type, loop_io_methods) < 0 ||
-        add_methods(st->loop_type, loop_run_methods) < 0) {
+        add_methods(st->loop_type, loop_run_methods) < 0 ||
+        add_methods(st->loop_type, loop_stats_methods) < 0) {
         return -1;
     }
     PyObject *errors = PyImport_ImportModule("pyasync_hw.errors");

@@ -9,6 +9,7 @@
 #include "base/ring.h"
 #include "loop/handle_type.h"
 #include "loop/loop.h"
+#include "loop/loop_stats.h"
 #include "module.h"
 #include "py/context.h"
 
@@ -70,15 +71,7 @@ struct LoopObject {
     HandleObject *free_handles[FREE_HANDLES_MAX];
     int free_count;
 
-    struct {
-        uint64_t iterations;
-        uint64_t callbacks;
-        uint64_t polls;
-        uint64_t timers_fired;
-        int64_t idle_ns;
-        int64_t running_ns;     /* of the runs that are over */
-        int64_t run_started_ns; /* 0: not running */
-    } stats;
+    struct loop_stats stats;
 };
 
 /* Has the caller of call_soon() kept the last handle? Then it may be in a cycle. */
@@ -134,5 +127,6 @@ int loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg);
 extern PyMethodDef loop_sched_methods[];
 extern PyMethodDef loop_io_methods[];
 extern PyMethodDef loop_run_methods[];
+extern PyMethodDef loop_stats_methods[];
 
 #endif
