@@ -83,7 +83,7 @@ class Measurement:
     versions: dict[str, str] = field(default_factory=dict)
     rounds: int = 0
     seconds: float = 0.0
-    # case -> loop -> round -> sample, None where the loop failed
+    # case -> loop -> one sample after the other, None where the loop failed
     samples: dict[str, dict[str, list[Sample | None]]] = field(default_factory=dict)
     # case -> loop -> why it failed the last time
     failures: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -132,14 +132,14 @@ class Driver:
             loops = self.loops[shift:] + self.loops[:shift]
             if case in LIMITS:
                 loops.append(LIMIT)
-            count = max(1, int(CASES[case].count * self.scale))
-            for loop in loops:
-                sample = self.sample(case, loop, count)
-                if number >= 0:
-                    rounds = self.result.samples.setdefault(case, {}).setdefault(loop, [])
-                    rounds.append(sample)
+            for _ in range(CASES[case].repeats):
+                for loop in loops:
+                    sample = self.sample(case, loop)
+                    if number >= 0:
+                        samples = self.result.samples.setdefault(case, {})
+                        samples.setdefault(loop, []).append(sample)
 
-    def sample(self, case: str, loop: str, count: int) -> Sample | None:
+    def sample(self, case: str, loop: str) -> Sample | None:
         if self.failed.get((case, loop), 0) >= FAILURES:
             return None
         if CASES[case].fresh and loop in self.workers:
@@ -148,7 +148,7 @@ class Driver:
         if worker is None:
             worker = self.workers[loop] = Worker(loop)
         try:
-            return worker.measure(case, count)
+            return worker.measure(case, max(1, int(CASES[case].count * self.scale)))
         except FailedError as error:
             self.workers.pop(loop).close()
             self.failed[case, loop] = self.failed.get((case, loop), 0) + 1

@@ -21,6 +21,7 @@ Sample = dict[str, float]
 class Case:
     run: Callable[[Loop, int], Sample]
     count: int  # operations in one sample
+    repeats: int  # samples in each round
     fresh: bool  # each sample in a process of its own
 
 
@@ -29,10 +30,10 @@ LIMITS: dict[str, Callable[[int], Sample]] = {}  # by case: the same in bare C, 
 
 
 def case(
-    count: int, *, fresh: bool = False
+    count: int, *, repeats: int = 1, fresh: bool = False
 ) -> Callable[[Callable[[Loop, int], Sample]], Callable[[Loop, int], Sample]]:
     def register(function: Callable[[Loop, int], Sample]) -> Callable[[Loop, int], Sample]:
-        CASES[function.__name__] = Case(function, count, fresh)
+        CASES[function.__name__] = Case(function, count, repeats, fresh)
         return function
 
     return register

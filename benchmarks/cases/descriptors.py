@@ -50,7 +50,7 @@ async def measure(
     return watch
 
 
-@case(300)
+@case(100, repeats=3)
 def descriptor_callback(loop: Loop, count: int) -> Sample:
     waits: list[int] = []
     end = loop.create_future()
@@ -66,7 +66,7 @@ def descriptor_callback(loop: Loop, count: int) -> Sample:
     return {"p50": statistics.median(waits)} | watch.per(count)
 
 
-@case(300)
+@case(100, repeats=3)
 def descriptor_coroutine(loop: Loop, count: int) -> Sample:
     waits: list[int] = []
     backlog: deque[bytes] = deque()

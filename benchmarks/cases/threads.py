@@ -14,7 +14,7 @@ def job() -> int:
     return 1
 
 
-@case(300)
+@case(100, repeats=3)
 def executor(loop: Loop, count: int) -> Sample:
     """One job after the other on the default executor."""
 
@@ -73,7 +73,7 @@ def threadsafe_burst(loop: Loop, count: int) -> Sample:
     return watch.per(count)
 
 
-@case(300)
+@case(100, repeats=3)
 def threadsafe_latency(loop: Loop, count: int) -> Sample:
     """To a loop that has gone to sleep."""
     waits: list[int] = []
