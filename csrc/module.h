@@ -11,6 +11,7 @@
 #include <Python.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include "py/annot.h"
 
 /* One counter per C type: tests assert that none grows (see _live()). */
@@ -27,6 +28,8 @@
     X(SimWorld)          \
     X(MFRC522)
 
+struct fork_node;
+
 enum ah_live_type {
 #define X(name) AH_LIVE_##name,
     AH_LIVE_TYPES(X)
@@ -37,6 +40,8 @@ enum ah_live_type {
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
     Py_ssize_t context_vars_offset; /* py/context.h */
+    struct fork_node *fork_nodes;   /* py/fork.h */
+    pid_t pid;                      /* this process */
 
     /* loop/ (loop_type.c, handle_type.c) */
     PyTypeObject *loop_type;

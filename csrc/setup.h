@@ -8,6 +8,7 @@
 #include "module.h"
 
 #define AH_SETUPS(X)     \
+    X(fork)              \
     X(clock_type)        \
     X(handle_type)       \
     X(timer_handle_type) \

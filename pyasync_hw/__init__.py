@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import _forked as _forked
 from ._core import CancelToken, VirtualClock
 from .errors import SleepForeverError
 from .loop import EventLoop, new_event_loop

@@ -16,6 +16,7 @@ from .sim.cards import Card
 _Ts = TypeVarTuple("_Ts")
 
 def _live() -> dict[str, int]: ...
+def _after_fork() -> list[object]: ...
 
 # clocks and tokens
 

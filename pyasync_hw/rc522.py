@@ -275,6 +275,7 @@ class Reader:
         if self._chip.closed:
             return
         self._chip.closed = True
+        self._chip.notice_fork()
         self.blocking.cancel()
         with self._chip.thread_lock:
             try:

@@ -54,12 +54,21 @@ class Chip:
         self.irq = irq
         self.reset = reset
         self.closed = False
+        self._pid = os.getpid()
         self.wiring_error: WiringError | None = None
         self.lock = asyncio.Lock()
         self.thread_lock = threading.RLock()
         self.tokens: set[_core.CancelToken] = set()  # of blocking waits that run
         # A card that a cancelled wait_for_tag() had just found, and when.
         self.found: tuple[Any, asyncio.AbstractEventLoop, float] | None = None
+
+    def notice_fork(self) -> None:
+        """In a forked child: locks of its own, for threads of the parent hold the others."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self.lock = asyncio.Lock()
+            self.thread_lock = threading.RLock()
+            self.tokens.clear()
 
     def unwrap(self, outcome: Outcome, tag: bytes | None) -> Any:
         """The result of an operation; raises what its error means."""
@@ -162,6 +171,7 @@ class AwaitingPort:
         self.chip = chip
 
     async def __aenter__(self) -> AwaitingPort:
+        self.chip.notice_fork()
         await self.chip.lock.acquire()
         return self
 
@@ -201,6 +211,7 @@ class BlockingPort:
         self._token = token
 
     async def __aenter__(self) -> BlockingPort:
+        self.chip.notice_fork()
         limit = -1.0
         if self._timeout is not None:
             limit = min(max(self._timeout, 0.0), threading.TIMEOUT_MAX)

@@ -6,11 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-int
-vclock_init(struct vclock *clock, int64_t start_ns)
+static int
+init_locks(struct vclock *clock)
 {
     pthread_mutexattr_t attr;
-    memset(clock, 0, sizeof *clock);
     int err = pthread_mutexattr_init(&attr);
     if (err != 0) {
         return -err;
@@ -24,11 +23,27 @@ vclock_init(struct vclock *clock, int64_t start_ns)
     err = pthread_mutex_init(&clock->lock, NULL);
     if (err != 0) {
         pthread_mutex_destroy(&clock->driving);
-        return -err;
     }
+    return -err;
+}
+
+int
+vclock_init(struct vclock *clock, int64_t start_ns)
+{
+    memset(clock, 0, sizeof *clock);
     clock->now = start_ns;
     clock->loop_fd = -1;
-    return 0;
+    return init_locks(clock);
+}
+
+void
+vclock_after_fork(struct vclock *clock)
+{
+    clock->drivers = NULL;
+    clock->waiters = NULL;
+    clock->holds = 0;
+    clock->loop_fd = -1;
+    (void)init_locks(clock); /* on Linux it cannot fail */
 }
 
 void

@@ -80,6 +80,8 @@ enum vclock_verdict {
 
 int vclock_init(struct vclock *clock, int64_t start_ns); /* 0 or -errno */
 void vclock_destroy(struct vclock *clock);
+/* In the child of a fork, whose threads, loop and devices are not there. */
+void vclock_after_fork(struct vclock *clock);
 int64_t vclock_now(struct vclock *clock);
 
 /* Time passes: now += or becomes; drivers advance through every due time on the way. */

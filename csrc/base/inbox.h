@@ -150,4 +150,12 @@ inbox_close(struct inbox *inbox)
     return left == INBOX_CLOSED ? NULL : inbox_reverse(left);
 }
 
+/* The same in the child of a fork, which has no other threads and shares wake_fd. */
+static inline struct inbox_node *
+inbox_close_in_child(struct inbox *inbox)
+{
+    atomic_store(&inbox->wakers, 0);
+    return inbox_close(inbox);
+}
+
 #endif

@@ -88,4 +88,14 @@ token_reset(struct cancel_token *token)
     return 0;
 }
 
+/* In the child of a fork: not the parent's eventfd.  0 or -errno. */
+static inline int
+token_after_fork(struct cancel_token *token)
+{
+    int cancelled = atomic_load(&token->cancelled);
+    token_close(token);
+    int err = token_open(token);
+    return err == 0 && cancelled ? token_cancel(token) : err;
+}
+
 #endif

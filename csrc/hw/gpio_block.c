@@ -51,10 +51,12 @@ static void
 blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
 {
     struct edge_blocker **link = &self->blockers;
-    while (*link != blocker) {
+    while (*link != NULL && *link != blocker) {
         link = &(*link)->next;
     }
-    *link = blocker->next;
+    if (*link != NULL) { /* a signal handler may have forked */
+        *link = blocker->next;
+    }
 }
 
 /* Take an edge, blocking until there is one; -1 with an exception. */
@@ -64,7 +66,7 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
                struct edge_record *record)
 {
     for (;;) {
-        if (self->closing) {
+        if (self->closing || self->request == NULL) { /* NULL: a forked child */
             return ah_edges_raise(self, -EBADF);
         }
         if (token != NULL && token_is_cancelled(token)) {

@@ -8,14 +8,19 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <structmember.h>
+#include <unistd.h>
 
 #include "hw/gpio_event.h"
 #include "py/errors.h"
 #include "setup.h"
 
 static int
-raise_closed(void)
+raise_closed(LineRequestObject *self)
 {
+    if (ah_is_inherited(&self->fork)) {
+        return ah_raise_inherited(&self->fork, "simulated line request",
+                                  "request the lines in the child");
+    }
     PyErr_SetString(PyExc_ValueError, "this line request is closed");
     return -1;
 }
@@ -59,7 +64,7 @@ int
 ah_line_begin(LineRequestObject *self)
 {
     if (is_closed(self)) {
-        return raise_closed();
+        return raise_closed(self);
     }
     self->busy++;
     return 0;
@@ -84,10 +89,23 @@ line_checked(ModuleState *st, PyObject *obj)
     }
     LineRequestObject *self = (LineRequestObject *)obj;
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     return self;
+}
+
+/* The world is not here any more, nor the threads that waited. */
+static void
+line_request_in_child(PyObject *object)
+{
+    LineRequestObject *self = (LineRequestObject *)object;
+    if (self->request != NULL) {
+        close(self->request->fd);
+    }
+    self->request = NULL;
+    self->closing = 0;
+    self->blockers = NULL;
 }
 
 PyObject *
@@ -103,6 +121,9 @@ ah_line_request_new(ModuleState *st, struct line_request *request, PyObject *own
     self->st = st;
     self->request = request;
     self->owner = Py_XNewRef(owner);
+    if (owner != NULL) {
+        ah_fork_watch(st, &self->fork, (PyObject *)self, line_request_in_child);
+    }
     ah_edges_init(self);
     return (PyObject *)self;
 }
@@ -157,6 +178,7 @@ LineRequest_dealloc(LineRequestObject *self)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
+    ah_fork_unwatch(&self->fork);
     ah_edges_free(self);
     self->st->live[AH_LIVE_LineRequest]--;
     Py_CLEAR(self->owner);
@@ -317,7 +339,7 @@ static PyObject *
 LineRequest_fileno(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     return PyLong_FromLong(self->request->fd);
@@ -373,7 +395,7 @@ static PyObject *
 LineRequest_get_num_lines(LineRequestObject *self, void *Py_UNUSED(closure))
 {
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     return PyLong_FromUnsignedLong(self->request->num_lines);
@@ -383,7 +405,7 @@ static PyObject *
 LineRequest_get_offsets(LineRequestObject *self, void *Py_UNUSED(closure))
 {
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     PyObject *offsets = PyTuple_New((Py_ssize_t)self->request->num_lines);
@@ -403,7 +425,7 @@ static PyObject *
 LineRequest_get_chip_name(LineRequestObject *self, void *Py_UNUSED(closure))
 {
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     return PyUnicode_FromString(self->request->name);

@@ -12,12 +12,14 @@
 #include "base/line.h"
 #include "hw/edge_ring.h"
 #include "hw/wait.h"
+#include "py/fork.h"
 
 struct edge_blocker; /* a thread in wait_edge_blocking(), see gpio_block.c */
 
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
+    struct fork_node fork;        /* of a simulated one */
     struct line_request *request; /* owned, NULL: closed */
     PyObject *owner; /* owned: what must live as long as request, or NULL */
     PyObject *clock; /* owned: the VirtualClock that request was told of */

@@ -38,6 +38,25 @@ line_arg(ModuleState *st, PyObject *arg, const char *name, LineRequestObject **l
     return 0;
 }
 
+/* A real chip that was idle goes on; anything else is the parent's. */
+static void
+mfrc522_in_child(PyObject *object)
+{
+    MFRC522Object *self = (MFRC522Object *)object;
+    bool idle = !mfrc522_is_running(&self->chip) && !self->driving && !self->blocking;
+    if (idle && self->spi != NULL && !ah_spi_device_is_simulated(self->spi)) {
+        self->fork.made_in = 0;
+    }
+}
+
+static int
+check_own(MFRC522Object *self)
+{
+    return ah_is_inherited(&self->fork)
+               ? ah_raise_inherited(&self->fork, "reader", "open one in the child")
+               : 0;
+}
+
 static PyObject *
 MFRC522_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -68,6 +87,7 @@ MFRC522_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     mfrc522_init(&self->chip, self->irq != NULL, self->reset != NULL);
+    ah_fork_watch(st, &self->fork, (PyObject *)self, mfrc522_in_child);
     return (PyObject *)self;
 }
 
@@ -98,6 +118,7 @@ MFRC522_dealloc(MFRC522Object *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    ah_fork_unwatch(&self->fork);
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
@@ -113,6 +134,9 @@ MFRC522_dealloc(MFRC522Object *self)
 static int
 check_idle(MFRC522Object *self)
 {
+    if (check_own(self) < 0) {
+        return -1;
+    }
     if (self->spi == NULL) {
         PyErr_SetString(PyExc_ValueError, "this reader is closed");
         return -1;
@@ -418,6 +442,9 @@ MFRC522_crc_a(PyObject *Py_UNUSED(type), PyObject *arg)
 static PyObject *
 MFRC522_close(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 {
+    if (ah_is_inherited(&self->fork)) {
+        Py_RETURN_NONE;
+    }
     if (self->driving || self->blocking) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the reader is busy in another thread: cancel that first");

@@ -11,6 +11,7 @@
 #include "base/mfrc522.h"
 #include "hw/gpio_type.h"
 #include "hw/wait.h"
+#include "py/fork.h"
 
 /* Which operation it is: tells what its result looks like in Python. */
 enum mfrc522_operation {
@@ -28,6 +29,7 @@ enum mfrc522_operation {
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
+    struct fork_node fork;
     PyObject *spi;            /* owned SPIDevice; NULL: closed */
     LineRequestObject *irq;   /* owned, or NULL */
     LineRequestObject *reset; /* owned, or NULL */

@@ -66,7 +66,7 @@ static int
 parse_line(SimWorldObject *self, PyObject *arg)
 {
     int line = line_number(self, arg);
-    return line >= 0 && self->world.closed ? ah_sim_raise_closed() : line;
+    return line >= 0 && ah_sim_check_open(self) < 0 ? -1 : line;
 }
 
 PyObject *
@@ -179,7 +179,7 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
         return NULL;
     }
     int n = parse_lines(self, offsets_arg, settings_arg, offsets, settings);
-    if (n < 0 || (self->world.closed && ah_sim_raise_closed() < 0)) {
+    if (n < 0 || ah_sim_check_open(self) < 0) {
         return NULL;
     }
     int err;
@@ -215,8 +215,7 @@ SimWorld_open_spi(SimWorldObject *self, PyObject *args)
                           &config.mode)) {
         return NULL;
     }
-    if (self->world.closed) {
-        (void)ah_sim_raise_closed();
+    if (ah_sim_check_open(self) < 0) {
         return NULL;
     }
     int err;

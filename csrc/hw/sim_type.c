@@ -47,11 +47,26 @@ static const struct world_host gil_host = {
     .drop_clock = drop_clock,
 };
 
-int
-ah_sim_raise_closed(void)
+static int
+check_own(SimWorldObject *self)
 {
-    PyErr_SetString(PyExc_ValueError, "this simulated board is closed");
-    return -1;
+    return ah_is_inherited(&self->fork)
+               ? ah_raise_inherited(&self->fork, "simulated board",
+                                    "make one in the child")
+               : 0;
+}
+
+int
+ah_sim_check_open(SimWorldObject *self)
+{
+    if (check_own(self) < 0) {
+        return -1;
+    }
+    if (self->world.closed) {
+        PyErr_SetString(PyExc_ValueError, "this simulated board is closed");
+        return -1;
+    }
+    return 0;
 }
 
 /* Drop cards that are nowhere any more; not from card code, which may be theirs. */
@@ -84,10 +99,13 @@ drop_idle_cards(SimWorldObject *self)
 int
 ah_sim_enter(SimWorldObject *self)
 {
+    if (check_own(self) < 0) {
+        return -1;
+    }
     world_enter(&self->world);
     if (self->world.closed) {
         world_unlock(&self->world);
-        return ah_sim_raise_closed();
+        return ah_sim_check_open(self);
     }
     return 0;
 }
@@ -163,6 +181,11 @@ ah_sim_schedule(SimWorldObject *self, const struct world_action *plan,
 
 /* Life. */
 
+static void
+sim_world_in_child(PyObject *Py_UNUSED(object))
+{
+}
+
 static PyObject *
 SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -198,6 +221,7 @@ SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->has_world = true;
+    ah_fork_watch(st, &self->fork, (PyObject *)self, sim_world_in_child);
     return (PyObject *)self;
 }
 
@@ -215,7 +239,7 @@ SimWorld_traverse(SimWorldObject *self, visitproc visit, void *arg)
 static void
 close_world(SimWorldObject *self)
 {
-    if (self->has_world) {
+    if (self->has_world && !ah_is_inherited(&self->fork)) {
         Py_BEGIN_ALLOW_THREADS
         world_close(&self->world);
         Py_END_ALLOW_THREADS
@@ -246,7 +270,8 @@ SimWorld_dealloc(SimWorldObject *self)
         return;
     }
     PyObject_GC_UnTrack(self);
-    if (self->has_world) {
+    ah_fork_unwatch(&self->fork);
+    if (self->has_world && !ah_is_inherited(&self->fork)) {
         world_destroy(&self->world);
     }
     self->st->live[AH_LIVE_SimWorld]--;
@@ -259,6 +284,9 @@ SimWorld_dealloc(SimWorldObject *self)
 static PyObject *
 SimWorld_close(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (ah_is_inherited(&self->fork)) {
+        Py_RETURN_NONE;
+    }
     if (world_is_inside(&self->world)) {
         PyErr_SetString(PyExc_RuntimeError,
                         "a card's code cannot close the board it is on");
@@ -271,6 +299,9 @@ SimWorld_close(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 SimWorld_time(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (check_own(self) < 0) {
+        return NULL;
+    }
     return PyFloat_FromDouble((double)world_now(&self->world) / 1e9);
 }
 
@@ -278,7 +309,7 @@ static PyObject *
 SimWorld_use_clock(SimWorldObject *self, PyObject *arg)
 {
     struct vclock *clock;
-    if (ah_virtual_clock_arg(self->st, arg, &clock) < 0) {
+    if (check_own(self) < 0 || ah_virtual_clock_arg(self->st, arg, &clock) < 0) {
         return NULL;
     }
     if (world_is_inside(&self->world)) {
@@ -297,7 +328,7 @@ SimWorld_use_clock(SimWorldObject *self, PyObject *arg)
 static PyObject *
 SimWorld_get_closed(SimWorldObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(self->world.closed);
+    return PyBool_FromLong(self->world.closed || ah_is_inherited(&self->fork));
 }
 
 static PyObject *

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "module.h"
+#include "py/fork.h"
 #include "sim/world.h"
 
 struct sim_card;
@@ -13,6 +14,8 @@ struct sim_card;
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
+    struct fork_node
+        fork; /* an inherited world is not touched: who knows who holds it */
     struct world world;
     bool has_world;
     PyObject *clock;        /* owned VirtualClock or NULL: world.home */
@@ -20,8 +23,8 @@ typedef struct {
     struct sim_card *cards; /* owned */
 } SimWorldObject;
 
-/* ValueError: the board is closed.  Always -1. */
-int ah_sim_raise_closed(void);
+/* In a child, or closed: -1 with RuntimeError, ValueError. */
+AH_RAISES int ah_sim_check_open(SimWorldObject *self);
 
 /* Lock for a method; -1 with ValueError when the board is closed. */
 AH_RAISES int ah_sim_enter(SimWorldObject *self);

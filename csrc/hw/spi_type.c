@@ -13,11 +13,13 @@
 #include "hw/wait.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
+#include "py/fork.h"
 #include "setup.h"
 
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
+    struct fork_node fork;     /* of a simulated one */
     struct spi_device *device; /* owned, NULL: closed */
     PyObject *owner;           /* owned: what must live as long as device, or NULL */
     PyObject *clock;           /* owned: the VirtualClock that device was told of */
@@ -71,8 +73,12 @@ device_end(SPIDeviceObject *self)
 }
 
 static int
-raise_closed(void)
+raise_closed(SPIDeviceObject *self)
 {
+    if (ah_is_inherited(&self->fork)) {
+        return ah_raise_inherited(&self->fork, "simulated SPI device",
+                                  "open one in the child");
+    }
     PyErr_SetString(PyExc_ValueError, "this SPI device is closed");
     return -1;
 }
@@ -93,10 +99,19 @@ spi_checked(ModuleState *st, PyObject *obj)
     }
     SPIDeviceObject *self = (SPIDeviceObject *)obj;
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     return self;
+}
+
+/* The world is not here any more, so nothing is closed in it. */
+static void
+spi_device_in_child(PyObject *object)
+{
+    SPIDeviceObject *self = (SPIDeviceObject *)object;
+    self->device = NULL;
+    self->closing = 0;
 }
 
 PyObject *
@@ -112,6 +127,9 @@ ah_spi_device_new(ModuleState *st, struct spi_device *device, PyObject *owner)
     self->st = st;
     self->device = device;
     self->owner = Py_XNewRef(owner);
+    if (owner != NULL) {
+        ah_fork_watch(st, &self->fork, (PyObject *)self, spi_device_in_child);
+    }
     return (PyObject *)self;
 }
 
@@ -164,6 +182,7 @@ SPIDevice_dealloc(SPIDeviceObject *self)
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     device_close(self);
+    ah_fork_unwatch(&self->fork);
     self->st->live[AH_LIVE_SPIDevice]--;
     Py_CLEAR(self->owner);
     Py_CLEAR(self->clock);
@@ -176,6 +195,12 @@ ah_spi_device_get(ModuleState *st, PyObject *obj)
 {
     SPIDeviceObject *self = spi_checked(st, obj);
     return self == NULL ? NULL : self->device;
+}
+
+bool
+ah_spi_device_is_simulated(PyObject *spi)
+{
+    return ((SPIDeviceObject *)spi)->owner != NULL;
 }
 
 int
@@ -222,7 +247,7 @@ raise_message_error(SPIDeviceObject *self, int err)
 {
     const char *name = self->device != NULL ? self->device->name : "SPI device";
     if (err == -EBADF && is_closed(self)) {
-        return raise_closed();
+        return raise_closed(self);
     }
     if (err == -EMSGSIZE) {
         return ah_raise_errno_remedy(
@@ -244,7 +269,7 @@ message_run(SPIDeviceObject *self, PyObject *const *items, Py_ssize_t n)
     struct message message;
     PyObject *answers = NULL;
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     if (message_build(&message, items, n) < 0) { /* runs Python */
@@ -332,7 +357,7 @@ static PyObject *
 SPIDevice_get_config(SPIDeviceObject *self, void *closure)
 {
     if (is_closed(self)) {
-        (void)raise_closed();
+        (void)raise_closed(self);
         return NULL;
     }
     const struct spi_config *config = &self->device->config;
@@ -371,7 +396,7 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
         return -1;
     }
     if (is_closed(self)) {
-        return raise_closed();
+        return raise_closed(self);
     }
     struct spi_config config = self->device->config;
     switch (member) {

@@ -19,6 +19,9 @@ AH_RAISES PyObject *ah_spi_device_new(ModuleState *st,
 /* Borrowed; NULL with TypeError, or with ValueError when it is closed. */
 AH_RAISES struct spi_device *ah_spi_device_get(ModuleState *st, PyObject *obj);
 
+/* Is it of a simulated board? */
+bool ah_spi_device_is_simulated(PyObject *spi);
+
 /* One message.  GIL held on entry and exit, released between.  `spi` must be an
  * SPIDevice.  Number of bytes, or -errno (-EBADF: closed) with no exception set. */
 int ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n);

@@ -33,8 +33,7 @@ post_handle(LoopObject *self, HandleObject *handle)
     if (err == -ESHUTDOWN) {
         free(post);
         Py_DECREF(handle);
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-        return -1;
+        return loop_raise_closed(self);
     }
     return err < 0 ? ah_raise_errno(err, "eventfd") : 0;
 }
@@ -93,6 +92,17 @@ loop_close_inbox(LoopObject *self)
     self->arrived = NULL;
     drop_posts(arrived);
     drop_posts(inbox_close(&self->inbox));
+}
+
+/* Nothing is dropped yet: that would run Python. */
+void
+loop_inbox_in_child(LoopObject *self)
+{
+    struct inbox_node **last = &self->arrived;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = inbox_close_in_child(&self->inbox);
 }
 
 static int

@@ -230,7 +230,7 @@ run_foreign(PyObject *handle)
 static int
 run_ready(LoopObject *self)
 {
-    size_t todo = ring_count(&self->ready);
+    size_t todo = self->closed ? 0 : ring_count(&self->ready); /* closed: a fork */
     int status = 0;
     loop_settle_fresh(self);
     while (todo-- > 0 && status == 0 && ring_count(&self->ready) > 0) {
@@ -346,6 +346,9 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     }
     if (self->vclock != NULL) {
         vclock_detach_loop(self->vclock);
+    }
+    if (status == 0 && ah_is_inherited(&self->fork)) {
+        return loop_raise_closed(self), NULL; /* a callback forked: this is the child */
     }
     if (status < 0) {
         return NULL;

@@ -104,14 +104,24 @@ ready_owner(struct ring_item item)
     return item.tag == READY_POST ? ((struct ah_post *)item.ptr)->owner : item.ptr;
 }
 
+static void
+release_ring(struct ring *ring)
+{
+    while (ring_count(ring) > 0) {
+        Py_DECREF(ready_owner(ring_pop(ring))); /* runs Python */
+    }
+    ring_free(ring);
+}
+
 void
 loop_clear_schedule(LoopObject *self)
 {
     loop_settle_fresh(self);
     /* Releasing a handle may run Python that schedules again: empty first. */
     struct ring ready = self->ready;
+    struct ring inherited = self->inherited;
     struct heap timers = self->timers;
-    self->ready = (struct ring){0};
+    self->ready = self->inherited = (struct ring){0};
     self->timers = (struct heap){0};
     for (size_t i = 0; i < timers.size; i++) {
         timers.entries[i].node->index = -1;
@@ -122,18 +132,16 @@ loop_clear_schedule(LoopObject *self)
         timer->owner = NULL;
         Py_DECREF(owner); /* runs Python */
     }
-    while (ring_count(&ready) > 0) {
-        Py_DECREF(ready_owner(ring_pop(&ready))); /* runs Python */
-    }
+    release_ring(&ready);     /* runs Python */
+    release_ring(&inherited); /* runs Python */
     heap_free(&timers);
-    ring_free(&ready);
 }
 
-int
-loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
+static int
+traverse_ring(struct ring *ring, visitproc visit, void *arg)
 {
-    for (size_t i = 0; i < ring_count(&self->ready); i++) {
-        struct ring_item item = ring_peek(&self->ready, i);
+    for (size_t i = 0; i < ring_count(ring); i++) {
+        struct ring_item item = ring_peek(ring, i);
         if (item.tag != READY_HANDLE) {
             Py_VISIT(ready_owner(item));
         }
@@ -143,6 +151,17 @@ loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
                 return status;
             }
         }
+    }
+    return 0;
+}
+
+int
+loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
+{
+    int status = traverse_ring(&self->ready, visit, arg);
+    status = status != 0 ? status : traverse_ring(&self->inherited, visit, arg);
+    if (status != 0) {
+        return status;
     }
     for (size_t i = 0; i < self->timers.size; i++) {
         struct ah_timer *timer = (struct ah_timer *)self->timers.entries[i].node;

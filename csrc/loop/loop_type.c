@@ -15,6 +15,43 @@
 #include "py/errors.h"
 #include "setup.h"
 
+/* -- after a fork ---------------------------------------------------------- */
+
+int
+loop_raise_closed(LoopObject *self)
+{
+    if (ah_is_inherited(&self->fork)) {
+        return ah_raise_inherited(
+            &self->fork, "event loop",
+            "make a new one with pyasync_hw.new_event_loop(), or use asyncio.run()");
+    }
+    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    return -1;
+}
+
+static void
+close_descriptors(LoopObject *self)
+{
+    poller_close(&self->poller);
+}
+
+/* The child's copy is closed: descriptors at once, the rest when it is dropped.
+ * A run that forked ends after the callback that it is in. */
+static void
+loop_in_child(PyObject *object)
+{
+    LoopObject *self = (LoopObject *)object;
+    close_descriptors(self); /* never epoll_ctl(): the epoll is the parent's */
+    self->closed = true;
+    self->stopping = true;
+    loop_inbox_in_child(self);
+    self->running = NULL; /* perhaps by a thread that is not here */
+    loop_settle_fresh(self);
+    self->inherited = self->ready;
+    self->ready = (struct ring){0};
+    Py_SETREF(self->thread_id, Py_NewRef(Py_None));
+}
+
 /* -- life cycle ------------------------------------------------------------ */
 
 static PyObject *
@@ -33,6 +70,7 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     self->poller.fd = -1;
     self->inbox.wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
+    ah_fork_watch(st, &self->fork, (PyObject *)self, loop_in_child);
     self->closed = true; /* until __init__ of BaseEventLoop opens it */
     self->running_lock = PyThread_allocate_lock();
     if (self->running_lock == NULL) {
@@ -88,16 +126,11 @@ Loop_clear(LoopObject *self)
 }
 
 static void
-close_descriptors(LoopObject *self)
-{
-    poller_close(&self->poller);
-}
-
-static void
 Loop_dealloc(LoopObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    ah_fork_unwatch(&self->fork);
     self->closed = true;
     (void)Loop_clear(self);
     close_descriptors(self);

@@ -12,6 +12,7 @@
 #include "loop/loop_stats.h"
 #include "module.h"
 #include "py/context.h"
+#include "py/fork.h"
 
 #define FREE_HANDLES_MAX 256
 #define POLL_BATCH 64
@@ -37,8 +38,10 @@ struct LoopObject {
     PyObject_HEAD
     ModuleState *st;
 
+    struct fork_node fork;
     struct ring ready;
-    struct heap timers; /* of struct ah_timer, whose owners are owned */
+    struct ring inherited; /* in a forked child: what was ready, and never runs */
+    struct heap timers;    /* of struct ah_timer, whose owners are owned */
     struct poller poller;
     struct inbox inbox;          /* of struct ah_post; its eventfd is never read */
     struct inbox_node *arrived;  /* taken out of it, not yet in the ring */
@@ -74,6 +77,9 @@ struct LoopObject {
     struct loop_stats stats;
 };
 
+/* RuntimeError: closed, or inherited by a forked child.  Always -1. */
+int loop_raise_closed(LoopObject *self);
+
 /* Has the caller of call_soon() kept the last handle? Then it may be in a cycle. */
 static inline void
 loop_settle_fresh(LoopObject *self)
@@ -87,11 +93,7 @@ loop_settle_fresh(LoopObject *self)
 AH_RAISES static inline int
 loop_check_open(LoopObject *self)
 {
-    if (self->closed) {
-        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-        return -1;
-    }
-    return 0;
+    return self->closed ? loop_raise_closed(self) : 0;
 }
 
 AH_RAISES int loop_collect_inbox(LoopObject *self);
@@ -115,6 +117,7 @@ int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
 /* loop_post.c */
 AH_RAISES int loop_post_handle(LoopObject *self, HandleObject *handle);
 void loop_close_inbox(LoopObject *self); /* runs Python */
+void loop_inbox_in_child(LoopObject *self);
 int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
 
 /* loop_sched.c */

@@ -6,6 +6,14 @@
 #include "py/errors.h"
 #include "setup.h"
 
+static int
+check_own(VirtualClockObject *self)
+{
+    return ah_is_inherited(&self->fork)
+               ? ah_raise_inherited(&self->fork, "VirtualClock", "make a new one")
+               : 0;
+}
+
 int
 ah_virtual_clock_arg(ModuleState *st, PyObject *arg, struct vclock **clock)
 {
@@ -20,7 +28,14 @@ ah_virtual_clock_arg(ModuleState *st, PyObject *arg, struct vclock **clock)
         return -1;
     }
     *clock = &((VirtualClockObject *)arg)->clock;
-    return 0;
+    return check_own((VirtualClockObject *)arg);
+}
+
+static void
+virtual_clock_in_child(PyObject *object)
+{
+    VirtualClockObject *self = (VirtualClockObject *)object;
+    vclock_after_fork(&self->clock);
 }
 
 static PyObject *
@@ -53,6 +68,7 @@ VirtualClock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         ah_raise_errno(err, "VirtualClock");
         return NULL;
     }
+    ah_fork_watch(st, &self->fork, (PyObject *)self, virtual_clock_in_child);
     return (PyObject *)self;
 }
 
@@ -61,6 +77,7 @@ VirtualClock_dealloc(VirtualClockObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     ah_state_of_type(type)->live[AH_LIVE_VirtualClock]--;
+    ah_fork_unwatch(&self->fork);
     vclock_destroy(&self->clock);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
@@ -69,12 +86,18 @@ VirtualClock_dealloc(VirtualClockObject *self)
 static PyObject *
 VirtualClock_time(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (check_own(self) < 0) {
+        return NULL;
+    }
     return PyFloat_FromDouble((double)vclock_now(&self->clock) / 1e9);
 }
 
 static PyObject *
 VirtualClock_time_ns(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (check_own(self) < 0) {
+        return NULL;
+    }
     return PyLong_FromLongLong(vclock_now(&self->clock));
 }
 
@@ -82,7 +105,7 @@ static PyObject *
 VirtualClock_advance(VirtualClockObject *self, PyObject *arg)
 {
     double seconds;
-    if (ah_seconds_arg(arg, "seconds", &seconds) < 0) {
+    if (ah_seconds_arg(arg, "seconds", &seconds) < 0 || check_own(self) < 0) {
         return NULL;
     }
     if (!(seconds >= 0.0 && seconds < 9e9)) {
@@ -100,6 +123,9 @@ VirtualClock_advance(VirtualClockObject *self, PyObject *arg)
 static PyObject *
 VirtualClock_hold(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (check_own(self) < 0) {
+        return NULL;
+    }
     vclock_hold(&self->clock);
     Py_RETURN_NONE;
 }
@@ -107,6 +133,9 @@ VirtualClock_hold(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 VirtualClock_release(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
 {
+    if (check_own(self) < 0) {
+        return NULL;
+    }
     if (self->clock.holds <= 0) {
         PyErr_SetString(PyExc_RuntimeError, "release() without hold()");
         return NULL;
@@ -148,6 +177,15 @@ static PyType_Spec VirtualClock_spec = {
     .slots = VirtualClock_slots,
 };
 
+/* Should there be no descriptor left, cancel() raises OSError (EBADF). */
+static void
+cancel_token_in_child(PyObject *object)
+{
+    CancelTokenObject *self = (CancelTokenObject *)object;
+    (void)token_after_fork(&self->token);
+    self->fork.made_in = 0; /* usable */
+}
+
 static PyObject *
 CancelToken_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -170,6 +208,7 @@ CancelToken_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         ah_raise_errno(err, "eventfd");
         return NULL;
     }
+    ah_fork_watch(st, &self->fork, (PyObject *)self, cancel_token_in_child);
     return (PyObject *)self;
 }
 
@@ -178,6 +217,7 @@ CancelToken_dealloc(CancelTokenObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     ah_state_of_type(type)->live[AH_LIVE_CancelToken]--;
+    ah_fork_unwatch(&self->fork);
     token_close(&self->token);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);

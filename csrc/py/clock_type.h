@@ -5,14 +5,17 @@
 #include "module.h"
 #include "base/clock.h"
 #include "base/token.h"
+#include "py/fork.h"
 
 typedef struct {
     PyObject_HEAD
+    struct fork_node fork;
     struct vclock clock;
 } VirtualClockObject;
 
 typedef struct {
     PyObject_HEAD
+    struct fork_node fork;
     struct cancel_token token;
 } CancelTokenObject;
 
@@ -23,7 +26,8 @@ ah_virtual_clock_object(struct vclock *clock)
     return (PyObject *)((char *)clock - offsetof(VirtualClockObject, clock));
 }
 
-/* The clock of a VirtualClock, NULL for None; -1 with TypeError otherwise. */
+/* The clock of a VirtualClock, NULL for None; -1 with TypeError otherwise, and with
+ * RuntimeError for one that was inherited by fork. */
 AH_RAISES int ah_virtual_clock_arg(ModuleState *st, PyObject *arg,
                                    struct vclock **clock);
 

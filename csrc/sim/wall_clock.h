@@ -10,7 +10,6 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "base/clock.h"
 
@@ -20,7 +19,6 @@ struct wall_clock {
     pthread_cond_t wake; /* on CLOCK_MONOTONIC */
     pthread_t thread;
     bool has_thread;
-    pid_t pid; /* the process that has it: a fork() has no threads */
     bool stop;
     bool look;     /* something new is due, or may be */
     int64_t until; /* the thread sleeps until then; NS_NEVER also while it looks */

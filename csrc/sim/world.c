@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/block.h"
 
@@ -365,7 +364,6 @@ world_init(struct world *world, unsigned num_lines, struct vclock *clock,
         return err;
     }
     world->host = host;
-    world->pid = getpid();
     world->home = clock;
     world->lines.clock = clock;
     world->lines.offset = -clock_now(clock); /* own time begins at 0 */
@@ -384,10 +382,6 @@ world_init(struct world *world, unsigned num_lines, struct vclock *clock,
 void
 world_close(struct world *world)
 {
-    if (world->pid != getpid()) {
-        world->closed = true; /* forked: a thread that is not here may hold a lock */
-        return;
-    }
     pthread_mutex_lock(&world->switching);
     pthread_mutex_lock(&world->lock);
     bool was_closed = world->closed;

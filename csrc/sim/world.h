@@ -20,7 +20,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/heap.h"
@@ -98,7 +97,6 @@ struct world {
     pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
     const struct world_host *host;      /* NULL: callers hold no outer lock */
     atomic_bool closed;
-    pid_t pid; /* the process that made it */
 
     atomic_bool stirred; /* the lines have something for the world to see */
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -94,5 +95,11 @@ class Service:
         if thread is not threading.current_thread():
             thread.join()
 
+    def _after_fork(self) -> None:
+        """In the child there is no such thread; the next spawn() starts one."""
+        self.__init__()  # type: ignore[misc]
+        atexit.unregister(self.stop)
+
 
 service = Service()
+os.register_at_fork(after_in_child=service._after_fork)
