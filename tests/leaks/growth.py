@@ -29,7 +29,7 @@ class _MallInfo2(ctypes.Structure):
     # fmt: on
 
 
-def _heap_bytes() -> int:
+def heap_bytes() -> int:
     """In use of the C library's heap; 0 where it doesn't tell (sanitizers, musl)."""
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2  # glibc 2.33
@@ -52,7 +52,7 @@ class Usage:
         for _ in range(3):
             gc.collect()
         descriptors = sorted(os.listdir("/proc/self/fd"))
-        return cls(_core._live(), descriptors, sys.getallocatedblocks(), _heap_bytes())
+        return cls(_core._live(), descriptors, sys.getallocatedblocks(), heap_bytes())
 
 
 def assert_no_growth(operation: Callable[[], object], calls: int = CALLS) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pyasync_hw import CancelToken
 
-from .growth import _heap_bytes, assert_no_growth
+from .growth import heap_bytes, assert_no_growth
 
 
 def test_nothing_leaks_nothing() -> None:
@@ -41,7 +41,7 @@ def test_a_lost_reference_is_seen() -> None:
 
 
 def test_lost_c_memory_is_seen() -> None:
-    if not _heap_bytes():
+    if not heap_bytes():
         pytest.skip("this C library doesn't tell how much of its heap is in use")
     malloc = ctypes.CDLL(None).malloc
     malloc.restype = ctypes.c_void_p

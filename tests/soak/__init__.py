@@ -1,0 +1,1 @@
+"""A seeded soak: everything a loop does, at random, with an exact account."""

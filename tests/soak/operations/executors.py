@@ -1,0 +1,205 @@
+"""Jobs of executors: each result arrives, or was cancelled; no job runs twice."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import multiprocessing
+import threading
+from collections.abc import Callable
+
+from ..step import Step, operation
+
+VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("VARIABLE", default=0)
+
+
+class PlannedBase(BaseException):
+    """What a job raises, on purpose."""
+
+
+FAILURES: tuple[type[BaseException], ...] = (
+    ValueError,
+    OSError,
+    PlannedBase,
+    KeyboardInterrupt,
+    SystemExit,
+    asyncio.TimeoutError,
+)
+
+
+@operation(3)
+async def jobs(step: Step) -> None:
+    async def one(index: int) -> None:
+        body, result = step.expect("job", index), step.expect("job's result", index)
+
+        def work() -> int:
+            body.ran()
+            step.check(threading.current_thread() is not threading.main_thread(), "thread")
+            return index * VARIABLE.get()
+
+        if step.chance(0.5):
+            VARIABLE.set(index)
+            right = index * index
+            got = await asyncio.to_thread(work)
+        else:
+            right = 0
+            got = await step.loop.run_in_executor(None, work)
+        step.check(got == right, f"job {index} gave {got}, not {right}")
+        result.ran()
+
+    tasks = [asyncio.ensure_future(one(i)) for i in range(step.rng.randrange(1, 80))]
+    await asyncio.gather(*tasks)
+
+
+@operation(2)
+async def jobs_that_raise(step: Step) -> None:
+    for _ in range(step.rng.randrange(1, 8)):
+        kind, expected = step.rng.choice(FAILURES), step.expect("job's exception")
+        error = kind("planned")
+
+        def work(error: BaseException = error) -> None:
+            raise error
+
+        try:
+            await step.loop.run_in_executor(None, work)
+        except BaseException as caught:
+            step.check(caught is error, f"{error!r} raised, {caught!r} came")
+            expected.ran()
+        else:
+            step.check(False, f"{error!r} was lost")
+        # A traceback refers to the frames, which refer to the exception.
+        error.__traceback__ = None
+        del work
+
+
+@operation(1)
+async def job_that_raises_stop_iteration(step: Step) -> None:
+    expected = step.expect("job's exception", "StopIteration")
+
+    def work() -> None:
+        raise StopIteration(1)
+
+    try:
+        await step.loop.run_in_executor(None, work)
+    except RuntimeError as error:
+        step.check(isinstance(error.__cause__, StopIteration), f"{error!r} has no cause")
+        expected.ran()
+
+
+class CancellableJobs:
+    """Jobs of which some are cancelled, queued or running."""
+
+    def __init__(self, step: Step, hold: Callable[[], object]) -> None:
+        self.step = step
+        self.hold = hold
+        self.started: set[int] = set()
+        self.ended: set[int] = set()
+        self.never: frozenset[int] = frozenset()
+
+    def work(self, index: int) -> int:
+        self.step.check(index not in self.started, f"job {index} ran twice")
+        self.step.check(index not in self.never, f"job {index} ran after it was cancelled")
+        self.started.add(index)
+        self.hold()
+        self.ended.add(index)
+        return index
+
+    async def settle(self, futures: list[asyncio.Future[int]], cancelled: set[int]) -> None:
+        """Every result is right; what was cancelled before it began never runs."""
+        await self.step.turns(4)  # asyncio passes a cancel on in a callback
+        self.never = frozenset(cancelled - self.started)
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        for index, result in enumerate(results):
+            right = (
+                isinstance(result, asyncio.CancelledError)
+                if index in cancelled
+                else result == index
+            )
+            self.step.check(right, f"job {index} gave {result!r}")
+        while self.ended != self.started:  # those that were cancelled while running
+            await asyncio.sleep(0.001)
+        ran = set(range(len(futures))) - self.never
+        self.step.check(ran == self.started, f"jobs {ran ^ self.started} did not run")
+
+
+@operation(2)
+async def jobs_cancelled_on_the_default_executor(step: Step) -> None:
+    release = threading.Event()
+    cancellable = CancellableJobs(step, lambda: release.wait(30))
+    count = step.rng.randrange(10, 50)
+    futures = [step.loop.run_in_executor(None, cancellable.work, i) for i in range(count)]
+    await asyncio.sleep(step.rng.choice((0, 0.001)))
+    cancelled = {i for i in step.rng.sample(range(count), count // 2) if futures[i].cancel()}
+    step.loop.call_later(0.003, release.set)
+    await cancellable.settle(futures, cancelled)
+
+
+@operation(2)
+async def own_executor_for_a_while(step: Step) -> None:
+    workers, release = step.rng.randrange(1, 4), threading.Event()
+    cancellable = CancellableJobs(step, lambda: release.wait(30))
+    with concurrent.futures.ThreadPoolExecutor(workers) as executor:
+        futures = [
+            step.loop.run_in_executor(executor, cancellable.work, i)
+            for i in range(step.rng.randrange(workers, 20))
+        ]
+        cancelled = {
+            i
+            for i in step.rng.sample(range(len(futures)), len(futures) // 2)
+            if futures[i].cancel()
+        }
+        step.loop.call_later(0.002, release.set)
+        await cancellable.settle(futures, cancelled)
+        last = step.expect("job", "submit")
+        executor.submit(last.ran).add_done_callback(lambda _: None)
+
+
+@operation(1)
+async def own_executor_shut_down_with_jobs(step: Step) -> None:
+    release, ran = threading.Event(), []
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    first = step.loop.run_in_executor(executor, release.wait, 30)
+    rest = [step.loop.run_in_executor(executor, ran.append, i) for i in range(5)]
+    executor.shutdown(wait=False, cancel_futures=True)
+    release.set()
+    step.check(await first is True, "the running job gave another result")
+    for result in await asyncio.gather(*rest, return_exceptions=True):
+        step.check(isinstance(result, asyncio.CancelledError), f"job gave {result!r}")
+    step.check(ran == [], f"jobs {ran} ran after they were cancelled")
+    try:
+        step.loop.run_in_executor(executor, int)
+    except RuntimeError:
+        pass
+    else:
+        step.check(False, "a job was taken after shutdown")
+    while any(thread.is_alive() for thread in executor._threads):
+        await asyncio.sleep(0.001)
+
+
+def _square(number: int) -> int:
+    return number * number
+
+
+def _raise(message: str) -> None:
+    raise ValueError(message)
+
+
+@operation(0.05)
+async def processes(step: Step) -> None:
+    """A ProcessPoolExecutor beside everything else."""
+    method = step.rng.choice(("fork", "spawn"))
+    context = multiprocessing.get_context(method)
+    executor = concurrent.futures.ProcessPoolExecutor(2, mp_context=context)
+    try:
+        expected = step.expect("process's job", method)
+        calls = [step.loop.run_in_executor(executor, _square, i) for i in range(4)]
+        step.check(await asyncio.gather(*calls) == [0, 1, 4, 9], "squares are wrong")
+        expected.ran()
+        failure = step.expect("process's exception", method)
+        try:
+            await step.loop.run_in_executor(executor, _raise, "planned")
+        except ValueError:
+            failure.ran()
+    finally:
+        await asyncio.to_thread(executor.shutdown)

@@ -1,0 +1,186 @@
+"""The soak: rounds of random operations on one loop after another, and quiet points.
+
+A round starts operations, several at a time, for a while; then all are
+through, and the census is taken.  Each loop lives for some rounds; when it is closed,
+nothing may be left of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from random import Random
+from typing import NoReturn
+
+from . import operations as operations  # fills the table
+from .account import Account
+from .census import Census, Trends
+from .step import OPERATIONS, Operation, Shared, Step
+
+WORKERS = min(32, (os.cpu_count() or 1) + 4)  # at most, of a default executor
+SETTLE = 0.02  # s
+
+
+@dataclass
+class Settings:
+    seed: int
+    seconds: float
+    native: bool
+    new_loop: Callable[[], asyncio.AbstractEventLoop]
+    round: float  # s
+    patience: float  # s that an operation, or what is left of it, may take
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    planted: Operation | None = None
+
+
+class Soak:
+    """One run; `account` and `trends` are its result.
+
+    At the first failure, while all is as it was then, give_up() is called.
+    """
+
+    def __init__(self, settings: Settings, give_up: Callable[[Soak], NoReturn]) -> None:
+        self.settings = settings
+        self._give_up = give_up
+        self.account = Account()
+        self.trends = Trends()
+        self.first: Census | None = None
+        self.last: Census | None = None
+        self.beat = time.monotonic()  # what the watchdog watches
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._rng = Random(settings.seed)
+        self._started = 0
+        table = {
+            name: entry
+            for name, entry in OPERATIONS.items()
+            if (not settings.only or name in settings.only) and name not in settings.without
+        }
+        self._names = list(table)
+        self._weights = [weight for _, weight in table.values()]
+
+    # -- one loop ------------------------------------------------------------
+
+    def _on_loop_error(self, shared: Shared, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        text = f"{context.get('message')}: {error!r}"
+        if not any(part in text for part in shared.excused):
+            self.account.fail(f"the loop's exception handler was given {context}")
+
+    def _start(self, shared: Shared) -> asyncio.Task[None]:
+        self._started += 1
+        seed = self._rng.getrandbits(64)
+        if self.settings.planted and self._started % 20 == 0:
+            name, function = "planted", self.settings.planted
+        else:
+            name = self._rng.choices(self._names, self._weights)[0]
+            function = OPERATIONS[name][0]
+        step = Step(shared, name, self._started, seed)
+        self.account.note(f"{name} {step.number} begins")
+        self.account.operations[name] += 1
+        return shared.loop.create_task(self._run(function, step), name=f"{name} {step.number}")
+
+    async def _run(self, function: Operation, step: Step) -> None:
+        try:
+            await function(step)
+        except BaseException as error:
+            self.account.fail(f"{step.name} {step.number} raised {error!r}")
+            logging.getLogger(__name__).exception("operation %s", step.name)
+        self.account.note(f"{step.name} {step.number} ends")
+
+    async def _round(self, shared: Shared) -> None:
+        running: set[asyncio.Task[None]] = set()
+        width = self._rng.choice((1, 4, 8, 16))
+        until = min(time.monotonic() + self.settings.round, self.end)
+        while True:
+            while time.monotonic() < until and len(running) < width:
+                running.add(self._start(shared))
+            if not running:
+                return
+            done, pending = await asyncio.wait(
+                running,
+                timeout=self.settings.patience,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            self.beat = time.monotonic()
+            if not done:
+                names = [task.get_name() for task in pending]
+                self.account.fail(f"not through in {self.settings.patience} s: {names}")
+            if self.account.failures:
+                self._give_up(self)
+            running = pending
+
+    async def _quiet(self, base: Census | None) -> Census:
+        """Wait until all is back as in `base`; what does not come back is leaked."""
+        until = time.monotonic() + self.settings.patience
+        while True:
+            await asyncio.sleep(SETTLE)
+            gc.collect()
+            census = Census.now()
+            beyond = census.beyond(base, WORKERS) if base else []
+            if not beyond and not self.account.coming():
+                return census
+            if time.monotonic() > until:
+                break
+        self.account.lost()
+        if beyond:
+            self.account.fail(f"leaked while the loop runs: {beyond}")
+        self._give_up(self)
+
+    async def _loops_life(self, rounds: int) -> None:
+        self.loop = loop = asyncio.get_running_loop()
+        shared = Shared(loop, self.account, self.settings.native, self.settings.new_loop)
+        loop.set_exception_handler(lambda _, context: self._on_loop_error(shared, context))
+        # What a loop makes when it is first needed, it keeps.
+        await loop.run_in_executor(None, int)
+        await (await asyncio.create_subprocess_exec("true")).wait()
+        base = await self._quiet(None)
+        while rounds and time.monotonic() < self.end:
+            rounds -= 1
+            await self._round(shared)
+            await self._quiet(base)
+            self.trends.take()
+            self.beat = time.monotonic()
+
+    # -- all loops -------------------------------------------------------------
+
+    def _between_loops(self) -> Census:
+        """Nothing is left of a loop that was closed."""
+        until = time.monotonic() + self.settings.patience
+        while True:
+            gc.collect()
+            census = Census.now()
+            beyond = census.beyond(self.first) if self.first else []
+            if not beyond:
+                return census
+            if time.monotonic() > until:
+                self.account.fail(f"leaked by a loop that was closed: {beyond}")
+                self._give_up(self)
+            time.sleep(SETTLE)
+
+    def _loop(self, rounds: int) -> None:
+        with asyncio.Runner(loop_factory=self.settings.new_loop) as runner:
+            runner.run(self._loops_life(rounds))
+        self.loop = None  # it is to be collected
+
+    def run(self) -> None:
+        """Returns if all was right."""
+        warnings.simplefilter("ignore", ResourceWarning)  # loops are dropped on purpose
+        resource_tracker.ensure_running()  # multiprocessing's; it stays
+        self.end = time.monotonic() + self.settings.seconds
+        self._loop(0)  # what the process makes once
+        self.first = self._between_loops()
+        while time.monotonic() < self.end:
+            self._loop(self._rng.randrange(2, 8))
+            self.last = self._between_loops()
+        for growth in self.trends.growing():
+            self.account.fail(growth)
+        if self.account.failures:
+            self._give_up(self)
