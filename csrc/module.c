@@ -67,6 +67,7 @@ core_exec(PyObject *module)
     X(timer_handle_type)         \
     X(virtual_clock_type)        \
     X(cancel_token_type)         \
+    X(child_type)                \
     X(wait_callback_type)        \
     X(line_request_type)         \
     X(edge_queue_type)           \

@@ -21,6 +21,7 @@
     X(TimerHandle)       \
     X(VirtualClock)      \
     X(CancelToken)       \
+    X(Child)             \
     X(WaitCallback)      \
     X(LineRequest)       \
     X(EdgeQueue)         \
@@ -49,6 +50,7 @@ typedef struct {
     PyTypeObject *timer_handle_type;
     PyTypeObject *virtual_clock_type;
     PyTypeObject *cancel_token_type;
+    PyTypeObject *child_type;
 
     /* hw/ */
     PyTypeObject *wait_callback_type;

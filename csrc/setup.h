@@ -13,6 +13,7 @@
     X(handle_type)       \
     X(timer_handle_type) \
     X(loop_type)         \
+    X(child_type)        \
     X(wait)              \
     X(gpio_type)         \
     X(edge_queue_type)   \

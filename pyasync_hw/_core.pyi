@@ -35,6 +35,33 @@ class CancelToken:
     def cancel(self) -> None: ...
     def cancelled(self) -> bool: ...
 
+# children
+
+@final
+class Child:
+    def __new__(cls, pid: int) -> Child: ...
+    @property
+    def pid(self) -> int: ...
+    def watch(self, loop: AbstractEventLoop, callback: Callable[[int | None], object], /) -> None: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+def _spawn(
+    program: object,
+    programs: tuple[bytes, ...],
+    args: list[Any],
+    env: list[bytes] | None,
+    cwd: object,
+    pass_fds: tuple[int, ...],
+    close_fds: bool,
+    handles: tuple[int, int, int, int, int, int],
+    restore_signals: bool,
+    start_new_session: bool,
+    process_group: int,
+    umask: int,
+    /,
+) -> Child: ...
+
 # loop
 
 class _Stats(TypedDict):

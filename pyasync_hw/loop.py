@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from . import _core
+from . import _core, child
 from ._core import VirtualClock
 
 __all__ = ["EventLoop", "new_event_loop"]
@@ -99,6 +99,7 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         if selector is not None:
             raise TypeError("EventLoop has a poller of its own and takes no selector")
         self._set_clock(clock)
+        self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         super().__init__(_PollerView(self))
 
     # -- running -----------------------------------------------------------
@@ -167,6 +168,12 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         if removed and self.is_running():
             self._wake_on_signals()
         return removed
+
+    def close(self) -> None:
+        """Close the loop; a child whose transport was closed is collected."""
+        super().close()
+        while self._children:
+            self._children.pop().collect()
 
     def _close_self_pipe(self) -> None:
         if self._ssock.fileno() >= 0:
@@ -241,6 +248,8 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
                 self.clock.release()
 
     async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
+        if not child.policy_has_own_watcher():
+            return await child.make_transport(self, *args, **kwargs)
         if self.clock is None:
             return await super()._make_subprocess_transport(*args, **kwargs)
         self.clock.hold()

@@ -1,0 +1,416 @@
+/* A child process as the loop sees it: start one, be told of its exit.
+ *
+ * A Child owns the pidfd.  While it is watched, the loop owns the Child, and a loop
+ * that is closed lets go of it; so no order of kill, close and cancel leaks the
+ * descriptor.  No thread and no SIGCHLD handler is involved; somebody else may well
+ * collect the exit status first, and then the callback hears None.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "loop/loop.h"
+#include "py/compat.h"
+#include "py/errors.h"
+#include "setup.h"
+
+extern char **environ;
+
+typedef struct {
+    PyObject_HEAD
+    ModuleState *st;
+    pid_t pid;
+    int pidfd;             /* -1: none, or no longer needed */
+    struct ah_watch watch; /* armed: the loop owns us */
+    PyObject *callback;    /* owned, while armed */
+} ChildObject;
+
+/* Arguments of exec: a NULL-terminated array that points into `owner`. */
+struct strings {
+    PyObject *owner; /* owned: tuple of bytes, or NULL */
+    char **items;    /* owned */
+};
+
+/* -- arguments of exec ----------------------------------------------------- */
+
+static void
+strings_clear(struct strings *strings)
+{
+    PyMem_Free(strings->items);
+    strings->items = NULL;
+    Py_CLEAR(strings->owner);
+}
+
+/* From a sequence of str, bytes and PathLike; ValueError for an embedded null. */
+AH_RAISES static int
+strings_from(struct strings *strings, PyObject *sequence)
+{
+    PyObject *fast = PySequence_Tuple(sequence); /* runs Python */
+    if (fast == NULL) {
+        return -1;
+    }
+    Py_ssize_t count = PyTuple_GET_SIZE(fast);
+    strings->owner = PyTuple_New(count);
+    strings->items = PyMem_New(char *, (size_t)count + 1);
+    if (strings->owner == NULL || strings->items == NULL) {
+        Py_DECREF(fast);
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *bytes;
+        if (!PyUnicode_FSConverter(PyTuple_GET_ITEM(fast, i), &bytes)) {
+            Py_DECREF(fast);
+            return -1;
+        }
+        PyTuple_SET_ITEM(strings->owner, i, bytes);
+        strings->items[i] = PyBytes_AS_STRING(bytes);
+    }
+    strings->items[count] = NULL;
+    Py_DECREF(fast);
+    return 0;
+}
+
+/* The process's own environment: another thread may resize the array that `environ`
+ * is, once we release the GIL, but never frees what is in it. */
+AH_RAISES static int
+strings_from_environ(struct strings *strings)
+{
+    size_t count = 0;
+    while (environ != NULL && environ[count] != NULL) {
+        count++;
+    }
+    strings->items = PyMem_New(char *, count + 1);
+    if (strings->items == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        strings->items[i] = environ[i];
+    }
+    strings->items[count] = NULL;
+    return 0;
+}
+
+/* Ascending descriptors from a tuple; *keep is the caller's to free. */
+AH_RAISES static int
+keep_from(PyObject *tuple, int **keep, size_t *count)
+{
+    size_t size = (size_t)PyTuple_GET_SIZE(tuple);
+    long last = -1;
+    *keep = PyMem_New(int, size + 1);
+    if (*keep == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < size; i++) {
+        long fd = PyLong_AsLong(PyTuple_GET_ITEM(tuple, (Py_ssize_t)i));
+        if (fd == -1 && PyErr_Occurred()) {
+            return -1;
+        }
+        if (fd <= last || fd > INT_MAX) {
+            PyErr_SetString(PyExc_ValueError,
+                            "bad value(s) in pass_fds: give open file descriptors");
+            return -1;
+        }
+        (*keep)[i] = (int)(last = fd);
+    }
+    *count = size;
+    return 0;
+}
+
+/* -- life cycle ------------------------------------------------------------ */
+
+static ChildObject *
+child_new(ModuleState *st, pid_t pid, int pidfd)
+{
+    ChildObject *self = (ChildObject *)st->child_type->tp_alloc(st->child_type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    st->live[AH_LIVE_Child]++;
+    self->st = st;
+    self->pid = pid;
+    self->pidfd = pidfd;
+    self->watch = (struct ah_watch)AH_WATCH_INIT;
+    return self;
+}
+
+static PyObject *
+Child_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"pid", NULL};
+    int pid;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:Child", names, &pid)) {
+        return NULL;
+    }
+    int pidfd = child_open(pid);
+    if (pidfd < 0) {
+        ah_raise_errno(pidfd, "pidfd_open");
+        return NULL;
+    }
+    ChildObject *self = child_new(ah_state_of_type(type), pid, pidfd);
+    if (self == NULL) {
+        close(pidfd);
+    }
+    return (PyObject *)self;
+}
+
+static int
+Child_traverse(ChildObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->callback);
+    return 0;
+}
+
+static int
+Child_clear(ChildObject *self)
+{
+    Py_CLEAR(self->callback);
+    return 0;
+}
+
+static void
+close_pidfd(ChildObject *self)
+{
+    if (self->pidfd >= 0) {
+        close(self->pidfd);
+        self->pidfd = -1;
+    }
+}
+
+static void
+Child_dealloc(ChildObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    close_pidfd(self); /* never armed here: the loop would own us */
+    (void)Child_clear(self);
+    self->st->live[AH_LIVE_Child]--;
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+/* -- the exit -------------------------------------------------------------- */
+
+/* 1 with *status, or 0: somebody else has it.  A tracer is served first, and then
+ * the status is late; whoever waits for it lets other threads go on. */
+static int
+reap(ChildObject *self, int *status)
+{
+    int result = child_reap(self->pidfd, false, status);
+    while (result == 0 || result == -EINTR) {
+        int pidfd = self->pidfd;
+        Py_BEGIN_ALLOW_THREADS
+        result = child_reap(pidfd, true, status);
+        Py_END_ALLOW_THREADS
+    }
+    return result > 0;
+}
+
+static void
+child_exited(LoopObject *loop, struct ah_watch *watch, uint32_t events)
+{
+    (void)events;
+    ChildObject *self = (ChildObject *)((char *)watch - offsetof(ChildObject, watch));
+    PyObject *callback = self->callback;
+    self->callback = NULL;
+    Py_INCREF(self);
+    ah_loop_unwatch(loop, watch);
+    int status;
+    PyObject *code = Py_None;
+    Py_INCREF(code);
+    if (reap(self, &status)) {
+        Py_SETREF(code, PyLong_FromLong(status));
+    }
+    close_pidfd(self);
+    PyObject *result =
+        code == NULL ? NULL : PyObject_CallOneArg(callback, code); /* runs Python */
+    if (result == NULL) {
+        ah_loop_report(loop, "Exception in the callback of a child's exit", NULL);
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(code);
+    Py_DECREF(callback);
+    Py_DECREF(self);
+}
+
+static PyObject *
+Child_watch(ChildObject *self, PyObject *args)
+{
+    PyObject *loop, *callback;
+    if (!PyArg_ParseTuple(args, "OO:watch", &loop, &callback)) {
+        return NULL;
+    }
+    if (!ah_loop_check(self->st, loop)) {
+        PyErr_Format(PyExc_TypeError, "loop must be a pyasync_hw.EventLoop, not %.100s",
+                     Py_TYPE(loop)->tp_name);
+        return NULL;
+    }
+    if (self->pidfd < 0 || self->callback != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a Child can be watched once");
+        return NULL;
+    }
+    self->callback = Py_NewRef(callback);
+    if (ah_loop_watch((LoopObject *)loop, &self->watch, self->pidfd, EPOLLIN,
+                      child_exited, (PyObject *)self) < 0) {
+        Py_CLEAR(self->callback);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Child_close(ChildObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->watch.fd >= 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the loop watches this Child until it has exited");
+        return NULL;
+    }
+    close_pidfd(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Child_fileno(ChildObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLong(self->pidfd);
+}
+
+/* -- spawn ----------------------------------------------------------------- */
+
+/* As subprocess.Popen raises it: the file is what could not be done. */
+static void
+raise_failed(int err, enum child_stage stage, PyObject *cwd, PyObject *program)
+{
+    errno = -err;
+    if (stage == CHILD_CHDIR) {
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, cwd);
+    }
+    else if (stage == CHILD_EXEC) {
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, program);
+    }
+    else {
+        PyErr_SetFromErrno(PyExc_OSError);
+    }
+}
+
+static PyObject *
+core_spawn(PyObject *module, PyObject *args)
+{
+    ModuleState *st = ah_state(module);
+    PyObject *program, *programs, *argv_obj, *env, *cwd, *keep;
+    struct child_spec spec = {0};
+    int close_fds, restore_signals, new_session;
+    if (!PyArg_ParseTuple(args, "OOOOOO!p(iiiiii)ppii:_spawn", &program, &programs,
+                          &argv_obj, &env, &cwd, &PyTuple_Type, &keep, &close_fds,
+                          &spec.stdio[0], &spec.parent_ends[0], &spec.parent_ends[1],
+                          &spec.stdio[1], &spec.parent_ends[2], &spec.stdio[2],
+                          &restore_signals, &new_session, &spec.process_group,
+                          &spec.umask)) {
+        return NULL;
+    }
+    spec.close_fds = close_fds;
+    spec.restore_signals = restore_signals;
+    spec.new_session = new_session;
+
+    struct strings paths = {0}, argv = {0}, envp = {0};
+    PyObject *cwd_bytes = NULL;
+    int *keep_fds = NULL;
+    ChildObject *child = NULL;
+    int pidfd = -1;
+    if (strings_from(&paths, programs) < 0 || strings_from(&argv, argv_obj) < 0 ||
+        (env == Py_None ? strings_from_environ(&envp) : strings_from(&envp, env)) < 0 ||
+        keep_from(keep, &keep_fds, &spec.keep_count) < 0 ||
+        (cwd != Py_None && !PyUnicode_FSConverter(cwd, &cwd_bytes))) {
+        goto done;
+    }
+    spec.programs = paths.items;
+    spec.argv = argv.items;
+    spec.envp = envp.items;
+    spec.keep = keep_fds;
+    spec.cwd = cwd_bytes != NULL ? PyBytes_AS_STRING(cwd_bytes) : NULL;
+    /* Made before the child is, so that nothing can fail after it. */
+    child = child_new(st, 0, -1);
+    if (child == NULL) {
+        goto done;
+    }
+    int err;
+    enum child_stage stage;
+    Py_BEGIN_ALLOW_THREADS
+    err = child_spawn(&spec, &child->pid, &pidfd, &stage);
+    Py_END_ALLOW_THREADS
+    child->pidfd = pidfd;
+    if (err < 0) {
+        Py_CLEAR(child);
+        raise_failed(err, stage, cwd, program);
+    }
+
+done:
+    strings_clear(&paths);
+    strings_clear(&argv);
+    strings_clear(&envp);
+    PyMem_Free(keep_fds);
+    Py_XDECREF(cwd_bytes);
+    return (PyObject *)child;
+}
+
+/* -- tables ---------------------------------------------------------------- */
+
+static PyMethodDef Child_methods[] = {
+    {"watch", (PyCFunction)Child_watch, METH_VARARGS,
+     PyDoc_STR("watch($self, loop, callback, /)\n--\n\n"
+               "Call callback(returncode) on the loop when the child has exited, and\n"
+               "collect it; callback(None) if somebody else has collected it.")},
+    {"fileno", (PyCFunction)Child_fileno, METH_NOARGS,
+     PyDoc_STR("fileno($self, /)\n--\n\nThe pidfd, or -1.")},
+    {"close", (PyCFunction)Child_close, METH_NOARGS,
+     PyDoc_STR("close($self, /)\n--\n\n"
+               "Close the pidfd of a child that is not watched.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef Child_members[] = {
+    {"pid", T_INT, offsetof(ChildObject, pid), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot Child_slots[] = {
+    {Py_tp_doc, PyDoc_STR("Child(pid)\n--\n\n"
+                          "A child process, and its pidfd until it has exited.")},
+    {Py_tp_new, Child_new},
+    {Py_tp_dealloc, Child_dealloc},
+    {Py_tp_traverse, Child_traverse},
+    {Py_tp_clear, Child_clear},
+    {Py_tp_methods, Child_methods},
+    {Py_tp_members, Child_members},
+    {0, NULL},
+};
+
+static PyType_Spec Child_spec = {
+    .name = "pyasync_hw._core.Child",
+    .basicsize = sizeof(ChildObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = Child_slots,
+};
+
+static PyMethodDef spawn_functions[] = {
+    {"_spawn", core_spawn, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+ah_child_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->child_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Child_spec, NULL);
+    if (st->child_type == NULL || PyModule_AddFunctions(module, spawn_functions) < 0) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->child_type);
+}

@@ -1,0 +1,317 @@
+"""Child processes: subprocess.Popen over a native spawn, watched by pidfd.
+
+The transport is asyncio's own; what is here is how it starts the program and how
+it hears of the exit: neither by a child watcher of the policy, nor by SIGCHLD, and
+by a thread only where the kernel gives no pidfd.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import os
+import subprocess
+import sys
+import threading
+from asyncio import tasks, unix_events
+from asyncio.log import logger
+from typing import TYPE_CHECKING, Any
+
+from ._core import Child, VirtualClock, _spawn
+
+if TYPE_CHECKING:
+    from .loop import EventLoop
+
+__all__ = ["Popen", "SubprocessTransport", "make_transport", "policy_has_own_watcher"]
+
+_StandardPopen = subprocess.Popen
+_standard_execute_child = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+_standard_fork_exec = subprocess._fork_exec  # type: ignore[attr-defined]
+
+if sys.version_info < (3, 14):
+    _HARMLESS_WATCHERS = (unix_events.PidfdChildWatcher, unix_events.ThreadedChildWatcher)
+
+# What asyncio's watchers by pidfd and by thread say when somebody else was first.
+_READ_ALREADY = (
+    "child process pid %d exit status already read:  will report returncode 255"
+)
+_UNKNOWN_CHILD = "Unknown child process pid %d, will report returncode 255"
+
+_KILLED_IN_TIME = 1.0  # seconds that a child gets to die of SIGKILL when its loop is closed
+
+
+class Popen(subprocess.Popen[bytes]):
+    """subprocess.Popen that starts the program by one native call where that can do it."""
+
+    child: Child | None = None
+
+    def _execute_child(
+        self,
+        args: Any,
+        executable: Any,
+        preexec_fn: Any,
+        close_fds: Any,
+        pass_fds: Any,
+        cwd: Any,
+        env: Any,
+        startupinfo: Any,
+        creationflags: Any,
+        shell: Any,
+        p2cread: int,
+        p2cwrite: int,
+        c2pread: int,
+        c2pwrite: int,
+        errread: int,
+        errwrite: int,
+        restore_signals: Any,
+        gid: Any,
+        gids: Any,
+        uid: Any,
+        umask: int,
+        start_new_session: Any,
+        process_group: int,
+    ) -> None:
+        if (
+            preexec_fn is not None
+            or gid is not None
+            or gids is not None
+            or uid is not None
+            # Somebody has switched vfork off, or taken exec over: a debugger.
+            or not getattr(subprocess, "_USE_VFORK", True)
+            or subprocess._fork_exec is not _standard_fork_exec  # type: ignore[attr-defined]
+        ):
+            super()._execute_child(  # type: ignore[misc]
+                args, executable, preexec_fn, close_fds, pass_fds, cwd, env,
+                startupinfo, creationflags, shell,
+                p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite,
+                restore_signals, gid, gids, uid, umask, start_new_session, process_group,
+            )  # fmt: skip
+            return
+
+        if isinstance(args, (str, bytes)):
+            args = [args]
+        elif isinstance(args, os.PathLike):
+            if shell:
+                raise TypeError("path-like args is not allowed when shell is true")
+            args = [args]
+        else:
+            args = list(args)
+        if shell:
+            args = ["/bin/sh", "-c", *args]
+            if executable:
+                args[0] = executable
+        if executable is None:
+            executable = args[0]
+        sys.audit("subprocess.Popen", executable, args, cwd, env)
+
+        env_list = None
+        if env is not None:
+            env_list = []
+            for key, value in env.items():
+                key = os.fsencode(key)
+                if b"=" in key:
+                    raise ValueError("illegal environment variable name")
+                env_list.append(key + b"=" + os.fsencode(value))
+        program = os.fsencode(executable)
+        if b"/" in program:
+            programs: tuple[bytes, ...] = (program,)
+        else:
+            programs = tuple(
+                os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(env)
+            )
+        self.child = child = _spawn(
+            executable,
+            programs,
+            args,
+            env_list,
+            cwd,
+            tuple(sorted(set(map(int, pass_fds)))) if pass_fds else (),
+            close_fds,
+            (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite),
+            restore_signals,
+            start_new_session,
+            process_group,
+            umask,
+        )
+        self.pid = child.pid
+        self._child_created = True
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]
+
+
+class SubprocessTransport(unix_events._UnixSubprocessTransport):  # type: ignore[name-defined,misc]
+    """asyncio's transport, started by our Popen; closing it outlives its loop."""
+
+    def _start(
+        self,
+        args: Any,
+        shell: Any,
+        stdin: Any,
+        stdout: Any,
+        stderr: Any,
+        bufsize: int,
+        **kwargs: Any,
+    ) -> None:
+        standard = (
+            subprocess.Popen is _StandardPopen
+            and _StandardPopen._execute_child is _standard_execute_child  # type: ignore[attr-defined]
+        )
+        self._proc = (Popen if standard else subprocess.Popen)(
+            args,
+            shell=shell,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            universal_newlines=False,
+            bufsize=bufsize,
+            **kwargs,
+        )
+
+    def close(self) -> None:
+        if self._closed or self._loop is None or not self._loop.is_closed():
+            super().close()
+            return
+        # Pipes can't be closed through a closed loop: they close themselves.
+        self._closed = True
+        if self._returncode is None and self._proc is not None:
+            if self._proc.poll() is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    self._proc.kill()
+            self.collect()
+
+    def collect(self) -> None:
+        """The loop is closed and nobody will hear of the exit: leave no zombie."""
+        proc = self._proc
+        if proc is not None and self._returncode is None:
+            if self._closed:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    proc.wait(_KILLED_IN_TIME)
+            else:
+                proc.poll()
+
+
+class _Hold:
+    """Holds a virtual clock until it is released, or until nobody has it any more."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock: VirtualClock | None = clock
+        clock.hold()
+
+    def release(self) -> None:
+        clock, self._clock = self._clock, None
+        if clock is not None:
+            clock.release()
+
+    __del__ = release
+
+
+def policy_has_own_watcher() -> bool:
+    """Has the program set a child watcher that collects children in a way of its own?
+
+    Such a watcher may collect every child; then it is the one who knows the status.
+    """
+    if sys.version_info >= (3, 14):
+        return False
+    watcher = getattr(asyncio.get_event_loop_policy(), "_watcher", None)
+    return watcher is not None and type(watcher) not in _HARMLESS_WATCHERS
+
+
+async def make_transport(
+    loop: EventLoop,
+    protocol: Any,
+    args: Any,
+    shell: Any,
+    stdin: Any,
+    stdout: Any,
+    stderr: Any,
+    bufsize: int,
+    extra: Any = None,
+    **kwargs: Any,
+) -> SubprocessTransport:
+    """What asyncio's _make_subprocess_transport() does, without a child watcher."""
+    hold = None if loop.clock is None else _Hold(loop.clock)
+    waiter = loop.create_future()
+    try:
+        transport = SubprocessTransport(
+            loop, protocol, args, shell, stdin, stdout, stderr, bufsize,
+            waiter=waiter, extra=extra, **kwargs,
+        )  # fmt: skip
+        try:
+            _watch(loop, transport, hold)
+        except BaseException:
+            transport.close()
+            transport.collect()
+            raise
+    except BaseException:
+        if hold is not None:
+            hold.release()
+        raise
+    try:
+        await waiter
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException:
+        transport.close()
+        await tasks.shield(transport._wait())
+        raise
+    return transport
+
+
+# -- the exit ----------------------------------------------------------------
+
+
+def _watch(loop: EventLoop, transport: SubprocessTransport, hold: _Hold | None) -> None:
+    exited = functools.partial(
+        contextvars.copy_context().run, _exited, loop, transport, hold, _READ_ALREADY
+    )
+    proc = transport._proc
+    child = getattr(proc, "child", None)
+    try:
+        if isinstance(child, Child):
+            proc.child = None
+        if not isinstance(child, Child) or child.fileno() < 0:
+            child = Child(transport.get_pid())
+        child.watch(loop, exited)
+    except OSError:
+        # No pidfd to be had, by the kernel, a container's filter or the limit of files.
+        _wait_in_thread(loop, transport, hold)
+    loop._children.add(transport)
+
+
+def _exited(
+    loop: EventLoop,
+    transport: SubprocessTransport,
+    hold: _Hold | None,
+    message: str,
+    returncode: int | None,
+) -> None:
+    loop._children.discard(transport)
+    if returncode is None:
+        returncode = transport._proc.returncode
+    if returncode is None:
+        returncode = 255
+        logger.warning(message, transport.get_pid())
+    transport._process_exited(returncode)
+    if hold is not None:
+        loop.call_soon(hold.release)
+
+
+def _wait_in_thread(loop: EventLoop, transport: SubprocessTransport, hold: _Hold | None) -> None:
+    pid = transport.get_pid()
+    context = contextvars.copy_context()
+
+    def wait() -> None:
+        returncode = None
+        with contextlib.suppress(ChildProcessError):
+            returncode = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            if loop.get_debug():
+                logger.debug("process %s exited with returncode %s", pid, returncode)
+        try:
+            loop.call_soon_threadsafe(
+                _exited, loop, transport, hold, _UNKNOWN_CHILD, returncode, context=context
+            )
+        except RuntimeError:
+            logger.warning("Loop %r that handles pid %r is closed", loop, pid)
+
+    threading.Thread(target=wait, name=f"asyncio-waitpid-{pid}", daemon=True).start()
