@@ -34,9 +34,7 @@ if sys.version_info < (3, 14):
     _HARMLESS_WATCHERS = (unix_events.PidfdChildWatcher, unix_events.ThreadedChildWatcher)
 
 # What asyncio's watchers by pidfd and by thread say when somebody else was first.
-_READ_ALREADY = (
-    "child process pid %d exit status already read:  will report returncode 255"
-)
+_READ_ALREADY = "child process pid %d exit status already read:  will report returncode 255"
 _UNKNOWN_CHILD = "Unknown child process pid %d, will report returncode 255"
 
 _KILLED_IN_TIME = 1.0  # seconds that a child gets to die of SIGKILL when its loop is closed
