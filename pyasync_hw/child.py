@@ -141,6 +141,9 @@ class Popen(subprocess.Popen[bytes]):
 class SubprocessTransport(unix_events._UnixSubprocessTransport):  # type: ignore[name-defined,misc]
     """asyncio's transport, started by our Popen; closing it outlives its loop."""
 
+    _closed: bool
+    _proc: Any
+
     def _start(
         self,
         args: Any,
@@ -260,9 +263,8 @@ async def make_transport(
 
 
 def _watch(loop: EventLoop, transport: SubprocessTransport, hold: _Hold | None) -> None:
-    exited = functools.partial(
-        contextvars.copy_context().run, _exited, loop, transport, hold, _READ_ALREADY
-    )
+    run = contextvars.copy_context().run
+    exited = functools.partial(run, _exited, loop, transport, hold, _READ_ALREADY)  # type: ignore[call-arg]
     proc = transport._proc
     child = getattr(proc, "child", None)
     try:

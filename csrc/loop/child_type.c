@@ -141,9 +141,9 @@ child_new(ModuleState *st, pid_t pid, int pidfd)
 static PyObject *
 Child_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"pid", NULL};
+    static char *kwlist[] = {"pid", NULL};
     int pid;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:Child", names, &pid)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i:Child", kwlist, &pid)) {
         return NULL;
     }
     int pidfd = child_open(pid);
@@ -398,7 +398,7 @@ static PyType_Spec Child_spec = {
     .slots = Child_slots,
 };
 
-static PyMethodDef spawn_functions[] = {
+static PyMethodDef child_methods[] = {
     {"_spawn", core_spawn, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -409,7 +409,7 @@ ah_child_type_setup(PyObject *module)
     ModuleState *st = ah_state(module);
     st->child_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &Child_spec, NULL);
-    if (st->child_type == NULL || PyModule_AddFunctions(module, spawn_functions) < 0) {
+    if (st->child_type == NULL || PyModule_AddFunctions(module, child_methods) < 0) {
         return -1;
     }
     return PyModule_AddType(module, st->child_type);
