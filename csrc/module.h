@@ -22,6 +22,7 @@
     X(VirtualClock)      \
     X(CancelToken)       \
     X(Child)             \
+    X(Watchdog)          \
     X(WaitCallback)      \
     X(LineRequest)       \
     X(EdgeQueue)         \
@@ -48,6 +49,7 @@ typedef struct {
     PyTypeObject *loop_type;
     PyTypeObject *handle_type;
     PyTypeObject *timer_handle_type;
+    PyTypeObject *watchdog_type;
     PyTypeObject *virtual_clock_type;
     PyTypeObject *cancel_token_type;
     PyTypeObject *child_type;

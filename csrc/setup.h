@@ -12,6 +12,7 @@
     X(clock_type)        \
     X(handle_type)       \
     X(timer_handle_type) \
+    X(watchdog_type)     \
     X(loop_type)         \
     X(child_type)        \
     X(wait)              \

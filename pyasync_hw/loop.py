@@ -14,14 +14,16 @@ import selectors
 import signal
 import sys
 import threading
-from asyncio import base_events, format_helpers
-from asyncio.log import logger
+from asyncio import format_helpers
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core, child
 from ._core import VirtualClock
+
+if TYPE_CHECKING:
+    from . import insight
 
 __all__ = ["EventLoop", "new_event_loop"]
 
@@ -95,6 +97,8 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
     to what is due next, and raises SleepForeverError when nothing is.
     """
 
+    _monitor: insight._Monitor | None = None  # who looks for slow callbacks
+
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
         if selector is not None:
             raise TypeError("EventLoop has a poller of its own and takes no selector")
@@ -133,12 +137,24 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         try:
             woken_by_signals = self._wake_on_signals()
             try:
+                self._update_monitor()
                 self._run_turns()
             finally:
                 if woken_by_signals and not self._signal_handlers:
                     self._sleep_through_signals()
         finally:
             self._run_forever_cleanup()
+            self._update_monitor()
+
+    def set_debug(self, enabled: bool) -> None:
+        super().set_debug(enabled)
+        self._update_monitor()
+
+    def _update_monitor(self) -> None:
+        if self._debug or self._monitor is not None:
+            from . import insight
+
+            insight.update(self)
 
     def _wake_on_signals(self) -> bool:
         """Let every signal end a poll, so that none waits for the next event.
@@ -204,12 +220,15 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
             context["source_traceback"] = handle._source_traceback
         self.call_exception_handler(context)
 
-    def _slow_callback(self, handle: asyncio.Handle, seconds: float) -> None:
-        logger.warning(
-            "Executing %s took %.3f seconds",
-            base_events._format_handle(handle),  # type: ignore[attr-defined]
-            seconds,
-        )
+    def _slow_callback(self, handle: Any, seconds: float) -> None:
+        from . import insight
+
+        insight.slow_callback(self, handle, seconds)
+
+    def _slow_iteration(self, count: int, seconds: float, handle: Any, slowest: float) -> None:
+        from . import insight
+
+        insight.slow_iteration(self, count, seconds, handle, slowest)
 
     # -- work outside the loop holds a virtual clock -------------------------
 

@@ -171,44 +171,6 @@ may_skip_poll(LoopObject *self, int64_t now_ns)
 
 /* -- running --------------------------------------------------------------- */
 
-/* Debug mode: time the call, and let error reports know the handle. */
-static int
-run_debug(LoopObject *self, PyObject *handle)
-{
-    if (PyObject_SetAttrString((PyObject *)self, "_current_handle", handle) < 0) {
-        return -1;
-    }
-    int64_t began = clock_monotonic_ns();
-    PyObject *result = PyObject_CallMethod(handle, "_run", NULL); /* runs Python */
-    double seconds = (double)(clock_monotonic_ns() - began) / 1e9;
-    PyObject *exc = result == NULL ? ah_take_exception() : NULL;
-    Py_XDECREF(result);
-    if (PyObject_SetAttrString((PyObject *)self, "_current_handle", Py_None) < 0) {
-        Py_XDECREF(exc);
-        return -1;
-    }
-    if (exc != NULL) {
-        ah_restore_exception(exc);
-        return -1;
-    }
-    PyObject *limit =
-        PyObject_GetAttrString((PyObject *)self, "slow_callback_duration");
-    double limit_seconds = limit != NULL ? PyFloat_AsDouble(limit) : -1.0;
-    Py_XDECREF(limit);
-    if (limit_seconds == -1.0 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (seconds >= limit_seconds) {
-        result = PyObject_CallMethod((PyObject *)self, "_slow_callback", "Od", handle,
-                                     seconds); /* runs Python */
-        if (result == NULL) {
-            return -1;
-        }
-        Py_DECREF(result);
-    }
-    return 0;
-}
-
 static int
 run_foreign(PyObject *handle)
 {
@@ -226,43 +188,52 @@ run_foreign(PyObject *handle)
     return 0;
 }
 
+static int
+run_item(LoopObject *self, struct ring_item item)
+{
+    if (item.tag == READY_HANDLE) {
+        return ah_handle_run(item.ptr); /* runs Python */
+    }
+    if (item.tag == READY_POST) {
+        struct ah_post *post = item.ptr;
+        post->func(self, post); /* runs Python */
+        return raise_pending(self);
+    }
+    return run_foreign(item.ptr); /* runs Python */
+}
+
 /* Run as many items as there are now.  -1 leaves the rest in the ring. */
 static int
 run_ready(LoopObject *self)
 {
     size_t todo = self->closed ? 0 : ring_count(&self->ready); /* closed: a fork */
     int status = 0;
+    bool is_timed = loop_is_timed(self);
+    struct timed_turn timed = {0};
     loop_settle_fresh(self);
     while (todo-- > 0 && status == 0 && ring_count(&self->ready) > 0) {
         struct ring_item item = ring_pop(&self->ready);
-        HandleObject *handle = item.ptr;
+        HandleObject *handle = item.tag == READY_HANDLE ? item.ptr : NULL;
+        PyObject *owner = item.tag == READY_POST ? ((struct ah_post *)item.ptr)->owner
+                                                 : (PyObject *)item.ptr;
         self->stats.callbacks++;
-        if (item.tag == READY_POST) {
-            struct ah_post *post = item.ptr;
-            PyObject *owner = post->owner;
-            post->func(self, post); /* runs Python */
-            Py_DECREF(owner);       /* runs Python */
-            status = raise_pending(self);
-            continue;
-        }
-        if (item.tag == READY_HANDLE && handle->cancelled) {
+        if (handle != NULL && handle->cancelled) {
             status = 0;
         }
-        else if (self->debug) {
-            status = run_debug(self, item.ptr); /* runs Python */
-        }
-        else if (item.tag == READY_HANDLE) {
-            status = ah_handle_run(handle); /* runs Python */
+        else if (is_timed) {
+            loop_timed_begin(self, &timed, owner);
+            status = run_item(self, item);                        /* runs Python */
+            status = loop_timed_end(self, &timed, owner, status); /* runs Python */
         }
         else {
-            status = run_foreign(item.ptr); /* runs Python */
+            status = run_item(self, item); /* runs Python */
         }
-        if (item.tag == READY_HANDLE) {
+        if (handle != NULL) {
             handle_track(handle); /* an error report may have kept it */
         }
-        Py_DECREF((PyObject *)item.ptr); /* runs Python */
+        Py_DECREF(owner); /* runs Python */
     }
-    return status;
+    return is_timed ? loop_timed_turn_end(self, &timed, status) : status;
 }
 
 static int

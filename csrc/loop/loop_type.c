@@ -71,6 +71,7 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     self->inbox.wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
     ah_fork_watch(st, &self->fork, (PyObject *)self, loop_in_child);
+    loop_debug_init(self);
     self->closed = true; /* until __init__ of BaseEventLoop opens it */
     self->running_lock = PyThread_allocate_lock();
     if (self->running_lock == NULL) {
@@ -108,6 +109,8 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->thread_id);
     Py_VISIT(self->pending_exc);
+    Py_VISIT(self->watchdog_object);
+    Py_VISIT(self->current_handle);
     int status = loop_traverse_schedule(self, visit, arg);
     status = status != 0 ? status : loop_traverse_inbox(self, visit, arg);
     return status != 0 ? status : loop_traverse_fds(self, visit, arg);
@@ -120,6 +123,7 @@ Loop_clear(LoopObject *self)
     loop_close_inbox(self);    /* runs Python */
     loop_clear_schedule(self); /* runs Python */
     loop_clear_fds(self);      /* runs Python */
+    loop_debug_clear(self);    /* runs Python */
     context_snapshot_clear(&self->snapshot);
     Py_CLEAR(self->pending_exc);
     return 0;
@@ -211,6 +215,7 @@ Loop_set_flag(LoopObject *self, PyObject *value, void *offset)
         return -1;
     }
     *(bool *)((char *)self + (uintptr_t)offset) = truth != 0;
+    loop_debug_update(self);
     return 0;
 }
 
@@ -298,6 +303,21 @@ add_methods(PyTypeObject *type, PyMethodDef *methods)
     return 0;
 }
 
+static int
+add_getset(PyTypeObject *type, PyGetSetDef *getset)
+{
+    for (PyGetSetDef *def = getset; def->name != NULL; def++) {
+        PyObject *attribute = PyDescr_NewGetSet(type, def);
+        if (attribute == NULL ||
+            PyObject_SetAttrString((PyObject *)type, def->name, attribute) < 0) {
+            Py_XDECREF(attribute);
+            return -1;
+        }
+        Py_DECREF(attribute);
+    }
+    return 0;
+}
+
 int
 ah_loop_type_setup(PyObject *module)
 {
@@ -306,7 +326,9 @@ ah_loop_type_setup(PyObject *module)
     if (st->loop_type == NULL || add_methods(st->loop_type, loop_sched_methods) < 0 ||
         add_methods(st->loop_type, loop_io_methods) < 0 ||
         add_methods(st->loop_type, loop_run_methods) < 0 ||
-        add_methods(st->loop_type, loop_stats_methods) < 0) {
+        add_methods(st->loop_type, loop_stats_methods) < 0 ||
+        add_methods(st->loop_type, loop_debug_methods) < 0 ||
+        add_getset(st->loop_type, loop_debug_getset) < 0) {
         return -1;
     }
     PyObject *errors = PyImport_ImportModule("pyasync_hw.errors");

@@ -75,10 +75,25 @@ struct LoopObject {
     int free_count;
 
     struct loop_stats stats;
+
+    /* loop_debug.c; times are seconds as set, and nanoseconds */
+    double slow_callback_duration; /* reported in debug mode */
+    int64_t watch_limit_ns;        /* reported because somebody watches; or never */
+    int64_t slow_limit_ns;         /* the least of what applies now */
+    struct watchdog *watchdog;     /* in watchdog_object, or NULL */
+    PyObject *watchdog_object;     /* owned, or NULL */
+    PyObject *current_handle;      /* owned: what runs, when timed; or NULL */
 };
 
 /* RuntimeError: closed, or inherited by a forked child.  Always -1. */
 int loop_raise_closed(LoopObject *self);
+
+/* Is every callback timed? */
+static inline bool
+loop_is_timed(const LoopObject *self)
+{
+    return self->debug || self->watch_limit_ns != NS_NEVER;
+}
 
 /* Has the caller of call_soon() kept the last handle? Then it may be in a cycle. */
 static inline void
@@ -108,6 +123,25 @@ loop_collect(LoopObject *self)
     return loop_collect_inbox(self);
 }
 
+/* loop_debug.c: one turn whose callbacks are timed. */
+struct timed_turn {
+    int64_t first_ns; /* beginning of the first callback */
+    int64_t began_ns; /* of the last one */
+    int64_t ended_ns;
+    int64_t slowest_ns;
+    PyObject *slowest; /* owned */
+    size_t count;
+    bool reported; /* a slow callback accounts for the slow turn */
+};
+void loop_debug_init(LoopObject *self);
+void loop_debug_clear(LoopObject *self);  /* runs Python */
+void loop_debug_update(LoopObject *self); /* debug mode was switched */
+void loop_timed_begin(LoopObject *self, struct timed_turn *timed, PyObject *handle);
+AH_RAISES int loop_timed_end(LoopObject *self, struct timed_turn *timed,
+                             PyObject *handle, int status); /* runs Python */
+AH_RAISES int loop_timed_turn_end(LoopObject *self, struct timed_turn *timed,
+                                  int status); /* runs Python */
+
 /* loop_io.c */
 void loop_dispatch(LoopObject *self, const struct epoll_event *events,
                    int count); /* runs Python */
@@ -131,5 +165,7 @@ extern PyMethodDef loop_sched_methods[];
 extern PyMethodDef loop_io_methods[];
 extern PyMethodDef loop_run_methods[];
 extern PyMethodDef loop_stats_methods[];
+extern PyMethodDef loop_debug_methods[];
+extern PyGetSetDef loop_debug_getset[];
 
 #endif

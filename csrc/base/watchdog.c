@@ -1,0 +1,144 @@
+/* The watching side; see watchdog.h. */
+#include "base/watchdog.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LIMIT_LEAST_NS NS_PER_MS
+#define AGAIN_LEAST_NS (2 * NS_PER_MS)
+
+int
+watchdog_open(struct watchdog *dog)
+{
+    pthread_condattr_t attr;
+    *dog = (struct watchdog){.pid = getpid(), .limit_ns = NS_NEVER};
+    int err = pthread_mutex_init(&dog->lock, NULL);
+    if (err != 0) {
+        return -err;
+    }
+    err = pthread_condattr_init(&attr);
+    if (err == 0) {
+        err = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        if (err == 0) {
+            err = pthread_cond_init(&dog->changed, &attr);
+        }
+        pthread_condattr_destroy(&attr);
+    }
+    if (err != 0) {
+        pthread_mutex_destroy(&dog->lock);
+    }
+    return -err;
+}
+
+/* In a forked child the lock may be held by a thread that is not there. */
+static bool
+in_child(const struct watchdog *dog)
+{
+    return getpid() != dog->pid;
+}
+
+void
+watchdog_close(struct watchdog *dog)
+{
+    if (!in_child(dog)) {
+        pthread_cond_destroy(&dog->changed);
+        pthread_mutex_destroy(&dog->lock);
+    }
+}
+
+void
+watchdog_unpark(struct watchdog *dog)
+{
+    if (in_child(dog)) {
+        return;
+    }
+    pthread_mutex_lock(&dog->lock);
+    atomic_store(&dog->parked, false);
+    pthread_cond_signal(&dog->changed);
+    pthread_mutex_unlock(&dog->lock);
+}
+
+void
+watchdog_limit(struct watchdog *dog, int64_t limit_ns)
+{
+    if (in_child(dog)) {
+        return;
+    }
+    pthread_mutex_lock(&dog->lock);
+    dog->limit_ns = limit_ns > LIMIT_LEAST_NS ? limit_ns : LIMIT_LEAST_NS;
+    pthread_cond_signal(&dog->changed);
+    pthread_mutex_unlock(&dog->lock);
+}
+
+void
+watchdog_stop(struct watchdog *dog)
+{
+    if (in_child(dog)) {
+        return;
+    }
+    pthread_mutex_lock(&dog->lock);
+    dog->stopped = true;
+    pthread_cond_signal(&dog->changed);
+    pthread_mutex_unlock(&dog->lock);
+}
+
+static void
+wait_ns_locked(struct watchdog *dog, int64_t ns)
+{
+    int64_t until = clock_monotonic_ns() + ns;
+    struct timespec deadline = {(time_t)(until / NS_PER_S), (long)(until % NS_PER_S)};
+    (void)pthread_cond_timedwait(&dog->changed, &dog->lock, &deadline);
+}
+
+/* Nothing runs: wait, without end, for something to begin. */
+static void
+park_locked(struct watchdog *dog)
+{
+    atomic_store(&dog->parked, true);
+    while (atomic_load(&dog->since) == 0 && !dog->stopped &&
+           atomic_load(&dog->parked)) {
+        pthread_cond_wait(&dog->changed, &dog->lock);
+    }
+    atomic_store(&dog->parked, false);
+}
+
+unsigned
+watchdog_wait(struct watchdog *dog, unsigned last)
+{
+    unsigned found = 0;
+    int64_t again_ns = 0; /* when `last` is next due, since its beginning */
+    if (in_child(dog)) {
+        return 0;
+    }
+    pthread_mutex_lock(&dog->lock);
+    while (!dog->stopped) {
+        unsigned since = atomic_load(&dog->since);
+        if (since == 0) {
+            park_locked(dog);
+            continue;
+        }
+        if (dog->limit_ns == NS_NEVER) {
+            pthread_cond_wait(&dog->changed, &dog->lock);
+            continue;
+        }
+        unsigned elapsed = watchdog_stamp(clock_monotonic_ns()) - since;
+        int64_t elapsed_ns = (int64_t)elapsed * 1024;
+        if (since == last && again_ns == 0) {
+            int64_t part_ns = elapsed_ns / 16;
+            again_ns =
+                elapsed_ns + (part_ns > AGAIN_LEAST_NS ? part_ns : AGAIN_LEAST_NS);
+        }
+        int64_t due_ns = since == last ? again_ns : dog->limit_ns;
+        if (elapsed_ns >= due_ns) {
+            found = since;
+            break;
+        }
+        int64_t left_ns = due_ns - elapsed_ns;
+        wait_ns_locked(dog, left_ns < NS_PER_S ? left_ns : NS_PER_S);
+    }
+    pthread_mutex_unlock(&dog->lock);
+    return found;
+}

@@ -1,0 +1,230 @@
+/* Timed callbacks: in debug mode, and while somebody watches (pyasync_hw/insight.py).
+ *
+ * Each callback is then announced to the watchdog, if there is one, and timed.  What
+ * took as long as the limit is reported to the Python half: a callback at once, or a
+ * turn of many callbacks none of which was slow.  Outside of that, nothing here runs.
+ */
+#include <math.h>
+
+#include "loop/loop_type.h"
+#include "loop/watchdog_type.h"
+#include "py/compat.h"
+#include "py/errors.h"
+
+/* -- limits ---------------------------------------------------------------- */
+
+static int64_t
+seconds_to_limit(double seconds)
+{
+    if (seconds <= 0.0) {
+        return 0; /* everything is slow */
+    }
+    return seconds < 9e9 ? (int64_t)(seconds * 1e9) : NS_NEVER;
+}
+
+void
+loop_debug_update(LoopObject *self)
+{
+    int64_t limit_ns = self->watch_limit_ns;
+    int64_t debug_ns = seconds_to_limit(self->slow_callback_duration);
+    if (self->debug && debug_ns < limit_ns) {
+        limit_ns = debug_ns;
+    }
+    self->slow_limit_ns = limit_ns;
+    if (self->watchdog != NULL) {
+        watchdog_limit(self->watchdog, limit_ns);
+    }
+}
+
+void
+loop_debug_init(LoopObject *self)
+{
+    self->slow_callback_duration = 0.1;
+    self->watch_limit_ns = NS_NEVER;
+    loop_debug_update(self);
+}
+
+void
+loop_debug_clear(LoopObject *self)
+{
+    PyObject *object = self->watchdog_object;
+    if (self->watchdog != NULL) {
+        watchdog_stop(self->watchdog); /* its thread ends */
+    }
+    self->watchdog = NULL;
+    self->watchdog_object = NULL;
+    Py_XDECREF(object);
+    Py_CLEAR(self->current_handle); /* runs Python */
+}
+
+/* -- timing ---------------------------------------------------------------- */
+
+void
+loop_timed_begin(LoopObject *self, struct timed_turn *timed, PyObject *handle)
+{
+    Py_XSETREF(self->current_handle, Py_NewRef(handle));
+    timed->began_ns = clock_monotonic_ns();
+    if (timed->count++ == 0) {
+        timed->first_ns = timed->began_ns;
+    }
+    if (self->watchdog != NULL) {
+        watchdog_begin(self->watchdog, timed->began_ns);
+    }
+}
+
+static int
+report(LoopObject *self, const char *method, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    PyObject *args = Py_VaBuildValue(format, arguments);
+    va_end(arguments);
+    PyObject *bound = PyObject_GetAttrString((PyObject *)self, method);
+    PyObject *result = NULL;
+    if (args != NULL && bound != NULL) {
+        result = PyObject_CallObject(bound, args); /* runs Python */
+    }
+    Py_XDECREF(bound);
+    Py_XDECREF(args);
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
+int
+loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int status)
+{
+    timed->ended_ns = clock_monotonic_ns();
+    if (self->watchdog != NULL) {
+        watchdog_end(self->watchdog);
+    }
+    int64_t took_ns = timed->ended_ns - timed->began_ns;
+    if (took_ns > timed->slowest_ns || timed->slowest == NULL) {
+        timed->slowest_ns = took_ns;
+        Py_XSETREF(timed->slowest, Py_NewRef(handle)); /* runs Python */
+    }
+    if (status == 0 && took_ns >= self->slow_limit_ns) {
+        timed->reported = true;
+        status = report(self, "_slow_callback", "(Od)", handle, (double)took_ns / 1e9);
+    }
+    PyObject *current = self->current_handle;
+    self->current_handle = NULL;
+    if (status < 0) {
+        PyObject *exc = ah_take_exception();
+        Py_XDECREF(current); /* runs Python */
+        ah_restore_exception(exc);
+    }
+    else {
+        Py_XDECREF(current); /* runs Python */
+    }
+    return status;
+}
+
+int
+loop_timed_turn_end(LoopObject *self, struct timed_turn *timed, int status)
+{
+    int64_t took_ns = timed->ended_ns - timed->first_ns;
+    if (status == 0 && timed->count > 1 && !timed->reported &&
+        took_ns >= self->slow_limit_ns) {
+        status = report(self, "_slow_iteration", "(ndOd)", (Py_ssize_t)timed->count,
+                        (double)took_ns / 1e9, timed->slowest,
+                        (double)timed->slowest_ns / 1e9);
+    }
+    if (timed->slowest != NULL) {
+        PyObject *exc = status < 0 ? ah_take_exception() : NULL;
+        Py_CLEAR(timed->slowest); /* runs Python */
+        if (exc != NULL) {
+            ah_restore_exception(exc);
+        }
+    }
+    return status;
+}
+
+/* -- Python methods -------------------------------------------------------- */
+
+/* Who watches: a Watchdog or None, and the least limit of the watches in seconds. */
+static PyObject *
+Loop_set_watchdog(LoopObject *self, PyObject *args)
+{
+    PyObject *object;
+    double seconds;
+    if (!PyArg_ParseTuple(args, "Od:_set_watchdog", &object, &seconds)) {
+        return NULL;
+    }
+    if (object != Py_None && !PyObject_TypeCheck(object, self->st->watchdog_type)) {
+        PyErr_Format(PyExc_TypeError, "watchdog must be a Watchdog or None, not %.100s",
+                     Py_TYPE(object)->tp_name);
+        return NULL;
+    }
+    if (self->watchdog != NULL) {
+        watchdog_end(self->watchdog); /* another one goes on, or nobody */
+    }
+    bool nobody = object == Py_None;
+    self->watchdog = nobody ? NULL : &((WatchdogObject *)object)->dog;
+    Py_XSETREF(self->watchdog_object, nobody ? NULL : Py_NewRef(object));
+    self->watch_limit_ns = seconds_to_limit(seconds);
+    loop_debug_update(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Loop_get_slow_callback_duration(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return PyFloat_FromDouble(self->slow_callback_duration);
+}
+
+static int
+Loop_set_slow_callback_duration(LoopObject *self, PyObject *value,
+                                void *Py_UNUSED(closure))
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "cannot delete slow_callback_duration");
+        return -1;
+    }
+    double seconds = PyFloat_AsDouble(value); /* runs Python */
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyErr_Format(PyExc_TypeError,
+                         "slow_callback_duration must be a number of seconds, "
+                         "not %.100s",
+                         Py_TYPE(value)->tp_name);
+        }
+        return -1;
+    }
+    if (isnan(seconds)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "slow_callback_duration must be a number of seconds, not NaN");
+        return -1;
+    }
+    self->slow_callback_duration = seconds;
+    loop_debug_update(self);
+    return 0;
+}
+
+static PyObject *
+Loop_get_current_handle(LoopObject *self, void *Py_UNUSED(closure))
+{
+    PyObject *current = self->current_handle;
+    return Py_NewRef(current != NULL ? current : Py_None);
+}
+
+static int
+Loop_set_current_handle(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    bool none = value == NULL || value == Py_None;
+    Py_XSETREF(self->current_handle, none ? NULL : Py_NewRef(value));
+    return 0;
+}
+
+PyMethodDef loop_debug_methods[] = {
+    {"_set_watchdog", (PyCFunction)Loop_set_watchdog, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+PyGetSetDef loop_debug_getset[] = {
+    {"slow_callback_duration", (getter)Loop_get_slow_callback_duration,
+     (setter)Loop_set_slow_callback_duration,
+     PyDoc_STR("In debug mode, what takes as many seconds is reported."), NULL},
+    {"_current_handle", (getter)Loop_get_current_handle,
+     (setter)Loop_set_current_handle, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
