@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from random import Random
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from . import operations as operations  # fills the table
 from .account import Account
@@ -56,6 +57,7 @@ class Soak:
         self.last: Census | None = None
         self.beat = time.monotonic()  # what the watchdog watches
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.end = 0.0
         self._rng = Random(settings.seed)
         self._started = 0
         table = {
@@ -74,14 +76,18 @@ class Soak:
         if not any(part in text for part in shared.excused):
             self.account.fail(f"the loop's exception handler was given {context}")
 
-    def _start(self, shared: Shared) -> asyncio.Task[None]:
+    def _any(self) -> Iterator[tuple[str, Operation]]:
+        """Random operations, for one round."""
+        until = min(time.monotonic() + self.settings.round, self.end)
+        while time.monotonic() < until:
+            if self.settings.planted and self._started % 20 == 19:
+                yield "planted", self.settings.planted
+            name = self._rng.choices(self._names, self._weights)[0]
+            yield name, OPERATIONS[name][0]
+
+    def _start(self, shared: Shared, name: str, function: Operation) -> asyncio.Task[None]:
         self._started += 1
         seed = self._rng.getrandbits(64)
-        if self.settings.planted and self._started % 20 == 0:
-            name, function = "planted", self.settings.planted
-        else:
-            name = self._rng.choices(self._names, self._weights)[0]
-            function = OPERATIONS[name][0]
         step = Step(shared, name, self._started, seed)
         self.account.note(f"{name} {step.number} begins")
         self.account.operations[name] += 1
@@ -95,13 +101,12 @@ class Soak:
             logging.getLogger(__name__).exception("operation %s", step.name)
         self.account.note(f"{step.name} {step.number} ends")
 
-    async def _round(self, shared: Shared) -> None:
+    async def _round(self, shared: Shared, chosen: Iterator[tuple[str, Operation]]) -> None:
         running: set[asyncio.Task[None]] = set()
         width = self._rng.choice((1, 4, 8, 16))
-        until = min(time.monotonic() + self.settings.round, self.end)
         while True:
-            while time.monotonic() < until and len(running) < width:
-                running.add(self._start(shared))
+            for name, function in itertools.islice(chosen, width - len(running)):
+                running.add(self._start(shared, name, function))
             if not running:
                 return
             done, pending = await asyncio.wait(
@@ -134,17 +139,28 @@ class Soak:
             self.account.fail(f"leaked while the loop runs: {beyond}")
         self._give_up(self)
 
-    async def _loops_life(self, rounds: int) -> None:
-        self.loop = loop = asyncio.get_running_loop()
+    def _share(self, loop: asyncio.AbstractEventLoop) -> Shared:
+        self.loop = loop
         shared = Shared(loop, self.account, self.settings.native, self.settings.new_loop)
         loop.set_exception_handler(lambda _, context: self._on_loop_error(shared, context))
+        return shared
+
+    async def _every_operation(self) -> None:
+        """Once each: what the process makes once, imports and caches, it keeps."""
+        shared = self._share(asyncio.get_running_loop())
+        await self._round(shared, iter([(name, OPERATIONS[name][0]) for name in self._names]))
+        await self._quiet(None)
+
+    async def _rounds(self, rounds: int) -> None:
+        loop = asyncio.get_running_loop()
+        shared = self._share(loop)
         # What a loop makes when it is first needed, it keeps.
         await loop.run_in_executor(None, int)
         await (await asyncio.create_subprocess_exec("true")).wait()
         base = await self._quiet(None)
         while rounds and time.monotonic() < self.end:
             rounds -= 1
-            await self._round(shared)
+            await self._round(shared, self._any())
             await self._quiet(base)
             self.trends.take()
             self.beat = time.monotonic()
@@ -165,20 +181,20 @@ class Soak:
                 self._give_up(self)
             time.sleep(SETTLE)
 
-    def _loop(self, rounds: int) -> None:
+    def _loop(self, life: Coroutine[Any, Any, None]) -> None:
         with asyncio.Runner(loop_factory=self.settings.new_loop) as runner:
-            runner.run(self._loops_life(rounds))
+            runner.run(life)
         self.loop = None  # it is to be collected
 
     def run(self) -> None:
         """Returns if all was right."""
         warnings.simplefilter("ignore", ResourceWarning)  # loops are dropped on purpose
         resource_tracker.ensure_running()  # multiprocessing's; it stays
-        self.end = time.monotonic() + self.settings.seconds
-        self._loop(0)  # what the process makes once
+        self._loop(self._every_operation())
         self.first = self._between_loops()
+        self.end = time.monotonic() + self.settings.seconds
         while time.monotonic() < self.end:
-            self._loop(self._rng.randrange(2, 8))
+            self._loop(self._rounds(self._rng.randrange(2, 8)))
             self.last = self._between_loops()
         for growth in self.trends.growing():
             self.account.fail(growth)
