@@ -101,11 +101,17 @@ class Trend:
         self.values = array("q")  # takes no block of Python per value
 
     def growth(self) -> tuple[int, int]:
-        """(typical value late in the run) - (early, after warming up); what is allowed."""
+        """(growth after warming up, what of it is allowed).
+
+        A leak grows all the time, a cache once: twice the lesser growth of two halves.
+        """
         warm = self.values[len(self.values) // 4 :]
         third = max(1, len(warm) // 3)
         early = _median(warm[:third])
-        return _median(warm[-third:]) - early, self.allowance + int(early * self.share)
+        middle = _median(warm[third:-third] or warm)
+        late = _median(warm[-third:])
+        growth = 2 * min(middle - early, late - middle)
+        return growth, self.allowance + int(early * self.share)
 
 
 def _median(values: Sequence[int]) -> int:

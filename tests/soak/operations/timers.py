@@ -8,7 +8,6 @@ from itertools import pairwise
 from ..account import Expectation
 from ..step import Step, operation
 
-
 NANOSECOND = 1e-9
 
 
