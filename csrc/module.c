@@ -61,27 +61,39 @@ core_exec(PyObject *module)
 }
 
 /* Every object that the state owns: visited and cleared in one place. */
-#define AH_STATE_OBJECTS(X)      \
-    X(loop_type)                 \
-    X(handle_type)               \
-    X(timer_handle_type)         \
-    X(virtual_clock_type)        \
-    X(cancel_token_type)         \
-    X(child_type)                \
-    X(wait_callback_type)        \
-    X(line_request_type)         \
-    X(edge_queue_type)           \
-    X(edge_event_type)           \
-    X(spi_device_type)           \
-    X(sim_world_type)            \
-    X(mfrc522_type)              \
-    X(name_create_future)        \
-    X(name_done)                 \
-    X(name_set_result)           \
-    X(asyncio_handle)            \
-    X(asyncio_timer_handle)      \
-    X(asyncio_threadsafe_handle) \
-    X(sleep_forever_error)       \
+#define AH_STATE_OBJECTS(X)          \
+    X(loop_type)                     \
+    X(handle_type)                   \
+    X(timer_handle_type)             \
+    X(virtual_clock_type)            \
+    X(cancel_token_type)             \
+    X(executor_type)                 \
+    X(thread_pool_type)              \
+    X(worker_type)                   \
+    X(job_type)                      \
+    X(child_type)                    \
+    X(wait_callback_type)            \
+    X(line_request_type)             \
+    X(edge_queue_type)               \
+    X(edge_event_type)               \
+    X(spi_device_type)               \
+    X(sim_world_type)                \
+    X(mfrc522_type)                  \
+    X(name_cancelled)                \
+    X(name_cancel)                   \
+    X(name_add_done_callback)        \
+    X(name_create_future)            \
+    X(name_default_executor)         \
+    X(name_done)                     \
+    X(name_executor_shutdown_called) \
+    X(name_job_note)                 \
+    X(name_set_exception)            \
+    X(name_set_result)               \
+    X(convert_future_exc)            \
+    X(asyncio_handle)                \
+    X(asyncio_timer_handle)          \
+    X(asyncio_threadsafe_handle)     \
+    X(sleep_forever_error)           \
     X(cancelled_error)
 
 static int

@@ -21,6 +21,9 @@
     X(TimerHandle)       \
     X(VirtualClock)      \
     X(CancelToken)       \
+    X(ThreadPool)        \
+    X(Worker)            \
+    X(Job)               \
     X(Child)             \
     X(Watchdog)          \
     X(WaitCallback)      \
@@ -54,6 +57,12 @@ typedef struct {
     PyTypeObject *cancel_token_type;
     PyTypeObject *child_type;
 
+    /* exec/ */
+    PyTypeObject *executor_type;
+    PyTypeObject *thread_pool_type;
+    PyTypeObject *worker_type;
+    PyTypeObject *job_type;
+
     /* hw/ */
     PyTypeObject *wait_callback_type;
     PyTypeObject *line_request_type;
@@ -64,14 +73,22 @@ typedef struct {
     PyTypeObject *mfrc522_type;
 
     /* method names, interned */
+    PyObject *name_add_done_callback;
+    PyObject *name_cancel;
+    PyObject *name_cancelled;
     PyObject *name_create_future;
+    PyObject *name_default_executor;
     PyObject *name_done;
+    PyObject *name_executor_shutdown_called;
+    PyObject *name_job_note; /* py/token_type.h */
+    PyObject *name_set_exception;
     PyObject *name_set_result;
 
     /* borrowed from the standard library, owned here */
     PyObject *asyncio_handle;            /* asyncio.Handle */
     PyObject *asyncio_timer_handle;      /* asyncio.TimerHandle */
     PyObject *asyncio_threadsafe_handle; /* since Python 3.14, else NULL */
+    PyObject *convert_future_exc;        /* asyncio.futures._convert_future_exc */
     PyObject *sleep_forever_error;       /* pyasync_hw.errors.SleepForeverError */
     PyObject *cancelled_error;           /* concurrent.futures.CancelledError */
 } ModuleState;

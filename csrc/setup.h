@@ -10,11 +10,16 @@
 #define AH_SETUPS(X)     \
     X(fork)              \
     X(clock_type)        \
+    X(token_type)        \
     X(handle_type)       \
     X(timer_handle_type) \
     X(watchdog_type)     \
     X(loop_type)         \
     X(child_type)        \
+    X(thread_pool_type)  \
+    X(worker_type)       \
+    X(job_type)          \
+    X(executor_type)     \
     X(wait)              \
     X(gpio_type)         \
     X(edge_queue_type)   \

@@ -16,7 +16,7 @@ import sys
 import threading
 from asyncio import format_helpers
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core, child
@@ -232,27 +232,18 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
 
     # -- work outside the loop holds a virtual clock -------------------------
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: Executor | None, func: Callable[..., T], *args: Any
+    def _new_default_executor(self) -> Executor:
+        from .executor import new_default_executor  # not before it is needed
+
+        self._default_executor = new_default_executor()
+        return self._default_executor
+
+    def _run_in_foreign_executor(
+        self, executor: Executor, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        if self.clock is None:
-            return super().run_in_executor(executor, func, *args)
-        self._check_closed()
-        if executor is None:
-            self._check_default_executor()
-            if self._default_executor is None:
-                self._default_executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
-            executor = self._default_executor
-        self.clock.hold()
-        try:
-            job = executor.submit(func, *args)
-        except BaseException:
-            self.clock.release()
-            raise
-        future = asyncio.wrap_future(job, loop=self)
-        # Released after the result was posted, so that nobody jumps in between.
-        job.add_done_callback(lambda _: self.clock.release())
-        return future
+        from .executor import run_in_foreign_executor
+
+        return run_in_foreign_executor(self, executor, func, *args)
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         if self.clock is not None:

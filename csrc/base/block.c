@@ -9,16 +9,20 @@
 
 #define LOOK_AGAIN (BLOCK_CANCELLED + 1)
 
-/* poll() on {fd, token, extra} for at most timeout_ns (NS_NEVER: for ever).
+/* poll() on {fd, tokens, extra} for at most timeout_ns (NS_NEVER: for ever).
  * A block_result, or -errno; BLOCK_TIMEOUT also when only `extra` is readable. */
 static int
-poll_once(int fd, struct cancel_token *token, int extra, int64_t timeout_ns)
+poll_once(int fd, const struct token_set *tokens, int extra, int64_t timeout_ns)
 {
-    struct pollfd fds[3];
+    struct pollfd fds[TOKEN_SET_MAX + 2];
     nfds_t n = 0;
-    nfds_t fd_at = 3;
-    if (token != NULL) {
-        fds[n++] = (struct pollfd){.fd = token_fd(token), .events = POLLIN};
+    nfds_t fd_at = TOKEN_SET_MAX + 2;
+    for (int i = 0; tokens != NULL && i < tokens->count; i++) {
+        int token = token_fd(tokens->tokens[i]);
+        if (token < 0) {
+            return token;
+        }
+        fds[n++] = (struct pollfd){.fd = token, .events = POLLIN};
     }
     if (fd >= 0) {
         fd_at = n;
@@ -39,7 +43,7 @@ poll_once(int fd, struct cancel_token *token, int extra, int64_t timeout_ns)
     if (ready < 0) {
         return -errno;
     }
-    if (token != NULL && token_is_cancelled(token)) {
+    if (tokens != NULL && tokens_are_cancelled(tokens)) {
         return BLOCK_CANCELLED;
     }
     if (fd_at < n && fds[fd_at].revents != 0) {
@@ -49,14 +53,14 @@ poll_once(int fd, struct cancel_token *token, int extra, int64_t timeout_ns)
 }
 
 static int
-block_monotonic(int fd, struct cancel_token *token, int64_t deadline_ns)
+block_monotonic(int fd, const struct token_set *tokens, int64_t deadline_ns)
 {
     for (;;) {
         int64_t left = NS_NEVER;
         if (deadline_ns != NS_NEVER) {
             left = deadline_ns - clock_monotonic_ns();
         }
-        int result = poll_once(fd, token, -1, left);
+        int result = poll_once(fd, tokens, -1, left);
         if (result != BLOCK_TIMEOUT || left <= 0) {
             return result;
         }
@@ -66,11 +70,11 @@ block_monotonic(int fd, struct cancel_token *token, int64_t deadline_ns)
 /* Nobody else moves the clock: this wait does, one step.  LOOK_AGAIN: it goes on,
  * unless a loop has come meanwhile. */
 static int
-block_moving(struct vclock *clock, int fd, struct cancel_token *token,
+block_moving(struct vclock *clock, int fd, const struct token_set *tokens,
              int64_t deadline_ns)
 {
     uint64_t epoch = vclock_epoch(clock);
-    int result = poll_once(fd, token, -1, 0);
+    int result = poll_once(fd, tokens, -1, 0);
     if (result != BLOCK_TIMEOUT || vclock_now(clock) >= deadline_ns) {
         return result;
     }
@@ -79,7 +83,7 @@ block_moving(struct vclock *clock, int fd, struct cancel_token *token,
             break;
         case VCLOCK_HELD:
             /* Work outside this thread: let it run, but not for ever (block.h). */
-            result = poll_once(fd, token, -1, NS_PER_MS);
+            result = poll_once(fd, tokens, -1, NS_PER_MS);
             if (result != BLOCK_TIMEOUT) {
                 return result;
             }
@@ -95,7 +99,7 @@ block_moving(struct vclock *clock, int fd, struct cancel_token *token,
 
 /* A loop moves the clock; wait for it, for the descriptor or for the cancel. */
 static int
-block_beside_loop(struct vclock *clock, int fd, struct cancel_token *token,
+block_beside_loop(struct vclock *clock, int fd, const struct token_set *tokens,
                   int64_t deadline_ns)
 {
     int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -105,29 +109,29 @@ block_beside_loop(struct vclock *clock, int fd, struct cancel_token *token,
     struct clock_waiter waiter = {
         .deadline = deadline_ns, .fd = fd, .wake_fd = wake_fd};
     vclock_add_waiter(clock, &waiter);
-    int result = poll_once(fd, token, wake_fd, NS_NEVER);
+    int result = poll_once(fd, tokens, wake_fd, NS_NEVER);
     vclock_remove_waiter(clock, &waiter);
     close(wake_fd);
     return result;
 }
 
 int
-block_until(struct vclock *clock, int fd, struct cancel_token *token,
+block_until(struct vclock *clock, int fd, const struct token_set *tokens,
             int64_t deadline_ns)
 {
     if (clock == NULL) {
-        return block_monotonic(fd, token, deadline_ns);
+        return block_monotonic(fd, tokens, deadline_ns);
     }
     for (;;) {
         int result;
         if (vclock_is_mine_to_move(clock)) {
-            result = block_moving(clock, fd, token, deadline_ns);
+            result = block_moving(clock, fd, tokens, deadline_ns);
             if (result != LOOK_AGAIN) {
                 return result;
             }
             continue;
         }
-        result = block_beside_loop(clock, fd, token, deadline_ns);
+        result = block_beside_loop(clock, fd, tokens, deadline_ns);
         if (result != BLOCK_TIMEOUT || vclock_now(clock) >= deadline_ns) {
             return result;
         }

@@ -17,13 +17,13 @@
 enum block_result {
     BLOCK_READY = 0,     /* fd is readable (or in error: the read will say so) */
     BLOCK_TIMEOUT = 1,   /* deadline_ns has come */
-    BLOCK_CANCELLED = 2, /* the token was cancelled; wins over the other two */
+    BLOCK_CANCELLED = 2, /* a token was cancelled; wins over the other two */
 };
 
-/* clock NULL: the monotonic one.  fd -1: none.  token NULL: not cancellable.
+/* clock NULL: the monotonic one.  fd -1: none.  tokens NULL: not cancellable.
  * deadline_ns NS_NEVER: none.  A block_result or -errno (-EINTR; -EDEADLK: on a
  * virtual clock, nothing is left that could ever end this wait). */
-int block_until(struct vclock *clock, int fd, struct cancel_token *token,
+int block_until(struct vclock *clock, int fd, const struct token_set *tokens,
                 int64_t deadline_ns);
 
 /* Now on `clock`, or on the monotonic clock when it is NULL. */

@@ -1,10 +1,10 @@
-/* Cancel token: one flag and one descriptor that a blocking wait polls.
+/* Cancel token: one flag, and one descriptor that a blocking wait polls.
  *
  * Anyone, from any thread, may cancel; the waiter polls token_fd() beside the
  * descriptor that it really waits for, and looks at token_is_cancelled()
- * between two waits.  Cancelling is sticky until token_reset().  The eventfd
- * is never read: it stays readable as long as the token is cancelled.
- * Python-free; knows nothing of what is being waited for.
+ * between two waits.  Cancelling is sticky until token_reset().  The eventfd is
+ * opened by the first who waits, and never read: it stays readable as long as the
+ * token is cancelled.  Python-free; knows nothing of what is being waited for.
  */
 #ifndef AH_BASE_TOKEN_H
 #define AH_BASE_TOKEN_H
@@ -18,39 +18,88 @@
 
 struct cancel_token {
     atomic_int cancelled;
-    int fd; /* eventfd, non-blocking, close-on-exec; -1 when not open */
+    atomic_int fd; /* eventfd, non-blocking, close-on-exec; -1 until it is needed */
 };
 
 #define CANCEL_TOKEN_INIT {0, -1}
 
-/* 0 or -errno. */
-static inline int
-token_open(struct cancel_token *token)
+/* What cancels one wait: the caller's token and that of its executor job, say. */
+#define TOKEN_SET_MAX 2
+
+struct token_set {
+    struct cancel_token *tokens[TOKEN_SET_MAX];
+    int count;
+};
+
+static inline void
+token_init(struct cancel_token *token)
 {
     atomic_store(&token->cancelled, 0);
-    token->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return token->fd < 0 ? -errno : 0;
+    atomic_store(&token->fd, -1);
 }
 
+/* Nobody waits any more. */
 static inline void
 token_close(struct cancel_token *token)
 {
-    if (token->fd >= 0) {
-        close(token->fd);
-        token->fd = -1;
+    int fd = atomic_exchange(&token->fd, -1);
+    if (fd >= 0) {
+        close(fd);
     }
 }
 
 static inline int
-token_fd(const struct cancel_token *token)
+token_write(int fd)
 {
-    return token->fd;
+    const uint64_t one = 1;
+    while (write(fd, &one, sizeof one) < 0) {
+        if (errno != EINTR) {
+            return errno == EAGAIN ? 0 : -errno; /* full: it is readable */
+        }
+    }
+    return 0;
+}
+
+/* The descriptor, which is opened now if it was not yet; -errno. */
+static inline int
+token_fd(struct cancel_token *token)
+{
+    int fd = atomic_load(&token->fd);
+    if (fd >= 0) {
+        return fd;
+    }
+    fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    int other = -1;
+    if (!atomic_compare_exchange_strong(&token->fd, &other, fd)) {
+        close(fd);
+        return other;
+    }
+    /* Who cancelled before has found no descriptor; who cancels now finds it. */
+    if (atomic_load(&token->cancelled) != 0) {
+        int err = token_write(fd);
+        return err < 0 ? err : fd;
+    }
+    return fd;
 }
 
 static inline bool
 token_is_cancelled(struct cancel_token *token)
 {
     return atomic_load(&token->cancelled) != 0;
+}
+
+static inline bool
+tokens_are_cancelled(const struct token_set *set)
+{
+    for (int i = 0; i < set->count; i++) {
+        if (token_is_cancelled(set->tokens[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Any thread, and async-signal-safe.  0 or -errno. */
@@ -60,13 +109,8 @@ token_cancel(struct cancel_token *token)
     if (atomic_exchange(&token->cancelled, 1) != 0) {
         return 0;
     }
-    const uint64_t one = 1;
-    while (write(token->fd, &one, sizeof one) < 0) {
-        if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    return 0;
+    int fd = atomic_load(&token->fd);
+    return fd >= 0 ? token_write(fd) : 0;
 }
 
 /* Make the token usable again; only when nobody waits on it.  0 or -errno. */
@@ -76,8 +120,9 @@ token_reset(struct cancel_token *token)
     if (atomic_exchange(&token->cancelled, 0) == 0) {
         return 0;
     }
+    int fd = atomic_load(&token->fd);
     uint64_t count;
-    while (read(token->fd, &count, sizeof count) < 0) {
+    while (fd >= 0 && read(fd, &count, sizeof count) < 0) {
         if (errno == EAGAIN) {
             return 0;
         }
@@ -88,14 +133,11 @@ token_reset(struct cancel_token *token)
     return 0;
 }
 
-/* In the child of a fork: not the parent's eventfd.  0 or -errno. */
-static inline int
+/* In the child of a fork: not the parent's eventfd, but one of its own when needed. */
+static inline void
 token_after_fork(struct cancel_token *token)
 {
-    int cancelled = atomic_load(&token->cancelled);
     token_close(token);
-    int err = token_open(token);
-    return err == 0 && cancelled ? token_cancel(token) : err;
 }
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/block.h"
 #include "hw/gpio_event.h"
+#include "py/blocking.h"
 #include "py/errors.h"
 
 static void
@@ -62,15 +63,15 @@ blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
 /* Take an edge, blocking until there is one; -1 with an exception. */
 static int
 block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned edges,
-               struct vclock *clock, struct cancel_token *token, int64_t deadline_ns,
-               struct edge_record *record)
+               struct vclock *clock, const struct token_set *tokens,
+               int64_t deadline_ns, struct edge_record *record)
 {
     for (;;) {
         if (self->closing || self->request == NULL) { /* NULL: a forked child */
             return ah_edges_raise(self, -EBADF);
         }
-        if (token != NULL && token_is_cancelled(token)) {
-            return hw_block_error(self->st, BLOCK_CANCELLED, "wait for an edge");
+        if (tokens_are_cancelled(tokens)) {
+            return ah_block_error(self->st, BLOCK_CANCELLED, "wait for an edge");
         }
         if (edge_queue_pop(&self->queue, edges, record)) {
             return 0;
@@ -84,14 +85,14 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
         }
         int result;
         Py_BEGIN_ALLOW_THREADS
-        result = block_until(clock, blocker->poll_fd, token, deadline_ns);
+        result = block_until(clock, blocker->poll_fd, tokens, deadline_ns);
         Py_END_ALLOW_THREADS
         uint64_t count;
         if (read(blocker->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
             return ah_raise_errno(errno, "eventfd");
         }
         if (result != BLOCK_READY && !self->closing &&
-            hw_block_error(self->st, result, "wait for an edge") < 0) /* runs Python */
+            ah_block_error(self->st, result, "wait for an edge") < 0) /* runs Python */
         {
             return -1;
         }
@@ -103,19 +104,22 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *kwlist[] = {"edge", "timeout", "token", NULL};
     PyObject *word = NULL, *timeout = NULL, *token_arg = NULL, *event = NULL;
-    struct cancel_token *token;
+    struct wait_tokens tokens = {0};
     struct edge_record record;
     int64_t deadline_ns;
     unsigned edges;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:wait_edge_blocking", kwlist,
                                      &word, &timeout, &token_arg) ||
-        ah_edges_parse(word, &edges) < 0 ||
-        hw_token_arg(self->st, token_arg, &token) < 0 || ah_line_begin(self) < 0) {
+        ah_edges_parse(word, &edges) < 0) {
+        return NULL;
+    }
+    if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 || ah_line_begin(self) < 0) {
+        ah_wait_tokens_clear(&tokens);
         return NULL;
     }
     struct edge_blocker blocker = {.wake_fd = -1, .poll_fd = -1};
     struct vclock *clock = self->request->clock; /* for all of this wait */
-    PyObject *kept = hw_keep_clock(clock);
+    PyObject *kept = ah_keep_clock(clock);
     int err;
     if (hw_wait_is_armed(&self->wait)) {
         PyErr_SetString(PyExc_RuntimeError,
@@ -123,7 +127,7 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
                         "there, or block in threads, not both at once");
         goto done;
     }
-    if (hw_deadline(timeout, clock, &deadline_ns) < 0) {
+    if (ah_deadline_arg(timeout, clock, &deadline_ns) < 0) {
         goto done;
     }
     err = blocker_open(&blocker, self->request->fd);
@@ -133,7 +137,8 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
     }
     blocker.next = self->blockers;
     self->blockers = &blocker;
-    err = block_for_edge(self, &blocker, edges, clock, token, deadline_ns, &record);
+    err =
+        block_for_edge(self, &blocker, edges, clock, &tokens.set, deadline_ns, &record);
     blocker_unlink(self, &blocker);
     if (err == 0) {
         event = ah_edge_event_new(self->st, &record);
@@ -145,5 +150,6 @@ done:
     blocker_close(&blocker);
     Py_XDECREF(kept);
     ah_line_end(self);
+    ah_wait_tokens_clear(&tokens);
     return event;
 }

@@ -12,6 +12,7 @@
 
 #include "base/block.h"
 #include "hw/spi_type.h"
+#include "py/blocking.h"
 #include "py/errors.h"
 
 #define EVENT_BATCH 16
@@ -366,7 +367,7 @@ ah_mfrc522_disarm(MFRC522Object *self, PyObject *future)
 
 /* One wait; the event that it brought, or -1 with an exception. */
 static int
-block_for_step(MFRC522Object *self, struct cancel_token *token, int64_t deadline_ns,
+block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t deadline_ns,
                int *result)
 {
     const struct mfrc522_step *step = &self->chip.step;
@@ -375,9 +376,9 @@ block_for_step(MFRC522Object *self, struct cancel_token *token, int64_t deadline
         int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
         int64_t until = step->until_ns < deadline_ns ? step->until_ns : deadline_ns;
         int outcome;
-        PyObject *kept = hw_keep_clock(clock);
+        PyObject *kept = ah_keep_clock(clock);
         Py_BEGIN_ALLOW_THREADS
-        outcome = block_until(clock, fd, token, until);
+        outcome = block_until(clock, fd, tokens, until);
         Py_END_ALLOW_THREADS
         Py_XDECREF(kept);
         if (outcome == BLOCK_READY) {
@@ -390,7 +391,7 @@ block_for_step(MFRC522Object *self, struct cancel_token *token, int64_t deadline
             *result = 0;
             return MFRC522_TIME;
         }
-        else if (hw_block_error(self->st, outcome, "RC522 reader") < 0) {
+        else if (ah_block_error(self->st, outcome, "RC522 reader") < 0) {
             return -1;
         }
     }
@@ -402,7 +403,7 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
     static char *kwlist[] = {"timeout", "token", NULL};
     PyObject *timeout = NULL;
     PyObject *token_arg = NULL;
-    struct cancel_token *token;
+    struct wait_tokens tokens = {0};
     int64_t deadline_ns;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:run", kwlist, &timeout,
                                      &token_arg)) {
@@ -412,10 +413,11 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_RuntimeError, "no operation was started");
         return NULL;
     }
-    if (hw_token_arg(self->st, token_arg, &token) < 0 ||
-        hw_deadline(timeout, device_clock(self), &deadline_ns) < 0 ||
-        (token != NULL && token_is_cancelled(token) &&
-         hw_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
+    if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 ||
+        ah_deadline_arg(timeout, device_clock(self), &deadline_ns) < 0 ||
+        (tokens_are_cancelled(&tokens.set) &&
+         ah_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
+        ah_wait_tokens_clear(&tokens);
         self->pending = 0;
         mfrc522_abandon(&self->chip); /* it has not begun: the chip stays as it is */
         self->operation = OPERATION_NONE;
@@ -426,7 +428,7 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
     advance(self, MFRC522_BEGIN, 0);
     while (mfrc522_is_running(&self->chip)) {
         int result;
-        int event = block_for_step(self, token, deadline_ns, &result);
+        int event = block_for_step(self, &tokens.set, deadline_ns, &result);
         if (event < 0) {
             keep_error(self);
             cancel_steps(self);
@@ -435,6 +437,7 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         advance(self, (enum mfrc522_event)event, result);
     }
     self->blocking = 0;
+    ah_wait_tokens_clear(&tokens);
     Py_RETURN_NONE;
 }
 

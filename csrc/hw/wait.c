@@ -10,7 +10,6 @@
 #include <math.h>
 #include <sys/epoll.h>
 
-#include "base/block.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "setup.h"
@@ -378,69 +377,6 @@ hw_use_clock(struct vclock *clock, int (*use_clock)(void *self, struct vclock *c
         return -1;
     }
     return ah_raise_errno(err, what);
-}
-
-int
-hw_block_error(ModuleState *st, int result, const char *what)
-{
-    switch (result) {
-        case BLOCK_TIMEOUT:
-            PyErr_Format(PyExc_TimeoutError, "%s: nothing came within the timeout",
-                         what);
-            return -1;
-        case BLOCK_CANCELLED:
-            PyErr_Format(st->cancelled_error, "%s: the wait was cancelled", what);
-            return -1;
-        case -EINTR:
-            return PyErr_CheckSignals(); /* runs Python */
-        case -EDEADLK:
-            PyErr_Format(
-                st->sleep_forever_error,
-                "%s: nothing is due on the virtual clock that could end this wait",
-                what);
-            return -1;
-        default:
-            return ah_raise_errno(result, what);
-    }
-}
-
-int
-hw_token_arg(ModuleState *st, PyObject *arg, struct cancel_token **token)
-{
-    *token = NULL;
-    if (arg == NULL || arg == Py_None) {
-        return 0;
-    }
-    if (!PyObject_TypeCheck(arg, st->cancel_token_type)) {
-        PyErr_Format(PyExc_TypeError, "token must be a CancelToken or None, not %.100s",
-                     Py_TYPE(arg)->tp_name);
-        return -1;
-    }
-    *token = &((CancelTokenObject *)arg)->token;
-    return 0;
-}
-
-int
-hw_deadline(PyObject *timeout, struct vclock *clock, int64_t *deadline_ns)
-{
-    if (timeout == NULL || timeout == Py_None) {
-        *deadline_ns = NS_NEVER;
-        return 0;
-    }
-    double seconds;
-    if (ah_seconds_arg(timeout, "timeout", &seconds) < 0) {
-        return -1;
-    }
-    if (isnan(seconds)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "timeout must be a number of seconds or None");
-        return -1;
-    }
-    seconds = seconds > 0.0 ? seconds : 0.0;
-    *deadline_ns = seconds >= 4e9
-                       ? NS_NEVER
-                       : time_after(clock_now(clock), (int64_t)ceil(seconds * 1e9));
-    return 0;
 }
 
 static PyMethodDef WaitCallback_methods[] = {

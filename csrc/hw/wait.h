@@ -4,16 +4,13 @@
  * watch and timer, no object per event) and any other asyncio loop
  * (loop.add_reader and loop.call_at).  A device embeds a struct hw_wait; while
  * it is armed the loop keeps the device alive.  Everything here needs the GIL
- * and runs on the loop's own thread.
- *
- * Also here: what a blocking wait (base/block.h) came to, as a Python exception,
- * and telling a device which clock a loop runs on.
+ * and runs on the loop's own thread.  Also here: telling a device which clock a loop
+ * runs on.
  */
 #ifndef AH_HW_WAIT_H
 #define AH_HW_WAIT_H
 
 #include "module.h"
-#include "base/token.h"
 #include "loop/loop.h"
 #include "py/clock_type.h"
 
@@ -73,25 +70,5 @@ AH_RAISES int hw_use_clock(struct vclock *clock,
                            int (*use_clock)(void *self, struct vclock *clock),
                            void *self, struct vclock *current, PyObject **told,
                            const char *what);
-
-/* A block_result other than BLOCK_READY, or -errno, as an exception:
- * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.
- * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
-AH_RAISES int hw_block_error(ModuleState *st, int result, const char *what);
-
-/* The object of `clock`, a new reference; NULL for NULL.  Whoever uses a device's
- * clock without the GIL holds one: the device may be told of another meanwhile. */
-static inline PyObject *
-hw_keep_clock(struct vclock *clock)
-{
-    return clock != NULL ? Py_NewRef(ah_virtual_clock_object(clock)) : NULL;
-}
-
-/* A CancelToken, or NULL for None; -1 with TypeError. */
-AH_RAISES int hw_token_arg(ModuleState *st, PyObject *arg, struct cancel_token **token);
-
-/* A timeout in seconds (None: never) as a deadline on `clock`; -1 with ValueError. */
-AH_RAISES int hw_deadline(PyObject *timeout, struct vclock *clock,
-                          int64_t *deadline_ns);
 
 #endif

@@ -52,6 +52,14 @@ struct ah_post {
 /* Is this one of our loops (of this module)? */
 int ah_loop_check(ModuleState *st, PyObject *obj);
 
+ModuleState *ah_loop_state(LoopObject *loop);
+
+/* RuntimeError when it is closed; in debug mode, what asyncio says of a callback that
+ * cannot be one. */
+AH_RAISES int ah_loop_check_open(LoopObject *loop);
+AH_RAISES int ah_loop_check_callback(LoopObject *loop, AH_BORROWED PyObject *callback,
+                                     const char *method);
+
 int64_t ah_loop_now(LoopObject *loop);
 
 /* The virtual clock this loop runs on, or NULL. */

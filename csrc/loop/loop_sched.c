@@ -221,6 +221,24 @@ check_debug(LoopObject *self, PyObject *callback, const char *method, bool threa
     return 0;
 }
 
+ModuleState *
+ah_loop_state(LoopObject *self)
+{
+    return self->st;
+}
+
+int
+ah_loop_check_open(LoopObject *self)
+{
+    return loop_check_open(self);
+}
+
+int
+ah_loop_check_callback(LoopObject *self, PyObject *callback, const char *method)
+{
+    return self->debug ? check_debug(self, callback, method, false) : 0;
+}
+
 static int
 check_count(const char *method, Py_ssize_t nargs, Py_ssize_t least)
 {

@@ -1,4 +1,4 @@
-/* VirtualClock and CancelToken; both are leaves: they refer to no other object. */
+/* VirtualClock: a leaf, it refers to no other object. */
 #include "py/clock_type.h"
 
 #include <math.h>
@@ -177,108 +177,14 @@ static PyType_Spec VirtualClock_spec = {
     .slots = VirtualClock_slots,
 };
 
-/* Should there be no descriptor left, cancel() raises OSError (EBADF). */
-static void
-cancel_token_in_child(PyObject *object)
-{
-    CancelTokenObject *self = (CancelTokenObject *)object;
-    (void)token_after_fork(&self->token);
-    self->fork.made_in = 0; /* usable */
-}
-
-static PyObject *
-CancelToken_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
-{
-    static char *kwlist[] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":CancelToken", kwlist)) {
-        return NULL;
-    }
-    ModuleState *st = ah_state_of_type(type);
-    if (st == NULL) {
-        return NULL;
-    }
-    CancelTokenObject *self = (CancelTokenObject *)type->tp_alloc(type, 0);
-    if (self == NULL) {
-        return NULL;
-    }
-    st->live[AH_LIVE_CancelToken]++;
-    int err = token_open(&self->token);
-    if (err < 0) {
-        Py_DECREF(self);
-        ah_raise_errno(err, "eventfd");
-        return NULL;
-    }
-    ah_fork_watch(st, &self->fork, (PyObject *)self, cancel_token_in_child);
-    return (PyObject *)self;
-}
-
-static void
-CancelToken_dealloc(CancelTokenObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    ah_state_of_type(type)->live[AH_LIVE_CancelToken]--;
-    ah_fork_unwatch(&self->fork);
-    token_close(&self->token);
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
-}
-
-static PyObject *
-CancelToken_cancel(CancelTokenObject *self, PyObject *Py_UNUSED(ignored))
-{
-    int err = token_cancel(&self->token);
-    if (err < 0) {
-        ah_raise_errno(err, "eventfd");
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-CancelToken_cancelled(CancelTokenObject *self, PyObject *Py_UNUSED(ignored))
-{
-    return PyBool_FromLong(token_is_cancelled(&self->token));
-}
-
-static PyMethodDef CancelToken_methods[] = {
-    {"cancel", (PyCFunction)CancelToken_cancel, METH_NOARGS,
-     PyDoc_STR("cancel($self, /)\n--\n\n"
-               "Wake every blocking wait that was given this token; from any thread.")},
-    {"cancelled", (PyCFunction)CancelToken_cancelled, METH_NOARGS,
-     PyDoc_STR("cancelled($self, /)\n--\n\nTrue after cancel().")},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyType_Slot CancelToken_slots[] = {
-    {Py_tp_doc, PyDoc_STR("CancelToken()\n--\n\n"
-                          "Cancels blocking waits of this package, from any thread.")},
-    {Py_tp_new, CancelToken_new},
-    {Py_tp_dealloc, CancelToken_dealloc},
-    {Py_tp_methods, CancelToken_methods},
-    {0, NULL},
-};
-
-static PyType_Spec CancelToken_spec = {
-    .name = "pyasync_hw.CancelToken",
-    .basicsize = sizeof(CancelTokenObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
-    .slots = CancelToken_slots,
-};
-
 int
 ah_clock_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
     st->virtual_clock_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &VirtualClock_spec, NULL);
-    if (st->virtual_clock_type == NULL ||
-        PyModule_AddType(module, st->virtual_clock_type) < 0) {
+    if (st->virtual_clock_type == NULL) {
         return -1;
     }
-    st->cancel_token_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &CancelToken_spec, NULL);
-    if (st->cancel_token_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->cancel_token_type);
+    return PyModule_AddType(module, st->virtual_clock_type);
 }

@@ -13,35 +13,69 @@ is_readable(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
 }
 
+static int
+block_on(int fd, struct cancel_token *token, int64_t deadline_ns)
+{
+    struct token_set set = {{token}, 1};
+    return block_until(NULL, fd, &set, deadline_ns);
+}
+
 static void
 test_cancel_is_sticky(void)
 {
     struct cancel_token token = CANCEL_TOKEN_INIT;
-    CHECK_EQ(token_open(&token), 0);
     CHECK(!token_is_cancelled(&token));
     CHECK(!is_readable(token_fd(&token)));
     CHECK_EQ(token_cancel(&token), 0);
     CHECK_EQ(token_cancel(&token), 0);
     CHECK(token_is_cancelled(&token));
     CHECK(is_readable(token_fd(&token)));
-    CHECK_EQ(block_until(NULL, -1, &token, NS_NEVER), BLOCK_CANCELLED);
-    CHECK_EQ(block_until(NULL, -1, &token, NS_NEVER), BLOCK_CANCELLED);
+    CHECK_EQ(block_on(-1, &token, NS_NEVER), BLOCK_CANCELLED);
+    CHECK_EQ(block_on(-1, &token, NS_NEVER), BLOCK_CANCELLED);
     token_close(&token);
-    CHECK_EQ(token_fd(&token), -1);
     token_close(&token);
+}
+
+static void
+test_no_descriptor_before_a_wait(void)
+{
+    struct cancel_token token = CANCEL_TOKEN_INIT;
+    CHECK_EQ(token_cancel(&token), 0);
+    CHECK_EQ(atomic_load(&token.fd), -1);
+    CHECK_EQ(block_on(-1, &token, NS_NEVER), BLOCK_CANCELLED);
+    CHECK(is_readable(token_fd(&token)));
+    token_close(&token);
+}
+
+static void
+test_any_token_of_a_set_cancels(void)
+{
+    for (int i = 0; i < TOKEN_SET_MAX; i++) {
+        struct cancel_token tokens[TOKEN_SET_MAX];
+        struct token_set set = {.count = TOKEN_SET_MAX};
+        for (int k = 0; k < TOKEN_SET_MAX; k++) {
+            token_init(&tokens[k]);
+            set.tokens[k] = &tokens[k];
+        }
+        CHECK_EQ(block_until(NULL, -1, &set, 0), BLOCK_TIMEOUT);
+        CHECK_EQ(token_cancel(&tokens[i]), 0);
+        CHECK_EQ(block_until(NULL, -1, &set, NS_NEVER), BLOCK_CANCELLED);
+        for (int k = 0; k < TOKEN_SET_MAX; k++) {
+            token_close(&tokens[k]);
+        }
+    }
 }
 
 static void
 test_reset(void)
 {
     struct cancel_token token = CANCEL_TOKEN_INIT;
-    CHECK_EQ(token_open(&token), 0);
     CHECK_EQ(token_reset(&token), 0);
     CHECK_EQ(token_cancel(&token), 0);
     CHECK_EQ(token_reset(&token), 0);
     CHECK(!token_is_cancelled(&token));
     CHECK(!is_readable(token_fd(&token)));
-    CHECK_EQ(block_until(NULL, -1, &token, 0), BLOCK_TIMEOUT);
+    CHECK_EQ(block_on(-1, &token, 0), BLOCK_TIMEOUT);
     token_close(&token);
 }
 
@@ -49,12 +83,11 @@ static void
 test_cancel_wins(void)
 {
     struct cancel_token token = CANCEL_TOKEN_INIT;
-    CHECK_EQ(token_open(&token), 0);
     int fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
     REQUIRE(fd >= 0);
-    CHECK_EQ(block_until(NULL, fd, &token, 0), BLOCK_READY);
+    CHECK_EQ(block_on(fd, &token, 0), BLOCK_READY);
     CHECK_EQ(token_cancel(&token), 0);
-    CHECK_EQ(block_until(NULL, fd, &token, 0), BLOCK_CANCELLED);
+    CHECK_EQ(block_on(fd, &token, 0), BLOCK_CANCELLED);
     close(fd);
     token_close(&token);
 }
@@ -71,7 +104,7 @@ test_past_deadline(void)
 static void *
 wait_for_cancel(void *arg)
 {
-    return (void *)(intptr_t)block_until(NULL, -1, arg, NS_NEVER);
+    return (void *)(intptr_t)block_on(-1, arg, NS_NEVER);
 }
 
 static void
@@ -80,7 +113,6 @@ test_cancel_from_another_thread(void)
     enum { WAITERS = 4 };
     struct cancel_token token = CANCEL_TOKEN_INIT;
     pthread_t threads[WAITERS];
-    CHECK_EQ(token_open(&token), 0);
     for (int i = 0; i < WAITERS; i++) {
         REQUIRE(pthread_create(&threads[i], NULL, wait_for_cancel, &token) == 0);
     }
@@ -97,6 +129,8 @@ int
 main(void)
 {
     RUN(test_cancel_is_sticky);
+    RUN(test_no_descriptor_before_a_wait);
+    RUN(test_any_token_of_a_set_cancels);
     RUN(test_reset);
     RUN(test_cancel_wins);
     RUN(test_past_deadline);

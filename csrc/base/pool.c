@@ -1,0 +1,364 @@
+/* Job queue of a thread pool; see pool.h. */
+#include "base/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_IN_S INT64_C(1000000000)
+
+/* -- seats ----------------------------------------------------------------- */
+
+/* The free seat with the lowest index, or a new one; NULL: no memory. */
+static struct pool_seat *
+seat_claim_locked(struct pool *pool)
+{
+    struct pool_seat **link = &pool->seats;
+    unsigned index = 0;
+    while (*link != NULL && (*link)->state != POOL_SEAT_FREE) {
+        link = &(*link)->next;
+        index++;
+    }
+    if (*link == NULL) {
+        struct pool_seat *seat = calloc(1, sizeof *seat);
+        if (seat == NULL) {
+            return NULL;
+        }
+        sem_init(&seat->wakeup, 0, 0);
+        seat->index = index;
+        *link = seat;
+    }
+    (*link)->state = POOL_SEAT_COMING;
+    pool->coming++;
+    pool->workers++;
+    return *link;
+}
+
+static void
+seat_free_locked(struct pool *pool, struct pool_seat *seat)
+{
+    seat->state = POOL_SEAT_FREE;
+    pool->workers--;
+}
+
+static void
+push_idle_locked(struct pool *pool, struct pool_seat *seat)
+{
+    seat->state = POOL_SEAT_IDLE;
+    seat->above = NULL;
+    seat->below = pool->idle;
+    if (pool->idle != NULL) {
+        pool->idle->above = seat;
+    }
+    pool->idle = seat;
+    pool->idle_count++;
+}
+
+static void
+unlink_idle_locked(struct pool *pool, struct pool_seat *seat)
+{
+    if (seat->above != NULL) {
+        seat->above->below = seat->below;
+    }
+    else {
+        pool->idle = seat->below;
+    }
+    if (seat->below != NULL) {
+        seat->below->above = seat->above;
+    }
+    pool->idle_count--;
+}
+
+/* The sleeper to be woken (by sem_post, without the lock), or NULL. */
+static struct pool_seat *
+call_sleeper_locked(struct pool *pool)
+{
+    struct pool_seat *seat = pool->idle;
+    if (seat != NULL) {
+        unlink_idle_locked(pool, seat);
+        seat->state = POOL_SEAT_COMING;
+        pool->coming++;
+    }
+    return seat;
+}
+
+/* -- the queue ------------------------------------------------------------- */
+
+static void
+append_locked(struct pool *pool, struct pool_job *job)
+{
+    job->state = POOL_JOB_QUEUED;
+    job->next = NULL;
+    job->prev = pool->tail;
+    if (pool->tail != NULL) {
+        pool->tail->next = job;
+    }
+    else {
+        pool->head = job;
+    }
+    pool->tail = job;
+    pool->queued++;
+}
+
+static void
+unlink_locked(struct pool *pool, struct pool_job *job, enum pool_job_state state)
+{
+    if (job->prev != NULL) {
+        job->prev->next = job->next;
+    }
+    else {
+        pool->head = job->next;
+    }
+    if (job->next != NULL) {
+        job->next->prev = job->prev;
+    }
+    else {
+        pool->tail = job->prev;
+    }
+    job->next = job->prev = NULL;
+    job->state = state;
+    pool->queued--;
+}
+
+static struct pool_job *
+drain_locked(struct pool *pool)
+{
+    struct pool_job *first = pool->head;
+    for (struct pool_job *job = first; job != NULL; job = job->next) {
+        job->state = POOL_JOB_DROPPED;
+    }
+    pool->head = pool->tail = NULL;
+    pool->queued = 0;
+    return first;
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+int
+pool_init(struct pool *pool, unsigned max_workers)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->max_workers = max_workers;
+    return -pthread_mutex_init(&pool->lock, NULL);
+}
+
+void
+pool_destroy(struct pool *pool)
+{
+    while (pool->seats != NULL) {
+        struct pool_seat *seat = pool->seats;
+        pool->seats = seat->next;
+        sem_destroy(&seat->wakeup);
+        free(seat);
+    }
+    pthread_mutex_destroy(&pool->lock);
+}
+
+void
+pool_close(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->closed = true;
+    struct pool_seat *seat;
+    while ((seat = call_sleeper_locked(pool)) != NULL) {
+        sem_post(&seat->wakeup);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+struct pool_job *
+pool_drain_after_fork(struct pool *pool)
+{
+    return drain_locked(pool);
+}
+
+void
+pool_after_fork(struct pool *pool)
+{
+    /* Another thread of the parent may have held the lock. */
+    pthread_mutex_init(&pool->lock, NULL);
+    for (struct pool_seat *seat = pool->seats; seat != NULL; seat = seat->next) {
+        seat->state = POOL_SEAT_FREE;
+        sem_init(&seat->wakeup, 0, 0);
+    }
+    pool->idle = NULL;
+    pool->idle_count = pool->coming = pool->workers = 0;
+}
+
+/* -- who brings jobs ------------------------------------------------------- */
+
+int
+pool_submit(struct pool *pool, struct pool_job *job, struct pool_seat **seat)
+{
+    struct pool_seat *sleeper = NULL;
+    int result = POOL_SUBMITTED;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->closed) {
+        result = -ESHUTDOWN;
+    }
+    else if (pool->queued >= (size_t)pool->idle_count + pool->coming &&
+             pool->workers < pool->max_workers) {
+        *seat = seat_claim_locked(pool);
+        result = *seat != NULL ? POOL_NEEDS_WORKER : -ENOMEM;
+    }
+    else if (pool->coming == 0) {
+        sleeper = call_sleeper_locked(pool);
+    }
+    if (result >= 0) {
+        append_locked(pool, job);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (sleeper != NULL) {
+        sem_post(&sleeper->wakeup);
+    }
+    return result;
+}
+
+bool
+pool_remove(struct pool *pool, struct pool_job *job)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool queued = job->state == POOL_JOB_QUEUED;
+    if (queued) {
+        unlink_locked(pool, job, POOL_JOB_DROPPED);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return queued;
+}
+
+struct pool_job *
+pool_drain(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct pool_job *first = drain_locked(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return first;
+}
+
+struct pool_counts
+pool_count(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct pool_counts counts = {pool->queued, pool->workers, pool->idle_count};
+    pthread_mutex_unlock(&pool->lock);
+    return counts;
+}
+
+/* -- workers --------------------------------------------------------------- */
+
+struct pool_job *
+pool_take(struct pool *pool, struct pool_seat *seat)
+{
+    struct pool_seat *sleeper = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (seat->state == POOL_SEAT_COMING) {
+        pool->coming--;
+    }
+    struct pool_job *job = pool->head;
+    if (job != NULL) {
+        unlink_locked(pool, job, POOL_JOB_TAKEN);
+        seat->state = POOL_SEAT_BUSY;
+        if (pool->queued > 0 && pool->coming == 0) {
+            sleeper = call_sleeper_locked(pool);
+        }
+    }
+    else if (pool->closed) {
+        seat_free_locked(pool, seat);
+        seat->leaving = true; /* nobody claims it: a closed pool takes no jobs */
+    }
+    else {
+        push_idle_locked(pool, seat);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (sleeper != NULL) {
+        sem_post(&sleeper->wakeup);
+    }
+    return job;
+}
+
+static void
+wait_for_wakeup(struct pool_seat *seat)
+{
+    while (sem_wait(&seat->wakeup) < 0) {
+        /* EINTR: signal handlers run in the main thread */
+    }
+}
+
+/* False: the time is over.  sem_timedwait() knows CLOCK_REALTIME only; when that is
+ * set, an idle thread lives shorter or longer, which does no harm. */
+static bool
+wait_for_wakeup_until(struct pool_seat *seat, int64_t timeout_ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    int64_t ns = until.tv_nsec + timeout_ns % NS_IN_S;
+    until.tv_sec += (time_t)(timeout_ns / NS_IN_S + ns / NS_IN_S);
+    until.tv_nsec = (long)(ns % NS_IN_S);
+    while (sem_timedwait(&seat->wakeup, &until) < 0) {
+        if (errno == ETIMEDOUT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True: it leaves.  False: somebody is waking it just now. */
+static bool
+leave_when_idle(struct pool *pool, struct pool_seat *seat)
+{
+    bool idle;
+    pthread_mutex_lock(&pool->lock);
+    idle = seat->state == POOL_SEAT_IDLE;
+    if (idle) {
+        unlink_idle_locked(pool, seat);
+        if (pool->queued > 0) {
+            /* Its absence was not reckoned with when these were queued. */
+            seat->state = POOL_SEAT_COMING;
+            pool->coming++;
+            sem_post(&seat->wakeup);
+            idle = false;
+        }
+        else {
+            seat_free_locked(pool, seat);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return idle;
+}
+
+enum pool_sleep_result
+pool_sleep(struct pool *pool, struct pool_seat *seat, int64_t timeout_ns)
+{
+    if (seat->leaving) {
+        return POOL_LEAVE;
+    }
+    if (timeout_ns == POOL_NO_TIMEOUT) {
+        wait_for_wakeup(seat);
+    }
+    else if (!wait_for_wakeup_until(seat, timeout_ns)) {
+        if (leave_when_idle(pool, seat)) {
+            return POOL_LEAVE;
+        }
+        wait_for_wakeup(seat);
+    }
+    return POOL_AWAKE;
+}
+
+void
+pool_leave(struct pool *pool, struct pool_seat *seat)
+{
+    struct pool_seat *sleeper = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (seat->state == POOL_SEAT_COMING) {
+        pool->coming--;
+        if (pool->queued > 0 && pool->coming == 0) {
+            sleeper = call_sleeper_locked(pool);
+        }
+    }
+    seat_free_locked(pool, seat);
+    pthread_mutex_unlock(&pool->lock);
+    if (sleeper != NULL) {
+        sem_post(&sleeper->wakeup);
+    }
+}

@@ -1,0 +1,91 @@
+/* The executor's structs, for the files of exec/ only.
+ *
+ *   Executor    base type of pyasync_hw.executor.ThreadPoolExecutor; owns a ThreadPool
+ *   ThreadPool  queue and seats (base/pool.h); shared by executor, workers and jobs, so
+ *               that a dropped executor closes it and its threads end
+ *   Worker      what a worker thread calls: take, run, post, sleep
+ *   Job         one call, and the asyncio future that waits for it
+ */
+#ifndef AH_EXEC_EXEC_H
+#define AH_EXEC_EXEC_H
+
+#include "module.h"
+#include "base/pool.h"
+#include "loop/loop.h"
+#include "py/token_type.h"
+
+typedef struct {
+    PyObject_HEAD
+    ModuleState *st;
+    struct pool pool;     /* owns a reference to each job in it */
+    int64_t idle_timeout; /* ns, or POOL_NO_TIMEOUT */
+} ThreadPoolObject;
+
+typedef struct {
+    PyObject_HEAD
+    ModuleState *st;
+    ThreadPoolObject *pool; /* owned; NULL until __init__ */
+    bool direct;            /* run_in_executor() need not call submit() */
+} ExecutorObject;
+
+typedef struct {
+    PyObject_HEAD
+    ModuleState *st;
+    ThreadPoolObject *pool; /* owned */
+    struct pool_seat *seat; /* in the pool; NULL: left */
+} WorkerObject;
+
+enum job_outcome {
+    JOB_NO_OUTCOME,
+    JOB_RESULT,
+    JOB_EXCEPTION,
+    JOB_CANCELLED, /* by shutdown(cancel_futures=True) */
+};
+
+typedef struct {
+    PyObject_VAR_HEAD /* the number of arguments */
+        ModuleState *st;
+    vectorcallfunc vectorcall;
+    struct pool_job node; /* queued: the pool owns a reference */
+    struct ah_post post;  /* posted: the loop owns a reference */
+    struct job_cancel cancel;
+    ThreadPoolObject *pool; /* owned */
+    LoopObject *loop;       /* owned; NULL: `func` itself tells a future */
+    PyObject *future;       /* owned: of asyncio or of submit(); NULL: told */
+    enum job_outcome outcome;
+    PyObject *value; /* owned: result or exception, until the future is told */
+    PyObject *func;  /* owned, as the arguments: until it has run */
+    PyObject *args[1];
+} JobObject;
+
+static inline JobObject *
+job_of_node(struct pool_job *node)
+{
+    return (JobObject *)((char *)node - offsetof(JobObject, node));
+}
+
+/* job.c */
+AH_RAISES JobObject *ah_job_new(ModuleState *st, ThreadPoolObject *pool,
+                                LoopObject *loop, PyObject *future, PyObject *func,
+                                PyObject *const *args, Py_ssize_t nargs);
+
+/* Call it and keep what came of it.  True: ah_job_post() it. */
+bool ah_job_run(AH_BORROWED JobObject *job, struct job_note *note); /* runs Python */
+
+/* Give it to its loop, and let go of the virtual clock. */
+void ah_job_post(AH_STEALS JobObject *job);
+
+/* It left the queue and is not run; its loop is told (JOB_CANCELLED, JOB_EXCEPTION) or
+ * knows (JOB_NO_OUTCOME).  `value` is borrowed. */
+void ah_job_drop(AH_STEALS JobObject *job, enum job_outcome outcome,
+                 PyObject *value); /* runs Python */
+
+/* worker.c */
+AH_RAISES PyObject *ah_worker_new(ModuleState *st, ThreadPoolObject *pool,
+                                  struct pool_seat *seat);
+
+/* thread_pool_type.c */
+AH_RAISES ThreadPoolObject *ah_thread_pool_new(ModuleState *st, unsigned max_workers,
+                                               int64_t idle_timeout);
+
+#endif

@@ -1,0 +1,442 @@
+/* Executor, the base type of pyasync_hw.executor.ThreadPoolExecutor, and the loop's
+ * run_in_executor(), which gives a job to it without a concurrent.futures future in
+ * between.  Foreign executors go asyncio's way, in Python.
+ */
+#include <errno.h>
+#include <limits.h>
+
+#include "base/block.h"
+#include "exec/exec.h"
+#include "py/blocking.h"
+#include "py/errors.h"
+#include "setup.h"
+
+#define IDLE_TIMEOUT_MAX 1e9 /* seconds */
+
+/* -- giving a job to the pool ---------------------------------------------- */
+
+AH_RAISES static int
+check_open(ExecutorObject *self)
+{
+    if (self->pool == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this executor is not initialized: call super().__init__()");
+        return -1;
+    }
+    return 0;
+}
+
+/* A thread for the job that was just queued.  The job goes when there is none. */
+AH_RAISES static int
+start_worker(ExecutorObject *self, JobObject *job, struct pool_seat *seat)
+{
+    PyObject *started = NULL;
+    PyObject *worker = ah_worker_new(self->st, self->pool, seat);
+    if (worker != NULL) {
+        started = PyObject_CallMethod((PyObject *)self, "_start_worker", "O",
+                                      worker); /* runs Python */
+        Py_DECREF(worker);
+    }
+    if (started != NULL) {
+        Py_DECREF(started);
+        return 0;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (pool_remove(&self->pool->pool, &job->node)) {
+        ah_job_drop(job, JOB_NO_OUTCOME, NULL); /* runs Python */
+        PyErr_Restore(type, value, traceback);
+        return -1;
+    }
+    /* Another thread has taken it meanwhile, so that it needs none of its own. */
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return 0;
+}
+
+/* Queue a job; the pool has a reference then. */
+AH_RAISES static int
+submit(ExecutorObject *self, JobObject *job)
+{
+    struct pool_seat *seat = NULL;
+    Py_INCREF(job);
+    int result = pool_submit(&self->pool->pool, &job->node, &seat);
+    if (result == POOL_SUBMITTED) {
+        return 0;
+    }
+    if (result == POOL_NEEDS_WORKER) {
+        return start_worker(self, job, seat); /* runs Python */
+    }
+    ah_job_drop(job, JOB_NO_OUTCOME, NULL);
+    if (result != -ESHUTDOWN) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyObject *none = PyObject_CallMethod((PyObject *)self, "_refuse", NULL);
+    Py_XDECREF(none);
+    if (none != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the executor is closed");
+    }
+    return -1;
+}
+
+/* -- loop.run_in_executor() ------------------------------------------------ */
+
+/* A new reference to the executor to use. */
+AH_RAISES static PyObject *
+default_executor(ModuleState *st, PyObject *loop)
+{
+    PyObject *called = PyObject_GetAttr(loop, st->name_executor_shutdown_called);
+    int is_called = called != NULL ? PyObject_IsTrue(called) : -1;
+    Py_XDECREF(called);
+    if (is_called != 0) {
+        if (is_called > 0) {
+            PyErr_SetString(PyExc_RuntimeError, "Executor shutdown has been called");
+        }
+        return NULL;
+    }
+    PyObject *executor = PyObject_GetAttr(loop, st->name_default_executor);
+    if (executor == Py_None) {
+        Py_DECREF(executor);
+        executor = PyObject_CallMethod(loop, "_new_default_executor", NULL);
+    }
+    return executor;
+}
+
+AH_RAISES static PyObject *
+run_native(ExecutorObject *self, LoopObject *loop, PyObject *func,
+           PyObject *const *args, Py_ssize_t nargs)
+{
+    ModuleState *st = self->st;
+    PyObject *added = NULL;
+    if (check_open(self) < 0) {
+        return NULL;
+    }
+    PyObject *future =
+        PyObject_CallMethodNoArgs((PyObject *)loop, st->name_create_future);
+    if (future == NULL) {
+        return NULL;
+    }
+    JobObject *job = ah_job_new(st, self->pool, loop, future, func, args, nargs);
+    if (job != NULL && submit(self, job) == 0) { /* runs Python */
+        added = PyObject_CallMethodOneArg(future, st->name_add_done_callback,
+                                          (PyObject *)job);
+    }
+    Py_XDECREF(job);
+    if (added == NULL) {
+        Py_CLEAR(future);
+    }
+    Py_XDECREF(added);
+    return future;
+}
+
+/* As asyncio does: by its submit().  args: the function and its arguments. */
+AH_RAISES static PyObject *
+run_foreign(PyObject *loop, PyObject *executor, PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *future = NULL;
+    PyObject *method = PyObject_GetAttrString(loop, "_run_in_foreign_executor");
+    PyObject *all = PyTuple_New(nargs + 1);
+    if (method != NULL && all != NULL) {
+        PyTuple_SET_ITEM(all, 0, Py_NewRef(executor));
+        for (Py_ssize_t i = 0; i < nargs; i++) {
+            PyTuple_SET_ITEM(all, i + 1, Py_NewRef(args[i]));
+        }
+        future = PyObject_Call(method, all, NULL); /* runs Python */
+    }
+    Py_XDECREF(method);
+    Py_XDECREF(all);
+    return future;
+}
+
+/* executor= and func= by name, as asyncio allows: positional then. */
+AH_RAISES static PyObject *
+run_by_name(PyObject *loop, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *by_position[2] = {nargs > 0 ? args[0] : NULL, nargs > 1 ? args[1] : NULL};
+    static const char *const names[] = {"executor", "func"};
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+        int at = 0;
+        while (at < 2 && PyUnicode_CompareWithASCIIString(name, names[at]) != 0) {
+            at++;
+        }
+        if (at == 2 || by_position[at] != NULL) {
+            PyErr_Format(PyExc_TypeError,
+                         at == 2 ? "run_in_executor() got an unexpected keyword "
+                                   "argument '%U'; use functools.partial()"
+                                 : "run_in_executor() got multiple values for argument "
+                                   "'%U'",
+                         name);
+            return NULL;
+        }
+        by_position[at] = args[nargs + i];
+    }
+    if (by_position[0] == NULL || by_position[1] == NULL) {
+        PyErr_SetString(PyExc_TypeError,
+                        "run_in_executor() needs an executor (or None) and a function");
+        return NULL;
+    }
+    return PyObject_CallMethod(loop, "run_in_executor", "OO", by_position[0],
+                               by_position[1]);
+}
+
+static PyObject *
+Loop_run_in_executor(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                     PyObject *kwnames)
+{
+    LoopObject *loop = (LoopObject *)self;
+    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
+        return run_by_name(self, args, nargs, kwnames);
+    }
+    if (nargs < 2) {
+        PyErr_SetString(PyExc_TypeError,
+                        "run_in_executor() needs an executor (or None) and a function");
+        return NULL;
+    }
+    if (ah_loop_check_open(loop) < 0 ||
+        ah_loop_check_callback(loop, args[1], "run_in_executor") < 0) {
+        return NULL;
+    }
+    ModuleState *st = ah_loop_state(loop);
+    PyObject *executor =
+        args[0] == Py_None ? default_executor(st, self) : Py_NewRef(args[0]);
+    if (executor == NULL) {
+        return NULL;
+    }
+    bool direct = PyObject_TypeCheck(executor, st->executor_type) &&
+                  ((ExecutorObject *)executor)->direct;
+    PyObject *future = direct ? run_native((ExecutorObject *)executor, loop, args[1],
+                                           args + 2, nargs - 2)
+                              : run_foreign(self, executor, args + 1, nargs - 1);
+    Py_DECREF(executor);
+    return future;
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+static PyObject *
+Executor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    ModuleState *st = ah_state_of_type(type);
+    if (st == NULL) {
+        return NULL;
+    }
+    ExecutorObject *self = (ExecutorObject *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->st = st;
+    }
+    return (PyObject *)self;
+}
+
+/* Its threads run what is queued, and end. */
+static void
+Executor_dealloc(ExecutorObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (self->pool != NULL) {
+        pool_close(&self->pool->pool);
+        Py_DECREF(self->pool);
+    }
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+/* -- Python methods -------------------------------------------------------- */
+
+static PyObject *
+Executor_open(ExecutorObject *self, PyObject *args)
+{
+    PyObject *max_arg, *timeout_arg;
+    long long max_workers;
+    int direct;
+    int64_t idle_timeout = POOL_NO_TIMEOUT;
+    if (!PyArg_ParseTuple(args, "OOp:_open", &max_arg, &timeout_arg, &direct) ||
+        ah_integer_arg(max_arg, "max_workers", 1, INT_MAX, &max_workers) < 0) {
+        return NULL;
+    }
+    if (timeout_arg != Py_None) {
+        double seconds;
+        if (ah_seconds_arg(timeout_arg, "idle_timeout", &seconds) < 0) {
+            return NULL;
+        }
+        if (!(seconds >= 0.0 && seconds <= IDLE_TIMEOUT_MAX)) {
+            PyErr_Format(PyExc_ValueError,
+                         "idle_timeout must be a number of seconds from 0 to 1e9, or "
+                         "None for threads that stay, not %R",
+                         timeout_arg);
+            return NULL;
+        }
+        idle_timeout = (int64_t)(seconds * 1e9);
+    }
+    if (self->pool != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "this executor is initialized already");
+        return NULL;
+    }
+    self->pool = ah_thread_pool_new(self->st, (unsigned)max_workers, idle_timeout);
+    self->direct = direct;
+    return Py_XNewRef((PyObject *)self->pool);
+}
+
+static PyObject *
+Executor_put(ExecutorObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs < 2) {
+        PyErr_SetString(PyExc_TypeError, "_put() needs a future and a function");
+        return NULL;
+    }
+    if (check_open(self) < 0) {
+        return NULL;
+    }
+    JobObject *job =
+        ah_job_new(self->st, self->pool, NULL, args[0], args[1], args + 2, nargs - 2);
+    if (job != NULL && submit(self, job) < 0) { /* runs Python */
+        Py_CLEAR(job);
+    }
+    return (PyObject *)job;
+}
+
+/* The queued jobs end unrun: those of loops by `arg`, an exception or None for a
+ * cancel; the futures of the others are returned. */
+static PyObject *
+Executor_drain(ExecutorObject *self, PyObject *arg)
+{
+    if (check_open(self) < 0) {
+        return NULL;
+    }
+    PyObject *futures = PyList_New(0);
+    if (futures == NULL) {
+        return NULL;
+    }
+    enum job_outcome outcome = arg == Py_None ? JOB_CANCELLED : JOB_EXCEPTION;
+    struct pool_job *node = pool_drain(&self->pool->pool);
+    int status = 0;
+    while (node != NULL) {
+        struct pool_job *next = node->next;
+        JobObject *job = job_of_node(node);
+        if (job->loop == NULL && PyList_Append(futures, job->future) < 0) {
+            status = -1; /* no memory: the others still end */
+        }
+        ah_job_drop(job, outcome, arg == Py_None ? NULL : arg); /* runs Python */
+        node = next;
+    }
+    if (status < 0) {
+        Py_CLEAR(futures);
+    }
+    return futures;
+}
+
+static PyMethodDef Executor_methods[] = {
+    {"_open", (PyCFunction)Executor_open, METH_VARARGS,
+     PyDoc_STR("_open($self, max_workers, idle_timeout, direct, /)\n--\n\n"
+               "Make the ThreadPool and return it.")},
+    {"_put", (PyCFunction)(void (*)(void))Executor_put, METH_FASTCALL,
+     PyDoc_STR("_put($self, future, func, /, *args)\n--\n\n"
+               "Queue func(*args), which tells the future; return the Job.")},
+    {"_drain", (PyCFunction)Executor_drain, METH_O,
+     PyDoc_STR("_drain($self, exception, /)\n--\n\n"
+               "Drop what is queued; the futures of _put() among it.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot Executor_slots[] = {
+    {Py_tp_doc, PyDoc_STR("The native half of ThreadPoolExecutor.")},
+    {Py_tp_new, Executor_new},
+    {Py_tp_dealloc, Executor_dealloc},
+    {Py_tp_methods, Executor_methods},
+    {0, NULL},
+};
+
+static PyType_Spec Executor_spec = {
+    .name = "pyasync_hw._core.Executor",
+    .basicsize = sizeof(ExecutorObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = Executor_slots,
+};
+
+/* -- functions for the code of jobs ---------------------------------------- */
+
+static PyObject *
+core_current_token(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    ModuleState *st = ah_state(module);
+    struct job_cancel *job = ah_current_job(st);
+    if (job == NULL) {
+        Py_RETURN_NONE;
+    }
+    return (PyObject *)ah_job_token(st, job);
+}
+
+static PyObject *
+core_sleep(PyObject *module, PyObject *seconds)
+{
+    ModuleState *st = ah_state(module);
+    struct job_cancel *job = ah_current_job(st);
+    struct wait_tokens tokens;
+    int result = -1;
+    if (seconds == Py_None) {
+        PyErr_SetString(PyExc_TypeError, "seconds must be a number, not None");
+        return NULL;
+    }
+    PyObject *clock = Py_XNewRef(job != NULL ? job->clock : NULL);
+    if (ah_wait_tokens(st, NULL, &tokens) == 0) {
+        result = ah_block(st, clock, &tokens.set, seconds, "sleep()"); /* runs Python */
+    }
+    if (result == BLOCK_CANCELLED) {
+        result = ah_block_error(st, result, "sleep()");
+    }
+    ah_wait_tokens_clear(&tokens);
+    Py_XDECREF(clock);
+    return result < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyMethodDef executor_functions[] = {
+    {"current_token", core_current_token, METH_NOARGS,
+     PyDoc_STR("current_token($module, /)\n--\n\n"
+               "The CancelToken of the job that this thread runs, or None.")},
+    {"sleep", core_sleep, METH_O,
+     PyDoc_STR("sleep($module, seconds, /)\n--\n\n"
+               "Block for a time, on the clock of the job's loop;\n"
+               "concurrent.futures.CancelledError when the job is cancelled.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMethodDef run_in_executor_method = {
+    "run_in_executor", (PyCFunction)(void (*)(void))Loop_run_in_executor,
+    METH_FASTCALL | METH_KEYWORDS,
+    PyDoc_STR("run_in_executor($self, executor, func, /, *args)\n--\n\n"
+              "Call func(*args) in a thread of the executor (None: the default one);\n"
+              "return a future.  Cancelling the future drops the call when it has not\n"
+              "begun, and cancels its token (executor.current_token()) when it has.")};
+
+static int
+add_to_loop(ModuleState *st)
+{
+    PyObject *method = PyDescr_NewMethod(st->loop_type, &run_in_executor_method);
+    if (method == NULL) {
+        return -1;
+    }
+    int status = PyObject_SetAttrString((PyObject *)st->loop_type,
+                                        run_in_executor_method.ml_name, method);
+    Py_DECREF(method);
+    return status;
+}
+
+int
+ah_executor_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->name_add_done_callback = PyUnicode_InternFromString("add_done_callback");
+    st->name_default_executor = PyUnicode_InternFromString("_default_executor");
+    st->name_executor_shutdown_called =
+        PyUnicode_InternFromString("_executor_shutdown_called");
+    st->executor_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Executor_spec, NULL);
+    if (st->name_add_done_callback == NULL || st->name_default_executor == NULL ||
+        st->name_executor_shutdown_called == NULL || st->executor_type == NULL ||
+        add_to_loop(st) < 0 || PyModule_AddFunctions(module, executor_functions) < 0) {
+        return -1;
+    }
+    return PyModule_AddType(module, st->executor_type);
+}

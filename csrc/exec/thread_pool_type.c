@@ -1,0 +1,110 @@
+/* ThreadPool: Python's hold on base/pool.h. */
+#include "exec/exec.h"
+#include "py/errors.h"
+#include "setup.h"
+
+ThreadPoolObject *
+ah_thread_pool_new(ModuleState *st, unsigned max_workers, int64_t idle_timeout)
+{
+    PyTypeObject *type = st->thread_pool_type;
+    ThreadPoolObject *self = (ThreadPoolObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    int err = pool_init(&self->pool, max_workers);
+    if (err < 0) {
+        type->tp_free((PyObject *)self);
+        Py_DECREF(type);
+        ah_raise_errno(err, "ThreadPool");
+        return NULL;
+    }
+    st->live[AH_LIVE_ThreadPool]++;
+    self->st = st;
+    self->idle_timeout = idle_timeout;
+    return self;
+}
+
+/* No job is queued: each holds the pool. */
+static void
+ThreadPool_dealloc(ThreadPoolObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    pool_destroy(&self->pool);
+    self->st->live[AH_LIVE_ThreadPool]--;
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+ThreadPool_close(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
+{
+    pool_close(&self->pool);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ThreadPool_qsize(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromSize_t(pool_count(&self->pool).queued);
+}
+
+static PyObject *
+ThreadPool_counts(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pool_counts counts = pool_count(&self->pool);
+    return Py_BuildValue("{snsIsI}", "queued", (Py_ssize_t)counts.queued, "threads",
+                         counts.workers, "idle", counts.idle);
+}
+
+static PyObject *
+ThreadPool_after_fork(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pool_job *node = pool_drain_after_fork(&self->pool);
+    pool_after_fork(&self->pool);
+    while (node != NULL) {
+        struct pool_job *next = node->next;
+        ah_job_drop(job_of_node(node), JOB_NO_OUTCOME, NULL); /* runs Python */
+        node = next;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef ThreadPool_methods[] = {
+    {"close", (PyCFunction)ThreadPool_close, METH_NOARGS,
+     PyDoc_STR("close($self, /)\n--\n\n"
+               "No more jobs; what is queued is run, then the threads end.")},
+    {"qsize", (PyCFunction)ThreadPool_qsize, METH_NOARGS,
+     PyDoc_STR("qsize($self, /)\n--\n\nHow many jobs are queued.")},
+    {"counts", (PyCFunction)ThreadPool_counts, METH_NOARGS,
+     PyDoc_STR("counts($self, /)\n--\n\nqueued, threads and idle, by name.")},
+    {"after_fork", (PyCFunction)ThreadPool_after_fork, METH_NOARGS,
+     PyDoc_STR("after_fork($self, /)\n--\n\n"
+               "In the child: forget the parent's threads and jobs.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot ThreadPool_slots[] = {
+    {Py_tp_doc, PyDoc_STR("The queue of an executor and its threads' places.")},
+    {Py_tp_dealloc, ThreadPool_dealloc},
+    {Py_tp_methods, ThreadPool_methods},
+    {0, NULL},
+};
+
+static PyType_Spec ThreadPool_spec = {
+    .name = "pyasync_hw._core.ThreadPool",
+    .basicsize = sizeof(ThreadPoolObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = ThreadPool_slots,
+};
+
+int
+ah_thread_pool_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->thread_pool_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &ThreadPool_spec, NULL);
+    return st->thread_pool_type == NULL
+               ? -1
+               : PyModule_AddType(module, st->thread_pool_type);
+}

@@ -1,0 +1,150 @@
+/* Worker: what the thread of a pool runs.
+ *
+ * A worker takes the GIL first and a job then: a job stays queued, and can be dropped,
+ * until it really begins; and a worker runs job after job without giving the GIL away
+ * in between.  When the queue is empty it is idle before it lets the GIL go, so that
+ * whoever it woke finds it idle.
+ */
+#include "exec/exec.h"
+#include "py/compat.h"
+#include "setup.h"
+
+PyObject *
+ah_worker_new(ModuleState *st, ThreadPoolObject *pool, struct pool_seat *seat)
+{
+    WorkerObject *self = (WorkerObject *)st->worker_type->tp_alloc(st->worker_type, 0);
+    if (self == NULL) {
+        pool_leave(&pool->pool, seat);
+        return NULL;
+    }
+    st->live[AH_LIVE_Worker]++;
+    self->st = st;
+    self->pool = (ThreadPoolObject *)Py_NewRef((PyObject *)pool);
+    self->seat = seat;
+    return (PyObject *)self;
+}
+
+static void
+Worker_dealloc(WorkerObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    if (self->seat != NULL) { /* its thread could not be started */
+        pool_leave(&self->pool->pool, self->seat);
+    }
+    self->st->live[AH_LIVE_Worker]--;
+    Py_DECREF(self->pool);
+    type->tp_free((PyObject *)self);
+    Py_DECREF(type);
+}
+
+/* Run jobs until the pool has no use for this thread any more. */
+static void
+work(WorkerObject *self, struct pool_seat *seat, struct job_note *note)
+{
+    struct pool *pool = &self->pool->pool;
+    enum pool_sleep_result slept = POOL_AWAKE;
+    while (slept == POOL_AWAKE) {
+        JobObject *done = NULL;
+        struct pool_job *node;
+        while ((node = pool_take(pool, seat)) != NULL) {
+            if (done != NULL) {
+                ah_job_post(done);
+            }
+            JobObject *job = job_of_node(node);
+            done = ah_job_run(job, note) ? job : NULL; /* runs Python */
+            if (done == NULL) {
+                Py_DECREF(job);
+            }
+        }
+        if (done != NULL) {
+            ah_job_post(done);
+        }
+        Py_BEGIN_ALLOW_THREADS
+        slept = pool_sleep(pool, seat, self->pool->idle_timeout);
+        Py_END_ALLOW_THREADS
+    }
+}
+
+static PyObject *
+Worker_call(WorkerObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *kwlist[] = {NULL};
+    struct job_note note = {0};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":Worker", kwlist)) {
+        return NULL;
+    }
+    struct pool_seat *seat = self->seat;
+    if (seat == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a worker runs once, in one thread");
+        return NULL;
+    }
+    if (ah_job_note_enter(self->st, &note) < 0) {
+        return NULL;
+    }
+    self->seat = NULL;
+    work(self, seat, &note);
+    ah_job_note_leave(self->st);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Worker_leave(WorkerObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pool_seat *seat = self->seat;
+    self->seat = NULL;
+    if (seat != NULL) {
+        pool_leave(&self->pool->pool, seat);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Worker_get_index(WorkerObject *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromUnsignedLong(self->seat != NULL ? self->seat->index : 0);
+}
+
+static PyObject *
+Worker_get_pool(WorkerObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef((PyObject *)self->pool);
+}
+
+static PyMethodDef Worker_methods[] = {
+    {"leave", (PyCFunction)Worker_leave, METH_NOARGS,
+     PyDoc_STR("leave($self, /)\n--\n\nGive the place up: nothing will be run here.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef Worker_getset[] = {
+    {"index", (getter)Worker_get_index, NULL,
+     PyDoc_STR("The lowest number that no other thread of the pool has."), NULL},
+    {"pool", (getter)Worker_get_pool, NULL, PyDoc_STR("The ThreadPool."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot Worker_slots[] = {
+    {Py_tp_doc, PyDoc_STR("What a thread of a ThreadPool calls; returns at its end.")},
+    {Py_tp_dealloc, Worker_dealloc},
+    {Py_tp_call, Worker_call},
+    {Py_tp_methods, Worker_methods},
+    {Py_tp_getset, Worker_getset},
+    {0, NULL},
+};
+
+static PyType_Spec Worker_spec = {
+    .name = "pyasync_hw._core.Worker",
+    .basicsize = sizeof(WorkerObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = Worker_slots,
+};
+
+int
+ah_worker_type_setup(PyObject *module)
+{
+    ModuleState *st = ah_state(module);
+    st->worker_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Worker_spec, NULL);
+    return st->worker_type == NULL ? -1 : PyModule_AddType(module, st->worker_type);
+}

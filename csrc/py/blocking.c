@@ -1,0 +1,123 @@
+#include "py/blocking.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/block.h"
+#include "py/clock_type.h"
+#include "py/errors.h"
+#include "py/token_type.h"
+
+static void
+add_token(struct wait_tokens *tokens, CancelTokenObject *token) /* steals it */
+{
+    int i = tokens->set.count++;
+    tokens->set.tokens[i] = &token->token;
+    tokens->owners[i] = (PyObject *)token;
+}
+
+int
+ah_wait_tokens(ModuleState *st, PyObject *arg, struct wait_tokens *tokens)
+{
+    *tokens = (struct wait_tokens){0};
+    if (arg != NULL && arg != Py_None) {
+        if (!PyObject_TypeCheck(arg, st->cancel_token_type)) {
+            PyErr_Format(PyExc_TypeError,
+                         "token must be a CancelToken or None, not %.100s",
+                         Py_TYPE(arg)->tp_name);
+            return -1;
+        }
+        add_token(tokens, (CancelTokenObject *)Py_NewRef(arg));
+    }
+    struct job_cancel *job = ah_current_job(st);
+    if (job != NULL) {
+        CancelTokenObject *token = ah_job_token(st, job);
+        if (token == NULL) {
+            return -1;
+        }
+        add_token(tokens, token);
+    }
+    return 0;
+}
+
+void
+ah_wait_tokens_clear(struct wait_tokens *tokens)
+{
+    for (int i = 0; i < tokens->set.count; i++) {
+        Py_DECREF(tokens->owners[i]);
+    }
+    tokens->set.count = 0;
+}
+
+int
+ah_deadline_arg(PyObject *timeout, struct vclock *clock, int64_t *deadline_ns)
+{
+    if (timeout == NULL || timeout == Py_None) {
+        *deadline_ns = NS_NEVER;
+        return 0;
+    }
+    double seconds;
+    if (ah_seconds_arg(timeout, "timeout", &seconds) < 0) {
+        return -1;
+    }
+    if (isnan(seconds)) {
+        PyErr_SetString(PyExc_ValueError,
+                        "timeout must be a number of seconds or None");
+        return -1;
+    }
+    seconds = seconds > 0.0 ? seconds : 0.0;
+    *deadline_ns = seconds >= 4e9
+                       ? NS_NEVER
+                       : time_after(clock_now(clock), (int64_t)ceil(seconds * 1e9));
+    return 0;
+}
+
+int
+ah_block_error(ModuleState *st, int result, const char *what)
+{
+    switch (result) {
+        case BLOCK_TIMEOUT:
+            PyErr_Format(PyExc_TimeoutError, "%s: nothing came within the timeout",
+                         what);
+            return -1;
+        case BLOCK_CANCELLED:
+            PyErr_Format(st->cancelled_error, "%s: the wait was cancelled", what);
+            return -1;
+        case -EINTR:
+            return PyErr_CheckSignals(); /* runs Python */
+        case -EDEADLK:
+            PyErr_Format(
+                st->sleep_forever_error,
+                "%s: nothing is due on the virtual clock that could end this wait",
+                what);
+            return -1;
+        default:
+            return ah_raise_errno(result, what);
+    }
+}
+
+int
+ah_block(ModuleState *st, PyObject *clock_object, const struct token_set *set,
+         PyObject *timeout, const char *what)
+{
+    struct vclock *clock;
+    int64_t deadline_ns;
+    if (ah_virtual_clock_arg(st, clock_object, &clock) < 0 ||
+        ah_deadline_arg(timeout, clock, &deadline_ns) < 0) {
+        return -1;
+    }
+    for (;;) {
+        int result = BLOCK_CANCELLED;
+        if (!tokens_are_cancelled(set)) {
+            Py_BEGIN_ALLOW_THREADS
+            result = block_until(clock, -1, set, deadline_ns);
+            Py_END_ALLOW_THREADS
+        }
+        if (result == BLOCK_CANCELLED || result == BLOCK_TIMEOUT) {
+            return result;
+        }
+        if (ah_block_error(st, result, what) < 0) { /* runs Python */
+            return -1;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+/* Blocking waits for Python: their arguments, and what their end means.
+ *
+ * Every blocking wait of the package is cancelled by the token that it was given and,
+ * in a job of our executor, by the cancelling of that job.
+ */
+#ifndef AH_PY_BLOCKING_H
+#define AH_PY_BLOCKING_H
+
+#include "module.h"
+#include "base/clock.h"
+#include "base/token.h"
+
+/* What cancels a wait; cleared after it, with the GIL held. */
+struct wait_tokens {
+    struct token_set set;
+    PyObject *owners[TOKEN_SET_MAX]; /* owned */
+};
+
+/* `arg` (a CancelToken, None or NULL) and the current job's.  -1 with TypeError;
+ * clear it in any case. */
+AH_RAISES int ah_wait_tokens(ModuleState *st, PyObject *arg,
+                             struct wait_tokens *tokens);
+void ah_wait_tokens_clear(struct wait_tokens *tokens);
+
+/* A timeout in seconds (None: never) as a deadline on `clock`; -1 with ValueError. */
+AH_RAISES int ah_deadline_arg(PyObject *timeout, struct vclock *clock,
+                              int64_t *deadline_ns);
+
+/* A block_result other than BLOCK_READY, or -errno, as an exception:
+ * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.
+ * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
+AH_RAISES int ah_block_error(ModuleState *st, int result, const char *what);
+
+/* Block for a timeout (None: for ever) or a cancel: BLOCK_TIMEOUT or BLOCK_CANCELLED;
+ * -1 with an exception.  `clock`: a VirtualClock, held by the caller, or NULL. */
+AH_RAISES int ah_block(ModuleState *st, PyObject *clock, const struct token_set *set,
+                       PyObject *timeout, const char *what);
+
+#endif

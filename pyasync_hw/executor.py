@@ -1,0 +1,252 @@
+"""The executor: a concurrent.futures.ThreadPoolExecutor whose queue and workers are C.
+
+It is the default executor of our loops, and `loop.run_in_executor()` gives jobs to it
+without a concurrent.futures future in between.  A job can be cancelled: see
+current_token() and docs/executor.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from concurrent.futures import _base
+from concurrent.futures.thread import BrokenThreadPool
+from typing import Any, ParamSpec, TypeVar
+
+from . import _core
+from ._core import CancelToken, current_token, sleep
+
+__all__ = ["CancelToken", "Future", "ThreadPoolExecutor", "current_token", "sleep"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+IDLE_TIMEOUT = 10.0  # seconds, of a loop's default executor
+
+_WORKER_CONTEXTS = sys.version_info >= (3, 14)
+_BROKEN = "A thread initializer failed, the thread pool is not usable anymore"
+
+# Threads that run, to be joined at exit as concurrent.futures does it.
+_workers: dict[threading.Thread, tuple[_core.ThreadPool, weakref.ref[ThreadPoolExecutor]]] = {}
+_exiting = False
+
+
+def _python_exit() -> None:
+    global _exiting
+    _exiting = True
+    workers = list(_workers.items())
+    for _, (pool, _executor) in workers:
+        pool.close()
+    for thread, _ in workers:
+        if thread.ident is not None:  # else its starter finds that we exit
+            thread.join()
+
+
+def _forget_parents_threads() -> None:
+    workers = list(_workers.values())
+    _workers.clear()
+    for pool, reference in workers:
+        pool.after_fork()
+        executor = reference()
+        if executor is not None:
+            executor._threads.clear()
+
+
+threading._register_atexit(_python_exit)  # type: ignore[attr-defined]
+os.register_at_fork(after_in_child=_forget_parents_threads)
+
+
+class Future(concurrent.futures.Future[T]):
+    """What ThreadPoolExecutor.submit() returns."""
+
+    _job: _core.Job | None = None
+
+    def cancel(self) -> bool:
+        """As documented for concurrent.futures: False when the call runs already.
+
+        To cancel what a running call waits for: `future.token.cancel()`.
+        """
+        if not super().cancel():
+            return False
+        if self._job is not None and self._job.drop():
+            self.set_running_or_notify_cancel()  # no worker will
+        return True
+
+    @property
+    def token(self) -> CancelToken:
+        """The token of the call: what current_token() is there."""
+        if self._job is None:
+            raise RuntimeError("this future belongs to no executor")
+        return self._job.token
+
+
+def _run(future: Future[T], fn: Callable[..., T], args: Any, kwargs: Any) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = fn(*args, **kwargs)
+    except BaseException as exc:
+        future.set_exception(exc)
+        del future  # which has the exception, which has this frame
+    else:
+        future.set_result(result)
+
+
+def _work(
+    executor_reference: weakref.ref[ThreadPoolExecutor],
+    worker: _core.Worker,
+    begin: Callable[..., object] | None,
+    arguments: tuple[Any, ...],
+    end: Callable[[], object] | None,
+) -> None:
+    """What a worker thread runs; it must not keep the executor alive."""
+    thread = threading.current_thread()
+    try:
+        if begin is not None:
+            try:
+                begin(*arguments)
+            except BaseException:
+                _base.LOGGER.critical("Exception in initializer:", exc_info=True)
+                executor = executor_reference()
+                if executor is not None:
+                    executor._initializer_failed()
+                worker.leave()
+                return
+        try:
+            worker()
+        except BaseException:
+            _base.LOGGER.critical("Exception in worker", exc_info=True)
+        finally:
+            if end is not None:
+                end()
+    finally:
+        _workers.pop(thread, None)
+        executor = executor_reference()
+        if executor is not None and not executor._shutdown:
+            executor._threads.discard(thread)
+
+
+class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
+    """A pool of threads, as concurrent.futures.ThreadPoolExecutor.
+
+    idle_timeout: seconds after which a thread that has nothing to do ends.  None: they
+    stay until shutdown(), as with concurrent.futures.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        idle_timeout: float | None = None,
+    ) -> None:
+        super().__init__(max_workers, thread_name_prefix, initializer, initargs)  # type: ignore[arg-type]
+        kind = type(self)
+        if _WORKER_CONTEXTS:
+            mine = kind.prepare_context.__func__  # type: ignore[attr-defined]
+            if mine is not concurrent.futures.ThreadPoolExecutor.prepare_context.__func__:  # type: ignore[attr-defined]
+                raise TypeError(
+                    f"{kind.__name__} has a prepare_context() of its own: derive it from "
+                    "concurrent.futures.ThreadPoolExecutor"
+                )
+        direct = kind.submit is ThreadPoolExecutor.submit
+        # The base's attribute of this name: monitors ask it for qsize().
+        self._work_queue = self._open(self._max_workers, idle_timeout, direct)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """See concurrent.futures.Executor.submit()."""
+        future: Future[T] = Future()
+        future._job = self._put(future, _run, future, fn, args, kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """See concurrent.futures.Executor.shutdown()."""
+        self._shutdown = True
+        self._work_queue.close()
+        if cancel_futures:
+            for future in self._drain(None):
+                future.cancel()
+                future.set_running_or_notify_cancel()
+        if wait:
+            for thread in list(self._threads):
+                thread.join()
+
+    def stats(self) -> dict[str, int]:
+        """What it holds now: queued jobs; threads, and how many of them are idle."""
+        return self._work_queue.counts()
+
+    # -- called by the C half ------------------------------------------------
+
+    def _start_worker(self, worker: _core.Worker) -> None:
+        if _exiting:
+            self._refuse()
+        begin: Callable[..., object] | None
+        end: Callable[[], object] | None = None
+        arguments: tuple[Any, ...] = ()
+        if _WORKER_CONTEXTS:
+            context = self._create_worker_context()
+            begin, end = context.initialize, context.finalize
+        else:
+            begin, arguments = self._initializer, self._initargs
+        reference = weakref.ref(self)
+        thread = threading.Thread(
+            name=f"{self._thread_name_prefix}_{worker.index}",
+            target=_work,
+            args=(reference, worker, begin, arguments, end),
+        )
+        _workers[thread] = (worker.pool, reference)
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except BaseException:
+            del _workers[thread]
+            self._threads.discard(thread)
+            raise
+        if _exiting:  # since a moment ago: _python_exit() may have missed it
+            self._work_queue.close()
+
+    def _initializer_failed(self) -> None:
+        self._broken = _BROKEN
+        self._work_queue.close()
+        for future in self._drain(BrokenThreadPool(_BROKEN)):
+            if future.set_running_or_notify_cancel():
+                future.set_exception(BrokenThreadPool(_BROKEN))
+
+    def _refuse(self) -> None:
+        """Say why no job is taken any more."""
+        if self._broken:
+            raise BrokenThreadPool(self._broken)
+        if self._shutdown:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+
+def new_default_executor() -> ThreadPoolExecutor:
+    """The default executor of a loop."""
+    return ThreadPoolExecutor(thread_name_prefix="asyncio", idle_timeout=IDLE_TIMEOUT)
+
+
+def run_in_foreign_executor(
+    loop: _core.Loop, executor: concurrent.futures.Executor, func: Callable[..., T], *args: Any
+) -> asyncio.Future[T]:
+    """loop.run_in_executor() with an executor that is not ours: as asyncio does it."""
+    clock = loop.clock
+    if clock is None:
+        return asyncio.wrap_future(executor.submit(func, *args), loop=loop)  # type: ignore[arg-type]
+    clock.hold()
+    try:
+        job = executor.submit(func, *args)
+    except BaseException:
+        clock.release()
+        raise
+    future = asyncio.wrap_future(job, loop=loop)  # type: ignore[arg-type]
+    # Released after the result was posted, so that nobody jumps in between.
+    job.add_done_callback(lambda _: clock.release())
+    return future

@@ -1,0 +1,338 @@
+/* base/pool.h: order, who is woken, removal exactly once, close, and a stress of all.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/pool.h"
+#include "check.h"
+
+#define CONTAINER(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+static struct pool_seat *
+submit_new_worker(struct pool *pool, struct pool_job *job)
+{
+    struct pool_seat *seat = NULL;
+    CHECK_EQ(pool_submit(pool, job, &seat), POOL_NEEDS_WORKER);
+    return seat;
+}
+
+static void
+test_first_in_first_out(void)
+{
+    struct pool pool;
+    struct pool_job jobs[3] = {0};
+    CHECK_EQ(pool_init(&pool, 1), 0);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(seat != NULL);
+    struct pool_seat *none = NULL;
+    CHECK_EQ(pool_submit(&pool, &jobs[1], &none), POOL_SUBMITTED);
+    CHECK_EQ(pool_submit(&pool, &jobs[2], &none), POOL_SUBMITTED);
+    CHECK(none == NULL);
+    CHECK_EQ(pool_count(&pool).queued, 3);
+    for (int i = 0; i < 3; i++) {
+        CHECK(pool_take(&pool, seat) == &jobs[i]);
+        CHECK_EQ(jobs[i].state, POOL_JOB_TAKEN);
+    }
+    CHECK(pool_take(&pool, seat) == NULL);
+    CHECK_EQ(pool_count(&pool).idle, 1);
+    CHECK_EQ(pool_sleep(&pool, seat, 0), POOL_LEAVE);
+    CHECK_EQ(pool_count(&pool).workers, 0);
+    pool_destroy(&pool);
+}
+
+static void
+test_a_worker_per_waiting_job_up_to_the_limit(void)
+{
+    struct pool pool;
+    struct pool_job jobs[4] = {0};
+    struct pool_seat *seats[2];
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    seats[0] = submit_new_worker(&pool, &jobs[0]);
+    seats[1] = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(seats[0] != NULL && seats[1] != NULL);
+    CHECK_EQ(seats[0]->index, 0);
+    CHECK_EQ(seats[1]->index, 1);
+    struct pool_seat *none = NULL;
+    CHECK_EQ(pool_submit(&pool, &jobs[2], &none), POOL_SUBMITTED);
+    for (int i = 0; i < 3; i++) {
+        CHECK(pool_take(&pool, seats[i % 2]) == &jobs[i]);
+    }
+    /* Seat 0 is idle, and is woken for the next job; no thread is started. */
+    CHECK(pool_take(&pool, seats[0]) == NULL);
+    CHECK_EQ(pool_submit(&pool, &jobs[3], &none), POOL_SUBMITTED);
+    CHECK_EQ(pool_sleep(&pool, seats[0], 0), POOL_AWAKE);
+    CHECK(pool_take(&pool, seats[0]) == &jobs[3]);
+    /* Its number is free again when a thread has left. */
+    CHECK(pool_take(&pool, seats[0]) == NULL);
+    CHECK_EQ(pool_sleep(&pool, seats[0], NS_PER_MS), POOL_LEAVE);
+    struct pool_job again = {0};
+    CHECK(submit_new_worker(&pool, &again) == seats[0]);
+    pool_destroy(&pool);
+}
+
+static void
+test_taking_a_job_calls_a_successor(void)
+{
+    struct pool pool;
+    struct pool_job jobs[4] = {0};
+    struct pool_seat *none = NULL;
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    struct pool_seat *a = submit_new_worker(&pool, &jobs[0]);
+    struct pool_seat *b = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(a != NULL && b != NULL);
+    CHECK(pool_take(&pool, a) == &jobs[0]);
+    CHECK(pool_take(&pool, a) == &jobs[1]);
+    CHECK(pool_take(&pool, a) == NULL);
+    CHECK(pool_take(&pool, b) == NULL);
+    /* b slept last: it is woken, and only it, for two jobs. */
+    CHECK_EQ(pool_submit(&pool, &jobs[2], &none), POOL_SUBMITTED);
+    CHECK_EQ(pool_submit(&pool, &jobs[3], &none), POOL_SUBMITTED);
+    CHECK_EQ(pool_count(&pool).idle, 1);
+    CHECK_EQ(pool_sleep(&pool, b, POOL_NO_TIMEOUT), POOL_AWAKE);
+    CHECK(pool_take(&pool, b) == &jobs[2]);
+    /* Now a is on its way, in case that job blocks. */
+    CHECK_EQ(pool_count(&pool).idle, 0);
+    CHECK_EQ(pool_sleep(&pool, a, POOL_NO_TIMEOUT), POOL_AWAKE);
+    CHECK(pool_take(&pool, a) == &jobs[3]);
+    pool_destroy(&pool);
+}
+
+static void
+test_nobody_times_out_on_a_queued_job(void)
+{
+    struct pool pool;
+    struct pool_job jobs[4] = {0};
+    struct pool_seat *none = NULL;
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    struct pool_seat *a = submit_new_worker(&pool, &jobs[0]);
+    struct pool_seat *b = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(a != NULL && b != NULL);
+    CHECK(pool_take(&pool, a) == &jobs[0]);
+    CHECK(pool_take(&pool, a) == &jobs[1]);
+    CHECK(pool_take(&pool, a) == NULL);
+    CHECK(pool_take(&pool, b) == NULL);
+    CHECK_EQ(pool_submit(&pool, &jobs[2], &none), POOL_SUBMITTED);
+    CHECK_EQ(pool_submit(&pool, &jobs[3], &none), POOL_SUBMITTED);
+    /* a was not called, and its time is over; but b alone might block. */
+    CHECK_EQ(pool_sleep(&pool, a, 0), POOL_AWAKE);
+    CHECK(pool_take(&pool, a) == &jobs[2]);
+    CHECK_EQ(pool_sleep(&pool, b, 0), POOL_AWAKE);
+    CHECK(pool_take(&pool, b) == &jobs[3]);
+    pool_destroy(&pool);
+}
+
+static void
+test_remove_and_drain(void)
+{
+    struct pool pool;
+    struct pool_job jobs[4] = {0};
+    struct pool_seat *none = NULL;
+    CHECK_EQ(pool_init(&pool, 1), 0);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(seat != NULL);
+    for (int i = 1; i < 4; i++) {
+        CHECK_EQ(pool_submit(&pool, &jobs[i], &none), POOL_SUBMITTED);
+    }
+    CHECK(pool_remove(&pool, &jobs[1]));
+    CHECK(!pool_remove(&pool, &jobs[1]));
+    CHECK_EQ(jobs[1].state, POOL_JOB_DROPPED);
+    CHECK(pool_take(&pool, seat) == &jobs[0]);
+    CHECK(!pool_remove(&pool, &jobs[0]));
+    struct pool_job *left = pool_drain(&pool);
+    CHECK(left == &jobs[2] && left->next == &jobs[3] && jobs[3].next == NULL);
+    CHECK(!pool_remove(&pool, &jobs[3]));
+    CHECK_EQ(pool_count(&pool).queued, 0);
+    CHECK(pool_take(&pool, seat) == NULL);
+    pool_destroy(&pool);
+}
+
+static void
+test_close_runs_what_is_queued(void)
+{
+    struct pool pool;
+    struct pool_job jobs[2] = {0}, late = {0};
+    struct pool_seat *none = NULL;
+    CHECK_EQ(pool_init(&pool, 1), 0);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(seat != NULL);
+    CHECK_EQ(pool_submit(&pool, &jobs[1], &none), POOL_SUBMITTED);
+    pool_close(&pool);
+    pool_close(&pool);
+    CHECK_EQ(pool_submit(&pool, &late, &none), -ESHUTDOWN);
+    CHECK(pool_take(&pool, seat) == &jobs[0]);
+    CHECK(pool_take(&pool, seat) == &jobs[1]);
+    CHECK(pool_take(&pool, seat) == NULL);
+    CHECK_EQ(pool_sleep(&pool, seat, POOL_NO_TIMEOUT), POOL_LEAVE);
+    CHECK_EQ(pool_count(&pool).workers, 0);
+    pool_destroy(&pool);
+}
+
+static void
+test_a_thread_that_cannot_start(void)
+{
+    struct pool pool;
+    struct pool_job jobs[2] = {0};
+    CHECK_EQ(pool_init(&pool, 4), 0);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(seat != NULL);
+    CHECK(pool_remove(&pool, &jobs[0]));
+    pool_leave(&pool, seat);
+    CHECK_EQ(pool_count(&pool).workers, 0);
+    CHECK(submit_new_worker(&pool, &jobs[1]) == seat);
+    pool_destroy(&pool);
+}
+
+static void
+test_after_fork(void)
+{
+    struct pool pool;
+    struct pool_job jobs[3] = {0};
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(seat != NULL);
+    CHECK(submit_new_worker(&pool, &jobs[1]) != NULL);
+#ifndef __SANITIZE_THREAD__ /* which rightly calls this a fault in one process */
+    pthread_mutex_lock(&pool.lock); /* by a thread that the child has not */
+#endif
+    CHECK(pool_drain_after_fork(&pool) == &jobs[0]);
+    pool_after_fork(&pool);
+    CHECK_EQ(pool_count(&pool).workers, 0);
+    CHECK(submit_new_worker(&pool, &jobs[2]) == seat);
+    CHECK(pool_take(&pool, seat) == &jobs[2]);
+    pool_destroy(&pool);
+}
+
+/* -- stress ---------------------------------------------------------------- */
+
+enum { PRODUCERS = 3, JOBS = 4000, MAX_WORKERS = 4 };
+
+struct counted_job {
+    struct pool_job job;
+    atomic_int ran;
+    atomic_int removed;
+};
+
+struct stress {
+    struct pool pool;
+    struct counted_job *jobs;
+    pthread_t threads[MAX_WORKERS * JOBS]; /* each start of a worker */
+    atomic_int started;
+};
+
+struct worker_start {
+    struct stress *stress;
+    struct pool_seat *seat;
+};
+
+static void *
+work(void *arg)
+{
+    struct worker_start start = *(struct worker_start *)arg;
+    struct stress *s = start.stress;
+    free(arg);
+    do {
+        struct pool_job *job;
+        while ((job = pool_take(&s->pool, start.seat)) != NULL) {
+            struct counted_job *counted = CONTAINER(job, struct counted_job, job);
+            if (atomic_fetch_add(&counted->ran, 1) % 7 == 0) {
+                sched_yield();
+            }
+        }
+    } while (pool_sleep(&s->pool, start.seat, 200 * NS_PER_US) == POOL_AWAKE);
+    return NULL;
+}
+
+struct producer {
+    struct stress *stress;
+    int first;
+    pthread_t thread;
+};
+
+static void *
+produce(void *arg)
+{
+    struct producer *p = arg;
+    struct stress *s = p->stress;
+    unsigned seed = (unsigned)p->first;
+    for (int i = p->first; i < p->first + JOBS; i++) {
+        struct pool_seat *seat;
+        int result = pool_submit(&s->pool, &s->jobs[i].job, &seat);
+        if (result == POOL_NEEDS_WORKER) {
+            struct worker_start *start = malloc(sizeof *start);
+            *start = (struct worker_start){s, seat};
+            int n = atomic_fetch_add(&s->started, 1);
+            if (pthread_create(&s->threads[n], NULL, work, start) != 0) {
+                abort();
+            }
+        }
+        else if (result < 0) {
+            abort();
+        }
+        seed = seed * 1103515245u + 12345u;
+        if (seed >> 16 & 1) {
+            int victim = p->first + (int)(seed >> 8) % (i - p->first + 1);
+            if (pool_remove(&s->pool, &s->jobs[victim].job)) {
+                atomic_fetch_add(&s->jobs[victim].removed, 1);
+            }
+        }
+        if ((seed >> 20) % 64 == 0) {
+            usleep(300); /* workers go to sleep, and some leave */
+        }
+    }
+    return NULL;
+}
+
+static void
+test_stress(void)
+{
+    struct stress *s = calloc(1, sizeof *s);
+    struct producer producers[PRODUCERS];
+    REQUIRE(s != NULL);
+    s->jobs = calloc(PRODUCERS * JOBS, sizeof *s->jobs);
+    REQUIRE(s->jobs != NULL);
+    CHECK_EQ(pool_init(&s->pool, MAX_WORKERS), 0);
+    for (int i = 0; i < PRODUCERS; i++) {
+        producers[i].stress = s;
+        producers[i].first = i * JOBS;
+        REQUIRE(pthread_create(&producers[i].thread, NULL, produce, &producers[i]) ==
+                0);
+    }
+    for (int i = 0; i < PRODUCERS; i++) {
+        pthread_join(producers[i].thread, NULL);
+    }
+    pool_close(&s->pool);
+    for (int i = 0; i < atomic_load(&s->started); i++) {
+        pthread_join(s->threads[i], NULL);
+    }
+    int ran = 0, wrong = 0;
+    for (int i = 0; i < PRODUCERS * JOBS; i++) {
+        int times = atomic_load(&s->jobs[i].ran) + atomic_load(&s->jobs[i].removed);
+        wrong += times != 1;
+        ran += atomic_load(&s->jobs[i].ran);
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK(ran > JOBS / 2);
+    CHECK_EQ(pool_count(&s->pool).workers, 0);
+    CHECK_EQ(pool_count(&s->pool).idle, 0);
+    pool_destroy(&s->pool);
+    free(s->jobs);
+    free(s);
+}
+
+int
+main(void)
+{
+    RUN(test_first_in_first_out);
+    RUN(test_a_worker_per_waiting_job_up_to_the_limit);
+    RUN(test_taking_a_job_calls_a_successor);
+    RUN(test_nobody_times_out_on_a_queued_job);
+    RUN(test_remove_and_drain);
+    RUN(test_close_runs_what_is_queued);
+    RUN(test_a_thread_that_cannot_start);
+    RUN(test_after_fork);
+    RUN(test_stress);
+    return check_done();
+}
