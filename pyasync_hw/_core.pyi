@@ -1,11 +1,12 @@
 """Types of the extension module; kept in line with it by mypy's stubtest."""
 
+import concurrent.futures
 from asyncio import AbstractEventLoop, Future
 from asyncio import Handle as AsyncioHandle
 from asyncio import TimerHandle as AsyncioTimerHandle
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Any, Final, Literal, Self, TypedDict, TypeVarTuple, final
+from typing import Any, Final, Literal, Self, TypedDict, TypeVar, TypeVarTuple, final
 
 from _typeshed import structseq
 from typing_extensions import Buffer, disjoint_base
@@ -13,6 +14,7 @@ from typing_extensions import Buffer, disjoint_base
 from .hardware import LineSettings
 from .sim.cards import Card
 
+_T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 def _live() -> dict[str, int]: ...
@@ -40,6 +42,7 @@ class CancelToken:
 
 def current_token() -> CancelToken | None: ...
 def sleep(seconds: float, /) -> None: ...
+
 @final
 class ThreadPool:
     def close(self) -> None: ...
@@ -54,7 +57,7 @@ class Worker:
     @property
     def pool(self) -> ThreadPool: ...
     def leave(self) -> None: ...
-    def __call__(self) -> None: ...
+    def run(self) -> None: ...
 
 @final
 class Job:
@@ -69,9 +72,7 @@ class Executor:
     def _open(
         self, max_workers: int, idle_timeout: float | None, direct: bool, /
     ) -> ThreadPool: ...
-    def _put(
-        self, future: Any, func: Callable[[*_Ts], object], /, *args: *_Ts
-    ) -> Job: ...
+    def _put(self, future: Any, func: Callable[[*_Ts], object], /, *args: *_Ts) -> Job: ...
     def _drain(self, exception: BaseException | None, /) -> list[Any]: ...
 
 # children
@@ -193,6 +194,12 @@ class Loop:
     @property
     def clock(self) -> VirtualClock | None: ...
     def __new__(cls, *args: Any, **kwargs: Any) -> Loop: ...
+    def run_in_executor(
+        self,
+        executor: concurrent.futures.Executor | None,
+        func: Callable[[*_Ts], _T],
+        *args: *_Ts,
+    ) -> Future[_T]: ...
     def call_soon(
         self,
         callback: Callable[[*_Ts], object],

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import _base
 from concurrent.futures.thread import BrokenThreadPool
 from typing import Any, ParamSpec, TypeVar
@@ -28,7 +28,6 @@ T = TypeVar("T")
 
 IDLE_TIMEOUT = 10.0  # seconds, of a loop's default executor
 
-_WORKER_CONTEXTS = sys.version_info >= (3, 14)
 _BROKEN = "A thread initializer failed, the thread pool is not usable anymore"
 
 # Threads that run, to be joined at exit as concurrent.futures does it.
@@ -118,7 +117,7 @@ def _work(
                 worker.leave()
                 return
         try:
-            worker()
+            worker.run()
         except BaseException:
             _base.LOGGER.critical("Exception in worker", exc_info=True)
         finally:
@@ -138,6 +137,9 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
     stay until shutdown(), as with concurrent.futures.
     """
 
+    _threads: set[threading.Thread]
+    _broken: bool | str  # type: ignore[assignment]
+
     def __init__(
         self,
         max_workers: int | None = None,
@@ -147,18 +149,18 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
         *,
         idle_timeout: float | None = None,
     ) -> None:
-        super().__init__(max_workers, thread_name_prefix, initializer, initargs)  # type: ignore[arg-type]
+        super().__init__(max_workers, thread_name_prefix, initializer, initargs)
         kind = type(self)
-        if _WORKER_CONTEXTS:
-            mine = kind.prepare_context.__func__  # type: ignore[attr-defined]
-            if mine is not concurrent.futures.ThreadPoolExecutor.prepare_context.__func__:  # type: ignore[attr-defined]
+        if sys.version_info >= (3, 14):
+            base = concurrent.futures.ThreadPoolExecutor
+            if kind.prepare_context.__func__ is not base.prepare_context.__func__:
                 raise TypeError(
                     f"{kind.__name__} has a prepare_context() of its own: derive it from "
                     "concurrent.futures.ThreadPoolExecutor"
                 )
         direct = kind.submit is ThreadPoolExecutor.submit
-        # The base's attribute of this name: monitors ask it for qsize().
-        self._work_queue = self._open(self._max_workers, idle_timeout, direct)
+        self._pool = self._open(self._max_workers, idle_timeout, direct)
+        self._work_queue = self._pool  # type: ignore[assignment] # for who asks its qsize()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """See concurrent.futures.Executor.submit()."""
@@ -169,7 +171,7 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See concurrent.futures.Executor.shutdown()."""
         self._shutdown = True
-        self._work_queue.close()
+        self._pool.close()
         if cancel_futures:
             for future in self._drain(None):
                 future.cancel()
@@ -180,7 +182,7 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
 
     def stats(self) -> dict[str, int]:
         """What it holds now: queued jobs; threads, and how many of them are idle."""
-        return self._work_queue.counts()
+        return self._pool.counts()
 
     # -- called by the C half ------------------------------------------------
 
@@ -190,7 +192,7 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
         begin: Callable[..., object] | None
         end: Callable[[], object] | None = None
         arguments: tuple[Any, ...] = ()
-        if _WORKER_CONTEXTS:
+        if sys.version_info >= (3, 14):
             context = self._create_worker_context()
             begin, end = context.initialize, context.finalize
         else:
@@ -210,11 +212,11 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
             self._threads.discard(thread)
             raise
         if _exiting:  # since a moment ago: _python_exit() may have missed it
-            self._work_queue.close()
+            self._pool.close()
 
     def _initializer_failed(self) -> None:
         self._broken = _BROKEN
-        self._work_queue.close()
+        self._pool.close()
         for future in self._drain(BrokenThreadPool(_BROKEN)):
             if future.set_running_or_notify_cancel():
                 future.set_exception(BrokenThreadPool(_BROKEN))

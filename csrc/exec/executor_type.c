@@ -405,7 +405,7 @@ static PyMethodDef executor_functions[] = {
 static PyMethodDef run_in_executor_method = {
     "run_in_executor", (PyCFunction)(void (*)(void))Loop_run_in_executor,
     METH_FASTCALL | METH_KEYWORDS,
-    PyDoc_STR("run_in_executor($self, executor, func, /, *args)\n--\n\n"
+    PyDoc_STR("run_in_executor($self, executor, func, *args)\n--\n\n"
               "Call func(*args) in a thread of the executor (None: the default one);\n"
               "return a future.  Cancelling the future drops the call when it has not\n"
               "begun, and cancels its token (executor.current_token()) when it has.")};

@@ -66,13 +66,9 @@ work(WorkerObject *self, struct pool_seat *seat, struct job_note *note)
 }
 
 static PyObject *
-Worker_call(WorkerObject *self, PyObject *args, PyObject *kwargs)
+Worker_run(WorkerObject *self, PyObject *Py_UNUSED(ignored))
 {
-    static char *kwlist[] = {NULL};
     struct job_note note = {0};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":Worker", kwlist)) {
-        return NULL;
-    }
     struct pool_seat *seat = self->seat;
     if (seat == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "a worker runs once, in one thread");
@@ -111,6 +107,8 @@ Worker_get_pool(WorkerObject *self, void *Py_UNUSED(closure))
 }
 
 static PyMethodDef Worker_methods[] = {
+    {"run", (PyCFunction)Worker_run, METH_NOARGS,
+     PyDoc_STR("run($self, /)\n--\n\nRun jobs until the pool has no use for it.")},
     {"leave", (PyCFunction)Worker_leave, METH_NOARGS,
      PyDoc_STR("leave($self, /)\n--\n\nGive the place up: nothing will be run here.")},
     {NULL, NULL, 0, NULL},
@@ -124,9 +122,8 @@ static PyGetSetDef Worker_getset[] = {
 };
 
 static PyType_Slot Worker_slots[] = {
-    {Py_tp_doc, PyDoc_STR("What a thread of a ThreadPool calls; returns at its end.")},
+    {Py_tp_doc, PyDoc_STR("The place of one thread in a ThreadPool.")},
     {Py_tp_dealloc, Worker_dealloc},
-    {Py_tp_call, Worker_call},
     {Py_tp_methods, Worker_methods},
     {Py_tp_getset, Worker_getset},
     {0, NULL},
