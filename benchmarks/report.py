@@ -92,6 +92,24 @@ def table(measured: Measurement, rows: list[Row], notes: list[str]) -> list[str]
     return lines
 
 
+def losses(measured: Measurement) -> list[str]:
+    """Rows that miss their aim, and rows in which a peer is faster by more than noise."""
+    summaries = [Summary(measured, row) for row in AIMS if row.case in measured.samples]
+    short = [each.row.title for each in summaries if each.short()]
+    behind = [
+        f"{each.row.title} ({peer}, {1 / speed:.2f} times as fast)"
+        for each in summaries
+        if (peer := each.best_peer())
+        and (speed := each.speed(OURS, peer)) is not None
+        and speed * TIE < 1
+    ]
+    return [
+        "Short of the aim: " + (", ".join(short) or "nowhere") + ".",
+        "",
+        "Behind the best peer: " + (", ".join(behind) or "nowhere") + ".",
+    ]
+
+
 def heading(measured: Measurement) -> str:
     return "## Python " + ".".join(measured.python.split(".")[:2])
 
@@ -107,6 +125,8 @@ def section(measured: Measurement) -> str:
         f"{versions}.",
         "",
         *table(measured, AIMS, notes),
+        "",
+        *losses(measured),
         "",
         "Beside them, without an aim:",
         "",
