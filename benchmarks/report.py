@@ -127,11 +127,9 @@ def section(measured: Measurement) -> str:
         *table(measured, AIMS, notes),
         "",
         *losses(measured),
-        "",
-        "Beside them, without an aim:",
-        "",
-        *table(measured, BESIDE, notes),
     ]
+    if any(row.case in measured.samples for row in BESIDE):
+        lines += ["", "Beside them, without an aim:", "", *table(measured, BESIDE, notes)]
     if notes:
         lines += ["", *(f"{i}. {note}" for i, note in enumerate(notes, 1))]
     return "\n".join(lines) + "\n"
