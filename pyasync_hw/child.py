@@ -241,6 +241,7 @@ async def make_transport(
         try:
             _watch(loop, transport, hold)
         except BaseException:
+            waiter.cancel()
             transport.close()
             transport.collect()
             raise
