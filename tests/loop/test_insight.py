@@ -720,3 +720,49 @@ def test_the_tests_of_the_loop_pass_in_debug_mode():
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+# -- Python's own tools ----------------------------------------------------------
+
+since_314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="came with Python 3.14")
+
+
+@since_314
+def test_the_report_tells_who_awaits_the_task(loop, reports):
+    async def leaf():
+        block()
+
+    async def trunk():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leaf(), name="the leaf")
+
+    with insight.watch(loop, THRESHOLD, reports.append):
+        loop.run_until_complete(trunk())
+    assert "the leaf" in reports[0].call_graph
+    assert "trunk()" in reports[0].call_graph
+    assert "Awaited by:" in str(reports[0])
+
+
+@since_314
+@pytest.mark.parametrize("command", ["ps", "pstree"])
+def test_python_m_asyncio_sees_the_tasks_of_our_loop(loop, command):
+    async def sleeper():
+        await asyncio.sleep(60)
+
+    async def main():
+        task = asyncio.create_task(sleeper(), name="the sleeper")
+        await asyncio.sleep(0)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "asyncio", command, str(os.getpid())),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        task.cancel()
+        return output.decode()
+
+    output = loop.run_until_complete(main())
+    if "permitted" in output or "Permission" in output:
+        pytest.skip("may not read the memory of a process here")
+    assert "the sleeper" in output
+    assert "sleeper" in output.replace("the sleeper", "")
