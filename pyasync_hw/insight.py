@@ -10,6 +10,7 @@ sleeps.  It cannot look into code that keeps the GIL.
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import math
 import os
@@ -33,6 +34,8 @@ REPR_MAX = 4096
 STACK_MAX = 24
 
 _Stack = tuple[tuple[str, int, str], ...]  # file, line, function; the innermost last
+
+_Listener = Callable[["Report"], object] | None
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 _SITE_PACKAGES = ("site-packages", "dist-packages")
@@ -225,13 +228,14 @@ def update(loop: EventLoop) -> None:
 def slow_callback(loop: EventLoop, handle: Any, seconds: float) -> None:
     monitor = _monitor_of(loop)
     samples = monitor.take_samples()
-    monitor.tell(loop, seconds, "callback", handle, 1, seconds, samples)
+    _tell(loop, monitor.listeners(loop, seconds), "callback", handle, seconds, samples=samples)
 
 
 def slow_iteration(
     loop: EventLoop, count: int, seconds: float, handle: Any, slowest: float
 ) -> None:
-    _monitor_of(loop).tell(loop, seconds, "iteration", handle, count, slowest, None)
+    listeners = _monitor_of(loop).listeners(loop, seconds)
+    _tell(loop, listeners, "iteration", handle, seconds, count, slowest)
 
 
 # -- the rest is private -----------------------------------------------------
@@ -256,6 +260,11 @@ class _Samples:
         line = stack[_line_of(stack)]
         before, first = self._by_line.get(line, (0.0, stack))
         self._by_line[line] = (before + weight, first)
+
+    def copy(self) -> _Samples:
+        other = copy.copy(self)
+        other._by_line = dict(self._by_line)
+        return other
 
     def most_frequent(self) -> tuple[_Stack, float]:
         total = sum(weight for weight, _ in self._by_line.values())
@@ -290,8 +299,21 @@ class _Monitor:
 
     def remove(self, loop: EventLoop, old: Watch) -> None:
         with self._locked():
+            if old not in self.watches:
+                return
             self.watches = [watch for watch in self.watches if watch is not old]
+            seconds = 0.0
+            if self._dog is not None and loop._thread_id == threading.get_ident():
+                seconds = self._dog.elapsed()
+            samples = self._samples.copy() if self._samples is not None else None
             self.update(loop)
+        if seconds >= old.threshold:
+            # The callback that stops it, as a coroutine that leaves the `with` block
+            # does, is the slow one: it is reported as long as it has run.
+            logged = old.callback is None and None in self.listeners(loop, seconds)
+            if not logged:
+                handle = loop._current_handle
+                _tell(loop, [old.callback], "callback", handle, seconds, samples=samples)
 
     def update(self, loop: EventLoop) -> None:
         """Have a thread exactly while a loop runs that somebody watches."""
@@ -352,34 +374,42 @@ class _Monitor:
             samples, self._samples = self._samples, None
         return samples
 
-    def tell(
-        self,
-        loop: EventLoop,
-        seconds: float,
-        kind: Literal["callback", "iteration"],
-        handle: Any,
-        count: int,
-        slowest: float,
-        samples: _Samples | None,
-    ) -> None:
+    def listeners(self, loop: EventLoop, seconds: float) -> list[_Listener]:
+        """Whom to tell of what took so long; None: the log."""
         listeners = [watch.callback for watch in self.watches if seconds >= watch.threshold]
         if loop.get_debug() and seconds >= loop.slow_callback_duration:
-            listeners.insert(0, None)
-        if not listeners:
-            return
-        try:
-            report = Report(kind, _format_handle(handle), seconds, count, slowest, samples)
-            if None in listeners:
-                report.log()  # once, however many ask for it
-        except Exception as exc:
-            _failed(loop, "Exception while a slow callback was reported", exc)
-            return
-        for listener in listeners:
-            if listener is not None:
-                try:
-                    listener(report)
-                except Exception as exc:
-                    _failed(loop, f"Exception in {listener!r}, which watches the loop", exc)
+            listeners.append(None)
+        return listeners
+
+
+def _tell(
+    loop: EventLoop,
+    listeners: list[_Listener],
+    kind: Literal["callback", "iteration"],
+    handle: Any,
+    seconds: float,
+    count: int = 1,
+    slowest: float | None = None,
+    samples: _Samples | None = None,
+) -> None:
+    if not listeners:
+        return
+    try:
+        text = _format_handle(handle)
+        report = Report(
+            kind, text, seconds, count, seconds if slowest is None else slowest, samples
+        )
+        if None in listeners:
+            report.log()  # once, however many ask for it
+    except Exception as exc:
+        _failed(loop, "Exception while a slow callback was reported", exc)
+        return
+    for listener in listeners:
+        if listener is not None:
+            try:
+                listener(report)
+            except Exception as exc:
+                _failed(loop, f"Exception in {listener!r}, which watches the loop", exc)
 
 
 def _monitor_of(loop: EventLoop) -> _Monitor:

@@ -85,6 +85,19 @@ watchdog_stop(struct watchdog *dog)
     pthread_mutex_unlock(&dog->lock);
 }
 
+static int64_t
+elapsed_ns(unsigned since)
+{
+    return (int64_t)(watchdog_stamp(clock_monotonic_ns()) - since) * 1024;
+}
+
+int64_t
+watchdog_elapsed_ns(struct watchdog *dog)
+{
+    unsigned since = atomic_load(&dog->since);
+    return since != 0 ? elapsed_ns(since) : 0;
+}
+
 static void
 wait_ns_locked(struct watchdog *dog, int64_t ns)
 {
@@ -124,19 +137,18 @@ watchdog_wait(struct watchdog *dog, unsigned last)
             pthread_cond_wait(&dog->changed, &dog->lock);
             continue;
         }
-        unsigned elapsed = watchdog_stamp(clock_monotonic_ns()) - since;
-        int64_t elapsed_ns = (int64_t)elapsed * 1024;
+        int64_t so_far_ns = elapsed_ns(since);
         if (since == last && again_ns == 0) {
-            int64_t part_ns = elapsed_ns / 16;
+            int64_t part_ns = so_far_ns / 16;
             again_ns =
-                elapsed_ns + (part_ns > AGAIN_LEAST_NS ? part_ns : AGAIN_LEAST_NS);
+                so_far_ns + (part_ns > AGAIN_LEAST_NS ? part_ns : AGAIN_LEAST_NS);
         }
         int64_t due_ns = since == last ? again_ns : dog->limit_ns;
-        if (elapsed_ns >= due_ns) {
+        if (so_far_ns >= due_ns) {
             found = since;
             break;
         }
-        int64_t left_ns = due_ns - elapsed_ns;
+        int64_t left_ns = due_ns - so_far_ns;
         wait_ns_locked(dog, left_ns < NS_PER_S ? left_ns : NS_PER_S);
     }
     pthread_mutex_unlock(&dog->lock);

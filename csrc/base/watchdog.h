@@ -63,6 +63,9 @@ watchdog_now(struct watchdog *dog)
     return atomic_load(&dog->since);
 }
 
+/* How long what runs now has run, to about 1 us; 0: nothing runs. */
+int64_t watchdog_elapsed_ns(struct watchdog *dog);
+
 /* From any thread: how long something may take; the wait goes by it at once. */
 void watchdog_limit(struct watchdog *dog, int64_t limit_ns);
 

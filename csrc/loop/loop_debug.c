@@ -155,7 +155,7 @@ Loop_set_watchdog(LoopObject *self, PyObject *args)
                      Py_TYPE(object)->tp_name);
         return NULL;
     }
-    if (self->watchdog != NULL) {
+    if (self->watchdog != NULL && object != self->watchdog_object) {
         watchdog_end(self->watchdog); /* another one goes on, or nobody */
     }
     bool nobody = object == Py_None;

@@ -63,6 +63,12 @@ Watchdog_now(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+Watchdog_elapsed(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyFloat_FromDouble((double)watchdog_elapsed_ns(&self->dog) / 1e9);
+}
+
+static PyObject *
 Watchdog_stop(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
 {
     watchdog_stop(&self->dog);
@@ -76,6 +82,8 @@ static PyMethodDef Watchdog_methods[] = {
                "after stop(). Given that stamp, return it again while it goes on.")},
     {"now", (PyCFunction)Watchdog_now, METH_NOARGS,
      PyDoc_STR("now($self, /)\n--\n\nThe stamp of the callback that runs, or 0.")},
+    {"elapsed", (PyCFunction)Watchdog_elapsed, METH_NOARGS,
+     PyDoc_STR("elapsed($self, /)\n--\n\nHow many seconds that callback has run.")},
     {"stop", (PyCFunction)Watchdog_stop, METH_NOARGS,
      PyDoc_STR("stop($self, /)\n--\n\nEnd wait(), now and ever after.")},
     {NULL, NULL, 0, NULL},

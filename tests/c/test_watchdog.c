@@ -70,8 +70,12 @@ test_what_runs_too_long_is_found_again_and_again(void)
         CHECK(atomic_load(&watcher.found[i]) == watchdog_stamp(began));
     }
     CHECK(watchdog_now(&watcher.dog) == watchdog_stamp(began));
+    int64_t elapsed_ns = watchdog_elapsed_ns(&watcher.dog);
+    CHECK(elapsed_ns >= 8 * NS_PER_MS &&
+          elapsed_ns <= clock_monotonic_ns() - began + 2048);
     watchdog_end(&watcher.dog);
     CHECK(watchdog_now(&watcher.dog) == 0);
+    CHECK(watchdog_elapsed_ns(&watcher.dog) == 0);
     watcher_stop(&watcher);
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 from pyasync_hw import CancelToken
 
-from .growth import heap_bytes, assert_no_growth
+from .growth import assert_no_growth, heap_bytes
 
 
 def test_nothing_leaks_nothing() -> None:

@@ -244,6 +244,24 @@ def test_watching_begins_and_ends_while_the_loop_runs(loop, reports):
     assert len(reports) == 1
 
 
+def test_the_callback_that_ends_the_watch_is_reported(loop, reports, caplog):
+    others = Reports()
+    insight.watch(loop, THRESHOLD, others.append)
+
+    async def main():
+        with insight.watch(loop, THRESHOLD, reports.append), insight.watch(loop, THRESHOLD):
+            await asyncio.sleep(0)
+            block()
+        block()
+
+    loop.run_until_complete(main())
+    assert [report.line.name for report in reports] == ["block"]
+    assert reports[0].duration >= BLOCK
+    assert "main() running" in reports[0].handle
+    assert len(warnings_of(caplog, "main()")) == 1
+    assert others[0].duration >= 2 * BLOCK
+
+
 def test_the_thread_lives_only_while_the_loop_runs(loop, reports):
     seen = []
     insight.watch(loop, THRESHOLD, reports.append)
@@ -536,7 +554,9 @@ def test_debug_mode_refuses_calls_of_another_thread(loop, call):
         return "not refused"
 
     async def main():
-        return await asyncio.to_thread(elsewhere)
+        answer = await asyncio.to_thread(elsewhere)
+        await loop.shutdown_default_executor()
+        return answer
 
     assert loop.run_until_complete(main()) == (
         "Non-thread-safe operation invoked on an event loop other than the current one"
@@ -550,6 +570,7 @@ def test_a_call_that_is_thread_safe_is_allowed_in_debug_mode(loop):
         done = asyncio.Event()
         await asyncio.to_thread(loop.call_soon_threadsafe, done.set)
         await done.wait()
+        await loop.shutdown_default_executor()
 
     loop.run_until_complete(main())
 
