@@ -1,7 +1,9 @@
 """TOML files whose errors name file, line, key, and what is allowed.
 
 tomllib keeps no positions, so `locate()` scans the text a second time; it may
-assume valid TOML, because tomllib has read it before.
+assume valid TOML, because tomllib has read it before.  tomllib is imported when there
+is a file: it brings datetime, which takes time, and which several interpreters at once
+do not survive in Python 3.13.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -60,6 +61,8 @@ def key_name(path: KeyPath) -> str:
 
 def _key_part(text: str) -> str:
     """A bare or quoted key as tomllib reads it."""
+    import tomllib
+
     return next(iter(tomllib.loads(f"{text} = 0")))
 
 
@@ -192,6 +195,8 @@ class TomlTable:
 
 def read_toml(path: str | os.PathLike[str]) -> TomlTable:
     """The root table of a file.  Raises OSError, or ConfigError for bad TOML."""
+    import tomllib
+
     name = os.fspath(path)
     with open(name, "rb") as file:
         raw = file.read()
