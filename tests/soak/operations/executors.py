@@ -8,7 +8,6 @@ import contextvars
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable
 
 from ..step import Step, operation
 
@@ -92,86 +91,93 @@ async def job_that_raises_stop_iteration(step: Step) -> None:
         expected.ran()
 
 
-class CancellableJobs:
-    """Jobs of which some are cancelled, queued or running."""
+class HeldJobs:
+    """Jobs that run until they are released, some of which are cancelled."""
 
-    def __init__(self, step: Step, hold: Callable[[], object]) -> None:
+    def __init__(self, step: Step, executor: concurrent.futures.Executor | None) -> None:
         self.step = step
-        self.hold = hold
+        self.executor = executor
+        self.release = threading.Event()
+        self.futures: list[asyncio.Future[int]] = []
         self.started: set[int] = set()
         self.ended: set[int] = set()
+        self.cancelled: set[int] = set()
         self.never: frozenset[int] = frozenset()
 
-    def work(self, index: int) -> int:
+    def _work(self, index: int) -> int:
         self.step.check(index not in self.started, f"job {index} ran twice")
         self.step.check(index not in self.never, f"job {index} ran after it was cancelled")
         self.started.add(index)
-        self.hold()
+        self.step.check(self.release.wait(60), "the job was not released")
         self.ended.add(index)
         return index
 
-    async def settle(self, futures: list[asyncio.Future[int]], cancelled: set[int]) -> None:
-        """Every result is right; what was cancelled before it began never runs."""
-        await self.step.turns(4)  # asyncio passes a cancel on in a callback
-        self.never = frozenset(cancelled - self.started)
-        results = await asyncio.gather(*futures, return_exceptions=True)
+    def submit(self, count: int) -> None:
+        for index in range(count):
+            job = self.step.loop.run_in_executor(self.executor, self._work, index)
+            self.futures.append(job)
+
+    async def begun(self, count: int) -> None:
+        while len(self.started) < count:
+            await asyncio.sleep(0.0005)
+
+    def cancel_half(self) -> None:
+        count = len(self.futures)
+        for index in self.step.rng.sample(range(count), count // 2):
+            if self.futures[index].cancel():
+                self.cancelled.add(index)
+
+    async def settle(self) -> None:
+        """Release them; every result is right, and those that ran were not cancelled."""
+        self.step.loop.call_later(0.002, self.release.set)
+        results = await asyncio.gather(*self.futures, return_exceptions=True)
         for index, result in enumerate(results):
-            right = (
-                isinstance(result, asyncio.CancelledError)
-                if index in cancelled
-                else result == index
-            )
+            cancelled = isinstance(result, asyncio.CancelledError)
+            right = cancelled if index in self.cancelled else result == index
             self.step.check(right, f"job {index} gave {result!r}")
         while self.ended != self.started:  # those that were cancelled while running
             await asyncio.sleep(0.001)
-        ran = set(range(len(futures))) - self.never
-        self.step.check(ran == self.started, f"jobs {ran ^ self.started} did not run")
+        missing = set(range(len(results))) - self.cancelled - self.ended
+        self.step.check(not missing, f"jobs {missing} did not run")
 
 
 @operation(2)
 async def jobs_cancelled_on_the_default_executor(step: Step) -> None:
-    release = threading.Event()
-    cancellable = CancellableJobs(step, lambda: release.wait(30))
-    count = step.rng.randrange(10, 50)
-    futures = [step.loop.run_in_executor(None, cancellable.work, i) for i in range(count)]
+    """Whose workers others use too: a job may be on its way when it is cancelled."""
+    held = HeldJobs(step, None)
+    held.submit(step.rng.randrange(10, 50))
     await asyncio.sleep(step.rng.choice((0, 0.001)))
-    cancelled = {i for i in step.rng.sample(range(count), count // 2) if futures[i].cancel()}
-    step.loop.call_later(0.003, release.set)
-    await cancellable.settle(futures, cancelled)
+    held.cancel_half()
+    await held.settle()
 
 
 @operation(2)
 async def own_executor_for_a_while(step: Step) -> None:
-    workers, release = step.rng.randrange(1, 4), threading.Event()
-    cancellable = CancellableJobs(step, lambda: release.wait(30))
+    """With all workers held, what is cancelled in the queue never runs."""
+    workers = step.rng.randrange(1, 4)
     with concurrent.futures.ThreadPoolExecutor(workers) as executor:
-        futures = [
-            step.loop.run_in_executor(executor, cancellable.work, i)
-            for i in range(step.rng.randrange(workers, 20))
-        ]
-        cancelled = {
-            i
-            for i in step.rng.sample(range(len(futures)), len(futures) // 2)
-            if futures[i].cancel()
-        }
-        step.loop.call_later(0.002, release.set)
-        await cancellable.settle(futures, cancelled)
+        held = HeldJobs(step, executor)
+        held.submit(step.rng.randrange(workers, 20))
+        await held.begun(workers)
+        held.never = frozenset(range(len(held.futures))) - held.started
+        held.cancel_half()
+        held.never &= held.cancelled
+        await step.turns(4)  # asyncio passes a cancel on in a callback
+        await held.settle()
         last = step.expect("job", "submit")
-        executor.submit(last.ran).add_done_callback(lambda _: None)
+        executor.submit(last.ran)
 
 
 @operation(1)
 async def own_executor_shut_down_with_jobs(step: Step) -> None:
-    release, ran = threading.Event(), []
     executor = concurrent.futures.ThreadPoolExecutor(1)
-    first = step.loop.run_in_executor(executor, release.wait, 30)
-    rest = [step.loop.run_in_executor(executor, ran.append, i) for i in range(5)]
+    held = HeldJobs(step, executor)
+    held.submit(6)
+    await held.begun(1)
     executor.shutdown(wait=False, cancel_futures=True)
-    release.set()
-    step.check(await first is True, "the running job gave another result")
-    for result in await asyncio.gather(*rest, return_exceptions=True):
-        step.check(isinstance(result, asyncio.CancelledError), f"job gave {result!r}")
-    step.check(ran == [], f"jobs {ran} ran after they were cancelled")
+    held.cancelled = set(range(6)) - held.started
+    held.never = frozenset(held.cancelled)
+    await held.settle()
     try:
         step.loop.run_in_executor(executor, int)
     except RuntimeError:
