@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import linecache
 import os
 import re
 import resource
@@ -132,6 +133,7 @@ class Trends:
         }
 
     def take(self) -> None:
+        linecache.clearcache()  # debug mode reads one source file after another
         counts = (
             len(gc.get_objects()),
             sys.getallocatedblocks(),
