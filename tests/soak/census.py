@@ -68,14 +68,17 @@ class Census:
     """What must be back exactly."""
 
     descriptors: Counter[str]
-    threads: int
+    threads: int  # but for the next
+    workers: int  # of native executors: they come and go
     children: list[str]
     live: dict[str, int]
 
     @classmethod
     def now(cls) -> Census:
         gc.collect()
-        return cls(descriptors(), threads(), children(), _core._live())
+        live = _core._live()
+        workers = live.pop("Worker")
+        return cls(descriptors(), threads() - workers, workers, children(), live)
 
     def beyond(self, base: Census, workers: int = 0) -> list[str]:
         """In words, what is more or less than in `base`, but for idle worker threads."""
@@ -85,6 +88,8 @@ class Census:
                 found.append(f"descriptors {kind}: {difference:+}")
         if not 0 <= self.threads - base.threads <= workers:
             found.append(f"threads: {self.threads - base.threads:+} (workers: {workers})")
+        if self.workers > workers:
+            found.append(f"native workers: {self.workers} (allowed: {workers})")
         if self.children != base.children:
             found.append(f"children: {self.children}, were {base.children}")
         for name, count in self.live.items():

@@ -9,6 +9,8 @@ import multiprocessing
 import sys
 import threading
 
+import pyasync_hw.executor
+
 from ..step import Step, operation
 
 VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("VARIABLE", default=0)
@@ -91,6 +93,9 @@ async def job_that_raises_stop_iteration(step: Step) -> None:
         expected.ran()
 
 
+POOLS = concurrent.futures.ThreadPoolExecutor, pyasync_hw.executor.ThreadPoolExecutor
+
+
 class HeldJobs:
     """Jobs that run until they are released, some of which are cancelled."""
 
@@ -155,7 +160,7 @@ async def jobs_cancelled_on_the_default_executor(step: Step) -> None:
 async def own_executor_for_a_while(step: Step) -> None:
     """With all workers held, what is cancelled in the queue never runs."""
     workers = step.rng.randrange(1, 4)
-    with concurrent.futures.ThreadPoolExecutor(workers) as executor:
+    with step.rng.choice(POOLS)(workers) as executor:
         held = HeldJobs(step, executor)
         held.submit(step.rng.randrange(workers, 20))
         await held.begun(workers)
@@ -170,7 +175,7 @@ async def own_executor_for_a_while(step: Step) -> None:
 
 @operation(1)
 async def own_executor_shut_down_with_jobs(step: Step) -> None:
-    executor = concurrent.futures.ThreadPoolExecutor(1)
+    executor = step.rng.choice(POOLS)(1)
     held = HeldJobs(step, executor)
     held.submit(6)
     await held.begun(1)
@@ -186,6 +191,40 @@ async def own_executor_shut_down_with_jobs(step: Step) -> None:
         step.check(False, "a job was taken after shutdown")
     while any(thread.is_alive() for thread in executor._threads):
         await asyncio.sleep(0.001)
+
+
+@operation(2)
+async def running_jobs_cancelled_by_their_tokens(step: Step) -> None:
+    """A job of ours that waits is woken when what awaits it is cancelled."""
+    started, ended = threading.Event(), threading.Event()
+    woken = step.expect("cancelled job's end")
+
+    def work() -> None:
+        started.set()
+        try:
+            pyasync_hw.executor.sleep(1000)
+        except BaseException:
+            woken.ran()
+            raise
+        finally:
+            ended.set()
+
+    own = step.chance(0.3) or not step.native
+    executor = pyasync_hw.executor.ThreadPoolExecutor(1) if own else None
+    job = step.loop.run_in_executor(executor, work) if executor is None else None
+    submitted = executor.submit(work) if executor else None
+    while not started.is_set():
+        await asyncio.sleep(0.0005)
+    if submitted is not None and executor is not None:
+        submitted.token.cancel()
+        executor.shutdown()
+        step.check(isinstance(submitted.exception(), BaseException), "no exception came")
+    elif job is not None:
+        job.cancel()
+        await asyncio.gather(job, return_exceptions=True)
+        step.check(job.cancelled(), "the job was not cancelled")
+    while not ended.is_set():
+        await asyncio.sleep(0.0005)
 
 
 def _square(number: int) -> int:
