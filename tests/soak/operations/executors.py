@@ -88,6 +88,8 @@ async def job_that_raises_stop_iteration(step: Step) -> None:
 
     try:
         await step.loop.run_in_executor(None, work)
+    except TypeError:  # what a future of 3.11 makes of it
+        expected.ran()
     except RuntimeError as error:
         step.check(isinstance(error.__cause__, StopIteration), f"{error!r} has no cause")
         expected.ran()
