@@ -9,7 +9,6 @@ this relies on are asserted in tests/loop/test_contract.py.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import selectors
 import signal
 import sys
@@ -19,22 +18,19 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _core, child
+from . import _core
 from ._core import VirtualClock
 
 if TYPE_CHECKING:
-    from . import insight
+    from . import child, insight
 
 __all__ = ["EventLoop", "new_event_loop"]
 
 T = TypeVar("T")
 
 _EPOLLIN, _EPOLLOUT = 1, 4
-_FORMATS_DEBUG = (
-    "debug"
-    in inspect.signature(
-        format_helpers._format_callback_source  # type: ignore[attr-defined]
-    ).parameters
+_FORMATS_DEBUG = (  # inspect.signature() takes longer than the import of a module
+    "debug" in format_helpers._format_callback_source.__code__.co_varnames  # type: ignore[attr-defined]
 )
 
 
@@ -258,6 +254,8 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
                 self.clock.release()
 
     async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
+        from . import child  # only programs that have children pay for it
+
         if not child.policy_has_own_watcher():
             return await child.make_transport(self, *args, **kwargs)
         if self.clock is None:
