@@ -23,7 +23,9 @@ def sample(new_event_loop: Callable[[], Loop], name: str, count: int) -> Sample:
     loop = new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        return CASES[name].run(loop, count)
+        result = CASES[name].run(loop, count)
+        loop.run_until_complete(loop.shutdown_default_executor())  # no thread stays behind
+        return result
     finally:
         asyncio.set_event_loop(None)
         loop.close()

@@ -29,6 +29,7 @@ def test_case_runs_on_our_loop(name: str) -> None:
     asyncio.set_event_loop(loop)
     try:
         sample = CASES[name].run(loop, FEW.get(name, 10))
+        loop.run_until_complete(loop.shutdown_default_executor())
     finally:
         asyncio.set_event_loop(None)
         loop.close()
