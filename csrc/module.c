@@ -93,6 +93,12 @@ core_exec(PyObject *module)
     X(asyncio_handle)                \
     X(asyncio_timer_handle)          \
     X(asyncio_threadsafe_handle)     \
+    X(name_task)                     \
+    X(name_future)                   \
+    X(names_loop)                    \
+    X(asyncio_tasks)                 \
+    X(asyncio_futures)               \
+    X(asyncio_create_task)           \
     X(sleep_forever_error)           \
     X(cancelled_error)
 

@@ -84,11 +84,18 @@ typedef struct {
     PyObject *name_set_exception;
     PyObject *name_set_result;
 
+    PyObject *name_task;   /* "Task" */
+    PyObject *name_future; /* "Future" */
+    PyObject *names_loop;  /* ("loop",) */
+
     /* borrowed from the standard library, owned here */
     PyObject *asyncio_handle;            /* asyncio.Handle */
     PyObject *asyncio_timer_handle;      /* asyncio.TimerHandle */
     PyObject *asyncio_threadsafe_handle; /* since Python 3.14, else NULL */
     PyObject *convert_future_exc;        /* asyncio.futures._convert_future_exc */
+    PyObject *asyncio_tasks;             /* the namespace of asyncio.tasks */
+    PyObject *asyncio_futures;           /* the namespace of asyncio.futures */
+    PyObject *asyncio_create_task;       /* BaseEventLoop.create_task */
     PyObject *sleep_forever_error;       /* pyasync_hw.errors.SleepForeverError */
     PyObject *cancelled_error;           /* concurrent.futures.CancelledError */
 } ModuleState;

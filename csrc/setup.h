@@ -15,6 +15,7 @@
     X(timer_handle_type) \
     X(watchdog_type)     \
     X(loop_type)         \
+    X(loop_factory)      \
     X(child_type)        \
     X(thread_pool_type)  \
     X(worker_type)       \

@@ -93,13 +93,38 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
     to what is due next, and raises SleepForeverError when nothing is.
     """
 
-    _monitor: insight._Monitor | None = None  # who looks for slow callbacks
+    # With every attribute in a slot, ours and asyncio's, an instance has no dict to
+    # look through before each call of a method.
+    __slots__ = (
+        "_asyncgens",
+        "_asyncgens_shutdown_called",
+        "_children",
+        "_clock_resolution",
+        "_coroutine_origin_tracking_enabled",
+        "_coroutine_origin_tracking_saved_depth",
+        "_csock",
+        "_default_executor",
+        "_exception_handler",
+        "_executor_shutdown_called",
+        "_internal_fds",
+        "_monitor",
+        "_old_agen_hooks",
+        "_ready",
+        "_scheduled",
+        "_selector",
+        "_signal_handlers",
+        "_ssock",
+        "_timer_cancelled_count",
+        "_transports",
+        "_unix_server_sockets",
+    )
 
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
         if selector is not None:
             raise TypeError("EventLoop has a poller of its own and takes no selector")
         self._set_clock(clock)
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
+        self._monitor: insight._Monitor | None = None  # who looks for slow callbacks
         super().__init__(_PollerView(self))
 
     # -- running -----------------------------------------------------------

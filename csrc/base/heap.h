@@ -1,8 +1,12 @@
 /* Binary-comparison 4-ary heap of intrusive nodes, ordered by (when, seq).
  *
- * Each node knows its index, so removing any node is O(log n).  Keys live in
- * the array, not behind the pointer.  Ties go in order of insertion.  The heap
- * does not own its nodes.  Python-free.
+ * Each node knows its index.  Keys live in the array, not behind the pointer.
+ * Ties go in order of insertion.  The heap does not own its nodes.
+ *
+ * A node that is removed is forgotten at once; its entry stays, empty, until it comes
+ * to the top or until half of the entries are empty.  Closing the gap at once would
+ * touch three more nodes at random, which is most of the cost of a cancelled timer.
+ * The top is never empty.  Python-free.
  */
 #ifndef AH_BASE_HEAP_H
 #define AH_BASE_HEAP_H
@@ -20,17 +24,19 @@ struct heap_node {
 struct heap_entry {
     int64_t when;
     uint64_t seq;
-    struct heap_node *node;
+    struct heap_node *node; /* NULL: removed */
 };
 
 struct heap {
     struct heap_entry *entries;
-    size_t size;
+    size_t size;  /* entries, with the empty ones */
+    size_t empty; /* of these */
     size_t capacity;
     uint64_t next_seq;
 };
 
 #define HEAP_NODE_INIT {-1}
+#define HEAP_EMPTY_MIN 64 /* fewer are not worth tidying */
 
 static inline bool
 heap_entry_before(const struct heap_entry *a, const struct heap_entry *b)
@@ -42,7 +48,9 @@ static inline void
 heap_place(struct heap *heap, size_t i, struct heap_entry entry)
 {
     heap->entries[i] = entry;
-    entry.node->index = (ptrdiff_t)i;
+    if (entry.node != NULL) {
+        entry.node->index = (ptrdiff_t)i;
+    }
 }
 
 static inline void
@@ -101,22 +109,53 @@ heap_push(struct heap *heap, struct heap_node *node, int64_t when)
     return 0;
 }
 
+static inline void
+heap_drop_first(struct heap *heap)
+{
+    struct heap_entry last = heap->entries[--heap->size];
+    if (heap->size != 0) {
+        heap_sift_down(heap, 0, last);
+    }
+}
+
+/* Take the empty entries out, and make a heap of the others again: O(n). */
+static inline void
+heap_tidy(struct heap *heap)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < heap->size; i++) {
+        if (heap->entries[i].node != NULL) {
+            heap_place(heap, kept++, heap->entries[i]);
+        }
+    }
+    heap->size = kept;
+    heap->empty = 0;
+    for (size_t i = kept / 4 + 1; i-- > 0 && kept > 1;) {
+        heap_sift_down(heap, i, heap->entries[i]);
+    }
+}
+
 /* The node must be in the heap. */
 static inline void
 heap_remove(struct heap *heap, struct heap_node *node)
 {
     size_t i = (size_t)node->index;
     node->index = -1;
-    struct heap_entry last = heap->entries[--heap->size];
-    if (last.node == node) {
-        return;
+    heap->entries[i].node = NULL;
+    heap->empty++;
+    while (heap->size != 0 && heap->entries[0].node == NULL) {
+        heap_drop_first(heap);
+        heap->empty--;
     }
-    if (i > 0 && heap_entry_before(&last, &heap->entries[(i - 1) / 4])) {
-        heap_sift_up(heap, i, last);
+    if (heap->empty > HEAP_EMPTY_MIN && heap->empty > heap->size / 2) {
+        heap_tidy(heap);
     }
-    else {
-        heap_sift_down(heap, i, last);
-    }
+}
+
+static inline size_t
+heap_count(const struct heap *heap)
+{
+    return heap->size - heap->empty;
 }
 
 static inline int64_t

@@ -4,7 +4,8 @@
  * fail for want of memory, and each producer's nodes arrive in its order.  The
  * consumer says that it goes to sleep and looks once more; the first producer
  * after that writes the eventfd, and the others of the batch see that they need
- * not.  Correct without any lock of the caller's around it.  Python-free.
+ * not.  Correct without any lock of the caller's around it.  Each post carries a bit of
+ * the producer's beside its node.  Python-free.
  */
 #ifndef AH_BASE_INBOX_H
 #define AH_BASE_INBOX_H
@@ -18,25 +19,40 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* A node and a bit: the node's address, or that plus one. */
+typedef uintptr_t inbox_item;
+
 struct inbox_node {
-    struct inbox_node *next;
+    inbox_item next; /* 0: the last */
 };
 
 struct inbox {
-    _Atomic(struct inbox_node *) newest; /* of a stack; INBOX_CLOSED at the end */
-    atomic_bool sleeping;                /* the consumer waits for wake_fd */
-    atomic_int wakers;                   /* producers that may write wake_fd now */
-    int wake_fd;                         /* eventfd, non-blocking; -1: not open */
+    _Atomic inbox_item newest; /* of a stack; INBOX_CLOSED at the end */
+    atomic_bool sleeping;      /* the consumer waits for wake_fd */
+    atomic_int wakers;         /* producers that may write wake_fd now */
+    int wake_fd;               /* eventfd, non-blocking; -1: not open */
 };
 
-#define INBOX_CLOSED ((struct inbox_node *)1)
+#define INBOX_CLOSED ((inbox_item)1)
 #define INBOX_INIT {.wake_fd = -1}
+
+static inline struct inbox_node *
+inbox_node_of(inbox_item item)
+{
+    return (struct inbox_node *)(item & ~(inbox_item)1);
+}
+
+static inline bool
+inbox_bit_of(inbox_item item)
+{
+    return item & 1;
+}
 
 /* 0 or -errno. */
 static inline int
 inbox_open(struct inbox *inbox)
 {
-    atomic_store(&inbox->newest, NULL);
+    atomic_store(&inbox->newest, 0);
     atomic_store(&inbox->sleeping, false);
     atomic_store(&inbox->wakers, 0);
     inbox->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -72,48 +88,48 @@ inbox_wake(struct inbox *inbox)
 /* Any thread.  0, -ESHUTDOWN when it is closed (the node is the caller's again), or
  * the -errno of a wake-up that failed (the node is in). */
 static inline int
-inbox_post(struct inbox *inbox, struct inbox_node *node)
+inbox_post(struct inbox *inbox, struct inbox_node *node, bool bit)
 {
-    struct inbox_node *newest = atomic_load(&inbox->newest);
+    inbox_item newest = atomic_load(&inbox->newest);
     do {
         if (newest == INBOX_CLOSED) {
             return -ESHUTDOWN;
         }
         node->next = newest;
-    } while (!atomic_compare_exchange_weak(&inbox->newest, &newest, node));
+    } while (
+        !atomic_compare_exchange_weak(&inbox->newest, &newest, (inbox_item)node | bit));
     return inbox_wake(inbox);
 }
 
 static inline bool
 inbox_is_empty(struct inbox *inbox)
 {
-    struct inbox_node *newest =
-        atomic_load_explicit(&inbox->newest, memory_order_acquire);
-    return newest == NULL || newest == INBOX_CLOSED;
+    inbox_item newest = atomic_load_explicit(&inbox->newest, memory_order_acquire);
+    return newest == 0 || newest == INBOX_CLOSED;
 }
 
 /* A stack of newest first becomes a list of oldest first. */
-static inline struct inbox_node *
-inbox_reverse(struct inbox_node *newest)
+static inline inbox_item
+inbox_reverse(inbox_item newest)
 {
-    struct inbox_node *oldest = NULL;
-    while (newest != NULL) {
-        struct inbox_node *next = newest->next;
-        newest->next = oldest;
+    inbox_item oldest = 0;
+    while (newest != 0) {
+        inbox_item next = inbox_node_of(newest)->next;
+        inbox_node_of(newest)->next = oldest;
         oldest = newest;
         newest = next;
     }
     return oldest;
 }
 
-/* Consumer: all there is, oldest first, or NULL. */
-static inline struct inbox_node *
+/* Consumer: all there is, oldest first, or 0. */
+static inline inbox_item
 inbox_take(struct inbox *inbox)
 {
     if (inbox_is_empty(inbox)) {
-        return NULL;
+        return 0;
     }
-    return inbox_reverse(atomic_exchange(&inbox->newest, NULL));
+    return inbox_reverse(atomic_exchange(&inbox->newest, 0));
 }
 
 /* Consumer: from now on a post wakes.  False: something is there, don't sleep. */
@@ -121,7 +137,7 @@ static inline bool
 inbox_sleep(struct inbox *inbox)
 {
     atomic_store(&inbox->sleeping, true);
-    if (atomic_load(&inbox->newest) == NULL) {
+    if (atomic_load(&inbox->newest) == 0) {
         return true;
     }
     atomic_store(&inbox->sleeping, false);
@@ -135,10 +151,10 @@ inbox_awake(struct inbox *inbox)
 }
 
 /* Consumer: no more posts.  What is still there, oldest first. */
-static inline struct inbox_node *
+static inline inbox_item
 inbox_close(struct inbox *inbox)
 {
-    struct inbox_node *left = atomic_exchange(&inbox->newest, INBOX_CLOSED);
+    inbox_item left = atomic_exchange(&inbox->newest, INBOX_CLOSED);
     atomic_store(&inbox->sleeping, false);
     while (atomic_load(&inbox->wakers) > 0) {
         sched_yield();
@@ -147,11 +163,11 @@ inbox_close(struct inbox *inbox)
         close(inbox->wake_fd);
         inbox->wake_fd = -1;
     }
-    return left == INBOX_CLOSED ? NULL : inbox_reverse(left);
+    return left == INBOX_CLOSED ? 0 : inbox_reverse(left);
 }
 
 /* The same in the child of a fork, which has no other threads and shares wake_fd. */
-static inline struct inbox_node *
+static inline inbox_item
 inbox_close_in_child(struct inbox *inbox)
 {
     atomic_store(&inbox->wakers, 0);

@@ -75,8 +75,10 @@ ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
 {
     HandleObject *self;
     loop_settle_fresh(loop);
-    if (loop->free_count > 0) {
-        self = loop->free_handles[--loop->free_count];
+    if (loop->free_handles != NULL) {
+        self = loop->free_handles;
+        loop->free_handles = (HandleObject *)self->args;
+        loop->free_count--;
         PyObject_Init((PyObject *)self, loop->st->handle_type);
     }
     else {
@@ -100,6 +102,18 @@ ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
     return self;
 }
 
+#ifndef Py_GIL_DISABLED
+HandleObject *
+ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback, PyObject *const *args,
+                         Py_ssize_t nargs, PyObject *context)
+{
+    HandleObject *self = ah_handle_new(loop, callback, args, nargs, context, true);
+    if (self != NULL) {
+        self->threadsafe = true;
+    }
+    return self;
+}
+#else
 HandleObject *
 ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback, PyObject *const *args,
                          Py_ssize_t nargs, PyObject *context)
@@ -117,6 +131,19 @@ ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback, PyObject *const *
     }
     PyObject_GC_Track(self);
     return self;
+}
+#endif
+
+/* May its memory go to the free list? */
+static bool
+is_reusable(HandleObject *self)
+{
+#ifdef Py_GIL_DISABLED
+    if (self->threadsafe) {
+        return false;
+    }
+#endif
+    return self->loop->free_count < FREE_HANDLES_BUSY && !self->loop->closed;
 }
 
 int
@@ -138,7 +165,6 @@ ah_handle_clear(HandleObject *self)
     Py_CLEAR(self->args);
     Py_CLEAR(self->context);
     Py_CLEAR(self->source_traceback);
-    Py_CLEAR(self->repr);
     return 0;
 }
 
@@ -160,7 +186,7 @@ Handle_dealloc(HandleObject *self)
     PyTypeObject *type = Py_TYPE(self);
     LoopObject *loop = self->loop;
     PyObject_GC_UnTrack(self);
-    if (!self->threadsafe && loop->fresh == self) {
+    if (loop->fresh == self) {
         loop->fresh = NULL;
     }
     if (self->weakrefs != NULL) {
@@ -168,8 +194,10 @@ Handle_dealloc(HandleObject *self)
     }
     (void)ah_handle_clear(self);
     loop->st->live[AH_LIVE_Handle]--;
-    if (!self->threadsafe && loop->free_count < FREE_HANDLES_MAX && !loop->closed) {
-        loop->free_handles[loop->free_count++] = self;
+    if (is_reusable(self)) {
+        self->args = (PyObject *)loop->free_handles;
+        loop->free_handles = self;
+        loop->free_count++;
     }
     else {
         PyObject_GC_Del(self);
@@ -179,10 +207,13 @@ Handle_dealloc(HandleObject *self)
 }
 
 void
-ah_handle_free_list_clear(LoopObject *loop)
+ah_handle_free_list_trim(LoopObject *loop, int keep)
 {
-    while (loop->free_count > 0) {
-        PyObject_GC_Del(loop->free_handles[--loop->free_count]);
+    while (loop->free_count > keep) {
+        HandleObject *handle = loop->free_handles;
+        loop->free_handles = (HandleObject *)handle->args;
+        loop->free_count--;
+        PyObject_GC_Del(handle);
     }
 }
 
@@ -311,23 +342,24 @@ ah_handle_cancel(HandleObject *self)
     if (self->cancelled) {
         return 0;
     }
+    PyObject *repr = NULL;
     self->cancelled = true;
     if (self->loop->debug) {
         /* Keep a representation, for "Executing <Handle ...> took". */
-        self->repr = PyObject_Repr((PyObject *)self); /* runs Python */
-        if (self->repr == NULL) {
+        repr = PyObject_Repr((PyObject *)self); /* runs Python */
+        if (repr == NULL) {
             return -1;
         }
     }
     Py_CLEAR(self->callback);
-    Py_CLEAR(self->args);
+    Py_XSETREF(self->args, repr);
     return 0;
 }
 
 PyObject *
 ah_handle_args(HandleObject *self)
 {
-    if (self->cancelled) {
+    if (self->callback == NULL) {
         Py_RETURN_NONE;
     }
     if (self->nargs == 1) {
@@ -382,10 +414,17 @@ Handle_repr_info(HandleObject *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 Handle_repr(HandleObject *self)
 {
-    if (self->repr != NULL) {
-        return Py_NewRef(self->repr);
+    if (self->callback == NULL && self->args != NULL) {
+        return Py_NewRef(self->args);
     }
-    return PyObject_CallMethod(self->loop->st->asyncio_handle, "__repr__", "O", self);
+    int inside = Py_ReprEnter((PyObject *)self); /* its arguments may lead back to it */
+    if (inside != 0) {
+        return inside > 0 ? PyUnicode_FromString("<Handle ...>") : NULL;
+    }
+    PyObject *repr = PyObject_CallMethod(self->loop->st->asyncio_handle, "__repr__",
+                                         "O", self); /* runs Python */
+    Py_ReprLeave((PyObject *)self);
+    return repr;
 }
 
 static PyObject *
@@ -435,7 +474,7 @@ Handle_get_source_traceback(HandleObject *self, void *Py_UNUSED(closure))
 PyObject *
 Handle_get_repr(HandleObject *self, void *Py_UNUSED(closure))
 {
-    return or_none(self->repr);
+    return or_none(self->callback == NULL ? self->args : NULL);
 }
 
 PyObject *

@@ -22,11 +22,12 @@ typedef struct {
     PyObject_HEAD
     LoopObject *loop;           /* owned */
     PyObject *callback;         /* owned; NULL once cancelled */
-    PyObject *args;             /* owned: the one argument, or a tuple of several */
+    PyObject *args;             /* owned: the one argument, or a tuple of several;
+                                   once cancelled: the repr, kept in debug mode */
     PyObject *context;          /* owned */
     PyObject *source_traceback; /* owned; NULL outside debug mode */
-    PyObject *repr;             /* owned; kept by cancel() in debug mode */
     PyObject *weakrefs;
+    struct inbox_node node; /* on its way from another thread */
     int nargs;
     bool cancelled;
     bool shared_context; /* a snapshot: copy it before it is entered */
@@ -50,7 +51,8 @@ timer_handle_of(struct ah_timer *timer)
 AH_RAISES HandleObject *ah_handle_new(LoopObject *loop, PyObject *callback,
                                       PyObject *const *args, Py_ssize_t nargs,
                                       PyObject *context, bool once);
-/* The same from any thread: it takes nothing from the loop, and gives nothing back. */
+/* The same from any thread.  The GIL guards what it takes from the loop; without one,
+ * it takes nothing, and gives nothing back. */
 AH_RAISES HandleObject *ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback,
                                                  PyObject *const *args,
                                                  Py_ssize_t nargs, PyObject *context);
@@ -82,7 +84,7 @@ handle_track(HandleObject *handle)
 /* Visit a handle in the ring: itself, or what it holds on the loop's behalf. */
 int ah_handle_traverse_owned(HandleObject *handle, visitproc visit, void *arg);
 
-/* Free list, owned by the loop. */
-void ah_handle_free_list_clear(LoopObject *loop);
+/* The free list, owned by the loop: keep at most so many. */
+void ah_handle_free_list_trim(LoopObject *loop, int keep);
 
 #endif

@@ -12,30 +12,22 @@
 #include "py/compat.h"
 #include "py/errors.h"
 
+/* The bit beside an inbox node: which of the two it is in. */
+#define IS_POST false
+#define IS_HANDLE true
+
+static HandleObject *
+handle_of(struct inbox_node *node)
+{
+    return (HandleObject *)((char *)node - offsetof(HandleObject, node));
+}
+
 int
 ah_loop_post(LoopObject *self, struct ah_post *post, ah_post_func func, PyObject *owner)
 {
     post->func = func;
     post->owner = owner;
-    return inbox_post(&self->inbox, &post->node);
-}
-
-/* A post without a function stands for a handle: it is ours, and its owner is that. */
-static int
-post_handle(LoopObject *self, HandleObject *handle)
-{
-    struct ah_post *post = malloc(sizeof *post);
-    if (post == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    int err = ah_loop_post(self, post, NULL, Py_NewRef((PyObject *)handle));
-    if (err == -ESHUTDOWN) {
-        free(post);
-        Py_DECREF(handle);
-        return loop_raise_closed(self);
-    }
-    return err < 0 ? ah_raise_errno(err, "eventfd") : 0;
+    return inbox_post(&self->inbox, &post->node, IS_POST);
 }
 
 int
@@ -44,43 +36,53 @@ loop_post_handle(LoopObject *self, HandleObject *handle)
     if (self->running_ident == PyThread_get_thread_ident()) {
         return loop_push(self, (PyObject *)handle, READY_HANDLE);
     }
-    return post_handle(self, handle);
+    Py_INCREF(handle);
+    int err = inbox_post(&self->inbox, &handle->node, IS_HANDLE);
+    if (err == -ESHUTDOWN) {
+        Py_DECREF(handle);
+        return loop_raise_closed(self);
+    }
+    if (self->running_ident == 0) {
+        loop_settle_fresh(self); /* it may never run */
+    }
+    return err < 0 ? ah_raise_errno(err, "eventfd") : 0;
 }
 
 int
 loop_collect_inbox(LoopObject *self)
 {
-    struct inbox_node **last = &self->arrived;
-    while (*last != NULL) {
-        last = &(*last)->next;
+    inbox_item *last = &self->arrived;
+    while (*last != 0) {
+        last = &inbox_node_of(*last)->next;
     }
     *last = inbox_take(&self->inbox);
-    while (self->arrived != NULL) {
-        struct ah_post *post = (struct ah_post *)self->arrived;
-        bool is_handle = post->func == NULL;
-        void *item = is_handle ? (void *)post->owner : (void *)post;
+    while (self->arrived != 0) {
+        struct inbox_node *node = inbox_node_of(self->arrived);
+        bool is_handle = inbox_bit_of(self->arrived);
+        void *item = is_handle ? (void *)handle_of(node) : (void *)node;
         if (ring_push(&self->ready, item, is_handle ? READY_HANDLE : READY_POST) < 0) {
             PyErr_NoMemory();
             return -1;
         }
-        self->arrived = post->node.next;
-        if (is_handle) {
-            free(post);
-        }
+        self->arrived = node->next;
     }
     return 0;
 }
 
-static void
-drop_posts(struct inbox_node *node)
+static PyObject *
+owner_of(inbox_item item)
 {
-    while (node != NULL) {
-        struct ah_post *post = (struct ah_post *)node;
-        PyObject *owner = post->owner;
-        node = node->next;
-        if (post->func == NULL) {
-            free(post);
-        }
+    struct inbox_node *node = inbox_node_of(item);
+    return inbox_bit_of(item) ? (PyObject *)handle_of(node)
+                              : ((struct ah_post *)node)->owner;
+}
+
+static void
+drop_posts(inbox_item item)
+{
+    while (item != 0) {
+        PyObject *owner = owner_of(item);
+        item = inbox_node_of(item)->next;
         Py_DECREF(owner); /* runs Python */
     }
 }
@@ -88,8 +90,8 @@ drop_posts(struct inbox_node *node)
 void
 loop_close_inbox(LoopObject *self)
 {
-    struct inbox_node *arrived = self->arrived;
-    self->arrived = NULL;
+    inbox_item arrived = self->arrived;
+    self->arrived = 0;
     drop_posts(arrived);
     drop_posts(inbox_close(&self->inbox));
 }
@@ -98,18 +100,26 @@ loop_close_inbox(LoopObject *self)
 void
 loop_inbox_in_child(LoopObject *self)
 {
-    struct inbox_node **last = &self->arrived;
-    while (*last != NULL) {
-        last = &(*last)->next;
+    inbox_item *last = &self->arrived;
+    while (*last != 0) {
+        last = &inbox_node_of(*last)->next;
     }
     *last = inbox_close_in_child(&self->inbox);
 }
 
 static int
-visit_posts(struct inbox_node *node, visitproc visit, void *arg)
+visit_posts(inbox_item item, visitproc visit, void *arg)
 {
-    for (; node != NULL && node != INBOX_CLOSED; node = node->next) {
-        Py_VISIT(((struct ah_post *)node)->owner);
+    for (; item != 0 && item != INBOX_CLOSED; item = inbox_node_of(item)->next) {
+        if (!inbox_bit_of(item)) {
+            Py_VISIT(owner_of(item));
+            continue;
+        }
+        HandleObject *handle = handle_of(inbox_node_of(item));
+        int status = ah_handle_traverse_owned(handle, visit, arg);
+        if (status != 0) {
+            return status;
+        }
     }
     return 0;
 }

@@ -70,6 +70,7 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
 {
     int count;
     int64_t woke_ns;
+    ah_handle_free_list_trim(self, FREE_HANDLES_IDLE);
     if (!inbox_sleep(&self->inbox)) {
         return poller_wait(&self->poller, events, POLL_BATCH, 0);
     }
@@ -134,8 +135,13 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
             timeout_ns -= now_ns;
             timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
         }
-        count = timeout_ns == 0 ? poller_wait(&self->poller, events, POLL_BATCH, 0)
-                                : poll_blocking(self, events, timeout_ns);
+        /* Where there were events there may be more: look before the GIL is let go. */
+        count = timeout_ns == 0 || self->polled_events
+                    ? poller_wait(&self->poller, events, POLL_BATCH, 0)
+                    : 0;
+        if (count == 0 && timeout_ns > 0) {
+            count = poll_blocking(self, events, timeout_ns);
+        }
     }
     self->polled_events = count > 0;
     if (count > 0) {
@@ -312,6 +318,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     } while (status == 0 && !self->stopping);
     loop_stats_run_end(&self->stats);
     self->running_ident = 0;
+    loop_settle_fresh(self);
     if (slack > 1) {
         (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);
     }

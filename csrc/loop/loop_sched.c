@@ -124,10 +124,15 @@ loop_clear_schedule(LoopObject *self)
     self->ready = self->inherited = (struct ring){0};
     self->timers = (struct heap){0};
     for (size_t i = 0; i < timers.size; i++) {
-        timers.entries[i].node->index = -1;
+        if (timers.entries[i].node != NULL) {
+            timers.entries[i].node->index = -1;
+        }
     }
     for (size_t i = 0; i < timers.size; i++) {
         struct ah_timer *timer = (struct ah_timer *)timers.entries[i].node;
+        if (timer == NULL) {
+            continue;
+        }
         PyObject *owner = timer->owner;
         timer->owner = NULL;
         Py_DECREF(owner); /* runs Python */
@@ -165,7 +170,9 @@ loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
     }
     for (size_t i = 0; i < self->timers.size; i++) {
         struct ah_timer *timer = (struct ah_timer *)self->timers.entries[i].node;
-        Py_VISIT(timer->owner);
+        if (timer != NULL) {
+            Py_VISIT(timer->owner);
+        }
     }
     return 0;
 }

@@ -108,6 +108,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->clock);
     Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->thread_id);
+    Py_VISIT(self->task_factory);
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->watchdog_object);
     Py_VISIT(self->current_handle);
@@ -125,6 +126,7 @@ Loop_clear(LoopObject *self)
     loop_clear_fds(self);      /* runs Python */
     loop_debug_clear(self);    /* runs Python */
     context_snapshot_clear(&self->snapshot);
+    Py_CLEAR(self->task_factory);
     Py_CLEAR(self->pending_exc);
     return 0;
 }
@@ -138,7 +140,7 @@ Loop_dealloc(LoopObject *self)
     self->closed = true;
     (void)Loop_clear(self);
     close_descriptors(self);
-    ah_handle_free_list_clear(self);
+    ah_handle_free_list_trim(self, 0);
     if (self->running_lock != NULL) {
         PyThread_free_lock(self->running_lock);
     }
@@ -157,7 +159,7 @@ Loop_release(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     (void)Loop_clear(self); /* runs Python */
     close_descriptors(self);
-    ah_handle_free_list_clear(self);
+    ah_handle_free_list_trim(self, 0);
     Py_RETURN_NONE;
 }
 
@@ -269,6 +271,11 @@ static PyGetSetDef Loop_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static PyMemberDef Loop_members[] = {
+    {"_task_factory", T_OBJECT, offsetof(LoopObject, task_factory), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyType_Slot Loop_slots[] = {
     {Py_tp_doc, PyDoc_STR("The native half of pyasync_hw.EventLoop.")},
     {Py_tp_new, Loop_new},
@@ -276,6 +283,7 @@ static PyType_Slot Loop_slots[] = {
     {Py_tp_traverse, Loop_traverse},
     {Py_tp_clear, Loop_clear},
     {Py_tp_getset, Loop_getset},
+    {Py_tp_members, Loop_members},
     {Py_tp_methods, loop_state_methods},
     {0, NULL},
 };
@@ -324,6 +332,7 @@ ah_loop_type_setup(PyObject *module)
     ModuleState *st = ah_state(module);
     st->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Loop_spec, NULL);
     if (st->loop_type == NULL || add_methods(st->loop_type, loop_sched_methods) < 0 ||
+        add_methods(st->loop_type, loop_factory_methods) < 0 ||
         add_methods(st->loop_type, loop_io_methods) < 0 ||
         add_methods(st->loop_type, loop_run_methods) < 0 ||
         add_methods(st->loop_type, loop_stats_methods) < 0 ||

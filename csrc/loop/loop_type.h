@@ -14,7 +14,8 @@
 #include "py/context.h"
 #include "py/fork.h"
 
-#define FREE_HANDLES_MAX 256
+#define FREE_HANDLES_BUSY 16384 /* in a burst: new ones count for the collector */
+#define FREE_HANDLES_IDLE 512   /* when the loop goes to sleep */
 #define POLL_BATCH 64
 
 /* How to run an item of the ready ring. */
@@ -44,7 +45,7 @@ struct LoopObject {
     struct heap timers;    /* of struct ah_timer, whose owners are owned */
     struct poller poller;
     struct inbox inbox;          /* of struct ah_post; its eventfd is never read */
-    struct inbox_node *arrived;  /* taken out of it, not yet in the ring */
+    inbox_item arrived;          /* taken out of it, not yet in the ring */
     unsigned long running_ident; /* the thread that runs it; 0: none */
 
     struct fd_entry *fds; /* by descriptor */
@@ -58,8 +59,9 @@ struct LoopObject {
     bool closed;
     bool stopping;
     bool debug;
-    PyObject *thread_id;   /* owned; None when not running */
-    PyObject *pending_exc; /* owned: what ends the run, from a native callback */
+    PyObject *thread_id;    /* owned; None when not running */
+    PyObject *task_factory; /* owned; NULL or None: asyncio.Task */
+    PyObject *pending_exc;  /* owned: what ends the run, from a native callback */
 
     int64_t last_poll_ns;
     unsigned turns_since_poll;
@@ -70,8 +72,8 @@ struct LoopObject {
     unsigned long running_thread;    /* who runs it */
 
     struct context_snapshot snapshot;
-    HandleObject *fresh; /* borrowed: see handle_type.h */
-    HandleObject *free_handles[FREE_HANDLES_MAX];
+    HandleObject *fresh;        /* borrowed: see handle_type.h */
+    HandleObject *free_handles; /* linked by `args` */
     int free_count;
 
     struct loop_stats stats;
@@ -117,7 +119,7 @@ AH_RAISES int loop_collect_inbox(LoopObject *self);
 AH_RAISES static inline int
 loop_collect(LoopObject *self)
 {
-    if (self->arrived == NULL && inbox_is_empty(&self->inbox)) {
+    if (self->arrived == 0 && inbox_is_empty(&self->inbox)) {
         return 0;
     }
     return loop_collect_inbox(self);
@@ -162,6 +164,7 @@ int loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg);
 
 /* Methods, put together in loop_type.c. */
 extern PyMethodDef loop_sched_methods[];
+extern PyMethodDef loop_factory_methods[];
 extern PyMethodDef loop_io_methods[];
 extern PyMethodDef loop_run_methods[];
 extern PyMethodDef loop_stats_methods[];

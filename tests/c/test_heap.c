@@ -1,4 +1,4 @@
-/* base/heap.h: order, ties, removal of any node. */
+/* base/heap.h: order, ties, removal of any node, and what removal leaves behind. */
 #include "base/heap.h"
 #include "check.h"
 
@@ -72,19 +72,56 @@ test_removes_any(void)
     for (int i = 0; i < N; i++) {
         if (next_random(&seed) % 2 == 0) {
             heap_remove(&heap, &items[i].node);
+            CHECK_EQ(items[i].node.index, -1);
             left--;
         }
+        REQUIRE(heap.entries[0].node != NULL);
+        size_t empty = 0;
         for (size_t k = 0; k < heap.size; k++) {
-            REQUIRE(heap.entries[k].node->index == (ptrdiff_t)k);
+            const struct heap_node *node = heap.entries[k].node;
+            empty += node == NULL;
+            REQUIRE(node == NULL || node->index == (ptrdiff_t)k);
         }
+        CHECK_EQ(heap.empty, empty);
     }
-    CHECK_EQ(heap.size, left);
+    CHECK_EQ(heap_count(&heap), left);
     int64_t last = INT64_MIN;
     while (heap.size != 0) {
         struct item *item = pop(&heap);
         CHECK(item->when >= last);
         last = item->when;
     }
+    heap_free(&heap);
+}
+
+/* However many are removed, at most as many entries are empty as are not. */
+static void
+test_removed_entries_do_not_pile_up(void)
+{
+    struct heap heap = {0};
+    uint32_t seed = 3;
+    items[0] = (struct item){HEAP_NODE_INIT, -1, 0};
+    items[1] = (struct item){HEAP_NODE_INIT, INT64_MAX, 1};
+    CHECK_EQ(heap_push(&heap, &items[0].node, items[0].when), 0);
+    CHECK_EQ(heap_push(&heap, &items[1].node, items[1].when), 0);
+    for (int i = 0; i < 100000; i++) {
+        struct item *item = &items[2 + i % 300];
+        if (i >= 300) {
+            heap_remove(&heap, &item->node);
+        }
+        *item = (struct item){HEAP_NODE_INIT, next_random(&seed), i};
+        CHECK_EQ(heap_push(&heap, &item->node, item->when), 0);
+        REQUIRE(heap.size <= 2 * 302 + HEAP_EMPTY_MIN);
+    }
+    CHECK_EQ(heap_count(&heap), 302);
+    int64_t last = INT64_MIN;
+    while (heap_first(&heap) != NULL) {
+        struct item *item = pop(&heap);
+        CHECK(item->when >= last);
+        last = item->when;
+    }
+    CHECK_EQ(heap.size, 0);
+    CHECK_EQ(heap.empty, 0);
     heap_free(&heap);
 }
 
@@ -110,6 +147,7 @@ main(void)
     RUN(test_empty);
     RUN(test_sorts);
     RUN(test_removes_any);
+    RUN(test_removed_entries_do_not_pile_up);
     RUN(test_extreme_times);
     return check_done();
 }

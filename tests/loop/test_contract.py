@@ -2,9 +2,12 @@
 
 import asyncio
 import inspect
+import signal
 from asyncio import base_events, events, format_helpers, selector_events, unix_events
 
 import pytest
+
+import pyasync_hw
 
 SELF_PIPE = {"_make_self_pipe", "_close_self_pipe", "_read_from_self", "_process_self_data"}
 BASE_HOOKS = {
@@ -103,3 +106,16 @@ def test_format_helpers():
 def test_transports_ask_the_selector_for_a_key():
     source = inspect.getsource(selector_events._test_selector_event)
     assert "selector.get_key(fd)" in source
+
+
+def test_a_loop_has_no_dict_to_look_through():
+    """Every attribute that this Python's asyncio sets is a slot or a C member."""
+    loop = pyasync_hw.new_event_loop()
+    try:
+        loop.add_signal_handler(signal.SIGUSR1, print)
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.set_debug(True)
+        loop.run_until_complete(asyncio.sleep(0))
+        assert vars(loop) == {}
+    finally:
+        loop.close()

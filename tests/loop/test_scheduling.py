@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 import math
+import re
 import threading
 import weakref
 
@@ -507,3 +508,28 @@ def test_a_thread_that_cancels_a_running_callback_waits_for_it(loop, verb):
     loop.run_forever()
     thread.join()
     assert seen == ["callback", "other"]
+
+
+@pytest.mark.parametrize("schedule", ["call_soon", "call_soon_threadsafe", "call_later"])
+def test_repr_of_a_handle_cancelled_in_debug_mode_is_as_asyncio_says(loop, schedule):
+    def representation(loop):
+        loop.set_debug(True)
+        args = (10.0, print, 1, "two") if schedule == "call_later" else (print, 1, "two")
+        handle = getattr(loop, schedule)(*args)
+        handle.cancel()
+        text = repr(handle)
+        return re.sub(r"when=[\d.]+|:\d+>", "", text)
+
+    theirs = asyncio.new_event_loop()
+    try:
+        assert representation(loop) == representation(theirs)
+    finally:
+        theirs.close()
+
+
+def test_repr_of_a_handle_in_its_own_arguments_ends(loop):
+    holder = []
+    holder.append(loop.call_soon(print, holder))
+    holder.append(loop.call_soon(print, holder))
+    assert repr(holder[0]).startswith("<Handle print(")
+    holder.clear()
