@@ -259,10 +259,12 @@ def test_fork_from_another_thread_while_the_loop_runs() -> None:
 def test_forks_while_other_threads_post(loop: Loop) -> None:
     """Whatever state the other threads are in: the child's use of the loop ends, at once."""
     ended = threading.Event()
+    ahead = threading.Semaphore(100)  # or they fill the memory that each fork copies
 
     def post() -> None:
         while not ended.is_set():
-            loop.call_soon_threadsafe(nothing)
+            if ahead.acquire(timeout=0.1):
+                loop.call_soon_threadsafe(ahead.release)
 
     def fork() -> None:
         for _ in range(20):
