@@ -107,7 +107,7 @@ block_beside_loop(struct vclock *clock, int fd, const struct token_set *tokens,
         return -errno;
     }
     struct clock_waiter waiter = {
-        .deadline = deadline_ns, .fd = fd, .wake_fd = wake_fd};
+        .deadline = deadline_ns, .fd = fd, .tokens = tokens, .wake_fd = wake_fd};
     vclock_add_waiter(clock, &waiter);
     int result = poll_once(fd, tokens, wake_fd, NS_NEVER);
     vclock_remove_waiter(clock, &waiter);

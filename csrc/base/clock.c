@@ -222,6 +222,7 @@ vclock_add_waiter(struct vclock *clock, struct clock_waiter *waiter)
     }
     waiter->next = clock->waiters;
     clock->waiters = waiter;
+    clock->epoch++;
     wake_loop_locked(clock);
     pthread_mutex_unlock(&clock->lock);
 }
@@ -267,7 +268,8 @@ vclock_jump(struct vclock *clock, int64_t timer_ns, uint64_t epoch)
         return VCLOCK_JUMPED;
     }
     for (struct clock_waiter *w = clock->waiters; w != NULL; w = w->next) {
-        if (w->signalled || is_readable(w->fd)) {
+        if (w->signalled || is_readable(w->fd) ||
+            (w->tokens != NULL && tokens_are_cancelled(w->tokens))) {
             pthread_mutex_unlock(&clock->lock);
             return VCLOCK_HELD;
         }

@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/token.h"
+
 #define NS_PER_S INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_US INT64_C(1000)
@@ -53,10 +55,11 @@ struct clock_driver {
 
 struct clock_waiter {
     struct clock_waiter *next;
-    int64_t deadline; /* NS_NEVER: only a descriptor ends this wait */
-    int fd;           /* what the waiter waits for besides, or -1 */
-    int wake_fd;      /* eventfd: written when the deadline has come */
-    bool signalled;   /* it has come, the thread is about to run */
+    int64_t deadline;               /* NS_NEVER: only a descriptor ends this wait */
+    int fd;                         /* what the waiter waits for besides, or -1 */
+    const struct token_set *tokens; /* what cancels its wait, or NULL */
+    int wake_fd;                    /* eventfd: written when the deadline has come */
+    bool signalled;                 /* it has come, the thread is about to run */
 };
 
 struct vclock {
@@ -65,9 +68,10 @@ struct vclock {
     int64_t now;
     struct clock_driver *drivers;
     struct clock_waiter *waiters;
-    int holds;      /* unfinished work; a waiter is expected to be one of it */
-    uint64_t epoch; /* counts releases: one may have let something happen */
-    int loop_fd;    /* eventfd of the loop that runs on this clock, or -1 */
+    int holds; /* unfinished work; a waiter is expected to be one of it */
+    uint64_t
+        epoch;   /* counts releases and new waiters: what they did before may count */
+    int loop_fd; /* eventfd of the loop that runs on this clock, or -1 */
     pthread_t loop_thread;
 };
 
