@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import gc
-import logging
 import sys
 import threading
 import weakref
@@ -57,7 +56,7 @@ def test_keywords_and_exceptions() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(int, "11", base=2).result(10) == 3
-        with pytest.raises(LookupError, match="^no$"):
+        with pytest.raises(LookupError, match=r"^no$"):
             pool.submit(fail, text="no").result(10)
         for kind in (KeyboardInterrupt, SystemExit, GeneratorExit, StopIteration):
             assert isinstance(pool.submit(_raise, kind()).exception(10), kind)
@@ -245,7 +244,7 @@ def test_shutdown_runs_what_is_queued(gate: Gate) -> None:
     queued = [pool.submit(pow, i, 2) for i in range(5)]
     pool.shutdown(wait=False)
     threads = list(pool._threads)
-    with pytest.raises(RuntimeError, match="^cannot schedule new futures after shutdown$"):
+    with pytest.raises(RuntimeError, match=r"^cannot schedule new futures after shutdown$"):
         pool.submit(int)
     gate.opened.set()
     pool.shutdown()
@@ -291,9 +290,9 @@ def test_an_executor_without_init() -> None:
 
 
 def test_init_only_once() -> None:
-    with ThreadPoolExecutor(1) as pool:
-        with pytest.raises(RuntimeError, match="initialized already"):
-            pool.__init__(1)  # type: ignore[misc]
+    pool = ThreadPoolExecutor(1)
+    with pytest.raises(RuntimeError, match="initialized already"):
+        pool.__init__(1)  # type: ignore[misc]
 
 
 # -- initializer -------------------------------------------------------------
@@ -322,15 +321,14 @@ def test_a_failing_initializer_breaks_the_pool(caplog: pytest.LogCaptureFixture)
         enter.wait(10)
         raise ValueError("no")
 
-    with caplog.at_level(logging.CRITICAL, "concurrent.futures"):
-        with ThreadPoolExecutor(1, initializer=fail) as pool:
-            futures = [pool.submit(int) for _ in range(3)]
-            enter.set()
-            for future in futures:
-                with pytest.raises(concurrent.futures.thread.BrokenThreadPool):
-                    future.result(10)
-            with pytest.raises(concurrent.futures.thread.BrokenThreadPool, match="not usable"):
-                pool.submit(int)
+    with ThreadPoolExecutor(1, initializer=fail) as pool:
+        futures = [pool.submit(int) for _ in range(3)]
+        enter.set()
+        for future in futures:
+            with pytest.raises(concurrent.futures.thread.BrokenThreadPool):
+                future.result(10)
+        with pytest.raises(concurrent.futures.thread.BrokenThreadPool, match="not usable"):
+            pool.submit(int)
     assert "Exception in initializer" in caplog.text
     caplog.clear()  # its traceback holds the thread's frame
 
@@ -379,6 +377,7 @@ def test_worker_contexts_are_refused() -> None:
 
 def test_exceptions_do_not_keep_the_job_alive() -> None:
     """The traceback refers to the frame of the call, which must not refer to its future."""
+
     class Big:
         pass
 

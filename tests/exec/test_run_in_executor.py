@@ -289,7 +289,7 @@ def test_shutdown_default_executor(runner: asyncio.Runner) -> None:
         await loop.shutdown_default_executor()
         assert not thread.is_alive()
         assert await asyncio.gather(*queued) == [i * i for i in range(100)]
-        with pytest.raises(RuntimeError, match="^Executor shutdown has been called$"):
+        with pytest.raises(RuntimeError, match=r"^Executor shutdown has been called$"):
             loop.run_in_executor(None, int)
 
     runner.run(main())
@@ -317,7 +317,7 @@ def test_close_with_jobs_running_and_queued() -> None:
         thread.join(10)
     assert ran == [0, 1, 2, 3, 4]
     assert not any(future.done() for future in (running, *queued))
-    with pytest.raises(RuntimeError, match="^Event loop is closed$"):
+    with pytest.raises(RuntimeError, match=r"^Event loop is closed$"):
         loop.run_in_executor(None, int)
 
 
@@ -347,7 +347,7 @@ def test_an_executor_that_was_shut_down() -> None:
         loop = asyncio.get_running_loop()
         pool = ThreadPoolExecutor(1)
         pool.shutdown()
-        with pytest.raises(RuntimeError, match="^cannot schedule new futures after shutdown$"):
+        with pytest.raises(RuntimeError, match=r"^cannot schedule new futures after shutdown$"):
             loop.run_in_executor(pool, int)
 
     run(main())
@@ -356,9 +356,10 @@ def test_an_executor_that_was_shut_down() -> None:
 def test_a_pool_that_breaks(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, initializer=fail_with, initargs=(ValueError(),)) as pool:
-            with pytest.raises(concurrent.futures.thread.BrokenThreadPool):
-                await loop.run_in_executor(pool, int)
+        pool = ThreadPoolExecutor(1, initializer=fail_with, initargs=(ValueError(),))
+        with pytest.raises(concurrent.futures.thread.BrokenThreadPool):
+            await loop.run_in_executor(pool, int)
+        pool.shutdown()
 
     run(main())
     caplog.clear()  # its traceback holds the thread's frame
