@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -98,22 +99,41 @@ def test_a_child_of_a_job() -> None:
     assert pyasync_hw.run(main()) == "[32, True]"
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_process_pools(method: str) -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        opened = threading.Event()
-        busy = [loop.run_in_executor(None, opened.wait, 10) for _ in range(3)]
-        await asyncio.to_thread(int)
-        context = multiprocessing.get_context(method)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as processes:
-                jobs = [loop.run_in_executor(processes, pow, i, 2) for i in range(20)]
-                assert await asyncio.gather(*jobs) == [i * i for i in range(20)]
-                with pytest.raises(ZeroDivisionError):
-                    await loop.run_in_executor(processes, divmod, 1, 0)
-        opened.set()
-        assert await asyncio.gather(*busy) == [True] * 3
+# A program of its own, for multiprocessing leaves its resource tracker running.
+PROCESS_POOL = """
+import asyncio, concurrent.futures, multiprocessing, sys, threading, warnings
+import pyasync_hw
 
+async def main():
+    loop = asyncio.get_running_loop()
+    opened = threading.Event()
+    busy = [loop.run_in_executor(None, opened.wait, 10) for _ in range(3)]
+    await asyncio.to_thread(int)
+    context = multiprocessing.get_context(sys.argv[1])
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as processes:
+        jobs = [loop.run_in_executor(processes, pow, i, 2) for i in range(20)]
+        assert await asyncio.gather(*jobs) == [i * i for i in range(20)]
+        try:
+            await loop.run_in_executor(processes, divmod, 1, 0)
+        except ZeroDivisionError:
+            print("divided")
+    opened.set()
+    assert await asyncio.gather(*busy) == [True] * 3
+    print("done")
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)
     pyasync_hw.run(main())
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_process_pools(method: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROCESS_POOL, method],
+        env={**os.environ, "PYTHONPATH": str(Path(pyasync_hw.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout.split(), done.stderr) == (["divided", "done"], "")
