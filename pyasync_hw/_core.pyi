@@ -90,13 +90,13 @@ class Child:
 
 def _spawn(
     program: object,
-    programs: tuple[bytes, ...],
+    programs: list[bytes] | None,
     args: list[Any],
     env: list[bytes] | None,
     cwd: object,
     pass_fds: tuple[int, ...],
     close_fds: bool,
-    handles: tuple[int, int, int, int, int, int],
+    handles: tuple[int, ...],
     restore_signals: bool,
     start_new_session: bool,
     process_group: int,

@@ -17,6 +17,7 @@ import sys
 import threading
 from asyncio import tasks, unix_events
 from asyncio.log import logger
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ._core import Child, VirtualClock, _spawn
@@ -24,7 +25,7 @@ from ._core import Child, VirtualClock, _spawn
 if TYPE_CHECKING:
     from .loop import EventLoop
 
-__all__ = ["Popen", "SubprocessTransport", "make_transport", "policy_has_own_watcher"]
+__all__ = ["Popen", "SubprocessTransport", "make_transport"]
 
 _StandardPopen = subprocess.Popen
 _standard_execute_child = subprocess.Popen._execute_child  # type: ignore[attr-defined]
@@ -36,6 +37,8 @@ if sys.version_info < (3, 14):
 # What asyncio's watchers by pidfd and by thread say when somebody else was first.
 _READ_ALREADY = "child process pid %d exit status already read:  will report returncode 255"
 _UNKNOWN_CHILD = "Unknown child process pid %d, will report returncode 255"
+
+_INHERITED = (-1, -1, -1, -1, -1, -1)  # no pipe, no redirection
 
 _KILLED_IN_TIME = 1.0  # seconds that a child gets to die of SIGKILL when its loop is closed
 
@@ -88,7 +91,9 @@ class Popen(subprocess.Popen[bytes]):
             )  # fmt: skip
             return
 
-        if isinstance(args, (str, bytes)):
+        if type(args) is tuple or type(args) is list:
+            args = list(args)
+        elif isinstance(args, (str, bytes)):
             args = [args]
         elif isinstance(args, os.PathLike):
             if shell:
@@ -112,13 +117,14 @@ class Popen(subprocess.Popen[bytes]):
                 if b"=" in key:
                     raise ValueError("illegal environment variable name")
                 env_list.append(key + b"=" + os.fsencode(value))
-        program = os.fsencode(executable)
-        if b"/" in program:
-            programs: tuple[bytes, ...] = (program,)
-        else:
-            programs = tuple(
-                os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(env)
-            )
+        programs = None  # the executable itself
+        if type(executable) is not str or "/" not in executable:
+            program = os.fsencode(executable)
+            if b"/" not in program:
+                programs = [
+                    os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(env)
+                ]
+        handles = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self.child = child = _spawn(
             executable,
             programs,
@@ -127,7 +133,7 @@ class Popen(subprocess.Popen[bytes]):
             cwd,
             tuple(sorted(set(map(int, pass_fds)))) if pass_fds else (),
             close_fds,
-            (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite),
+            handles,
             restore_signals,
             start_new_session,
             process_group,
@@ -135,7 +141,16 @@ class Popen(subprocess.Popen[bytes]):
         )
         self.pid = child.pid
         self._child_created = True
-        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]
+        if handles == _INHERITED:
+            self._closed_child_pipe_fds = True
+        else:
+            self._close_pipe_fds(*handles)  # type: ignore[attr-defined]
+
+    def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> tuple[int, ...]:
+        if stdin is None and stdout is None and stderr is None:
+            return _INHERITED
+        handles: tuple[int, ...] = super()._get_handles(stdin, stdout, stderr)  # type: ignore[misc]
+        return handles
 
 
 class SubprocessTransport(unix_events._UnixSubprocessTransport):  # type: ignore[name-defined,misc]
@@ -218,7 +233,16 @@ def policy_has_own_watcher() -> bool:
     return watcher is not None and type(watcher) not in _HARMLESS_WATCHERS
 
 
-async def make_transport(
+def make_transport(
+    loop: EventLoop, inherited: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+) -> Awaitable[Any]:
+    """What _make_subprocess_transport() returns; `inherited` is asyncio's own."""
+    if policy_has_own_watcher():
+        return _make_watched_transport(loop, inherited, *args, **kwargs)
+    return _make_transport(loop, *args, **kwargs)
+
+
+async def _make_transport(
     loop: EventLoop,
     protocol: Any,
     args: Any,
@@ -260,12 +284,25 @@ async def make_transport(
     return transport
 
 
+async def _make_watched_transport(
+    loop: EventLoop, inherited: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+) -> Any:
+    """Leave it to asyncio, and so to the watcher that the program has set."""
+    if loop.clock is None:
+        return await inherited(*args, **kwargs)
+    loop.clock.hold()
+    try:
+        return await inherited(*args, **kwargs)
+    except BaseException:
+        loop.clock.release()
+        raise
+
+
 # -- the exit ----------------------------------------------------------------
 
 
 def _watch(loop: EventLoop, transport: SubprocessTransport, hold: _Hold | None) -> None:
-    run = contextvars.copy_context().run
-    exited = functools.partial(run, _exited, loop, transport, hold, _READ_ALREADY)  # type: ignore[call-arg]
+    exited = functools.partial(_exited, loop, transport, hold, _READ_ALREADY)
     proc = transport._proc
     child = getattr(proc, "child", None)
     try:

@@ -278,20 +278,10 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
             if self.clock is not None:
                 self.clock.release()
 
-    async def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
-        from . import child  # only programs that have children pay for it
+    def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
+        from .child import make_transport  # only programs that have children pay for it
 
-        if not child.policy_has_own_watcher():
-            return await child.make_transport(self, *args, **kwargs)
-        if self.clock is None:
-            return await super()._make_subprocess_transport(*args, **kwargs)
-        self.clock.hold()
-        try:
-            transport = await super()._make_subprocess_transport(*args, **kwargs)
-        except BaseException:
-            self.clock.release()
-            raise
-        return transport
+        return make_transport(self, super()._make_subprocess_transport, *args, **kwargs)
 
     def _child_watcher_callback(self, pid: int, returncode: int, transp: Any) -> None:
         super()._child_watcher_callback(pid, returncode, transp)  # type: ignore[misc]

@@ -25,6 +25,7 @@ typedef struct {
     int pidfd;             /* -1: none, or no longer needed */
     struct ah_watch watch; /* armed: the loop owns us */
     PyObject *callback;    /* owned, while armed */
+    PyObject *context;     /* owned: what the callback runs in, while armed */
 } ChildObject;
 
 /* Arguments of exec: a NULL-terminated array that points into `owner`. */
@@ -71,6 +72,15 @@ strings_from(struct strings *strings, PyObject *sequence)
     strings->items[count] = NULL;
     Py_DECREF(fast);
     return 0;
+}
+
+AH_RAISES static int
+strings_from_one(struct strings *strings, PyObject *string)
+{
+    PyObject *one = PyTuple_Pack(1, string);
+    int status = one != NULL ? strings_from(strings, one) : -1;
+    Py_XDECREF(one);
+    return status;
 }
 
 /* The process's own environment: another thread may resize the array that `environ`
@@ -163,6 +173,7 @@ Child_traverse(ChildObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->callback);
+    Py_VISIT(self->context);
     return 0;
 }
 
@@ -170,6 +181,7 @@ static int
 Child_clear(ChildObject *self)
 {
     Py_CLEAR(self->callback);
+    Py_CLEAR(self->context);
     return 0;
 }
 
@@ -211,30 +223,41 @@ reap(ChildObject *self, int *status)
     return result > 0;
 }
 
+/* NULL with an exception set if the callback raised. */
+static PyObject *
+call_back(PyObject *callback, PyObject *context, PyObject *code)
+{
+    if (code == NULL || PyContext_Enter(context) < 0) {
+        return NULL;
+    }
+    PyObject *result = PyObject_CallOneArg(callback, code); /* runs Python */
+    if (PyContext_Exit(context) < 0) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
 static void
 child_exited(LoopObject *loop, struct ah_watch *watch, uint32_t events)
 {
     (void)events;
     ChildObject *self = (ChildObject *)((char *)watch - offsetof(ChildObject, watch));
     PyObject *callback = self->callback;
-    self->callback = NULL;
+    PyObject *context = self->context;
+    self->callback = self->context = NULL;
     Py_INCREF(self);
     ah_loop_unwatch(loop, watch);
     int status;
-    PyObject *code = Py_None;
-    Py_INCREF(code);
-    if (reap(self, &status)) {
-        Py_SETREF(code, PyLong_FromLong(status));
-    }
+    PyObject *code = reap(self, &status) ? PyLong_FromLong(status) : Py_NewRef(Py_None);
     close_pidfd(self);
-    PyObject *result =
-        code == NULL ? NULL : PyObject_CallOneArg(callback, code); /* runs Python */
+    PyObject *result = call_back(callback, context, code); /* runs Python */
     if (result == NULL) {
         ah_loop_report(loop, "Exception in the callback of a child's exit", NULL);
     }
     Py_XDECREF(result);
     Py_XDECREF(code);
     Py_DECREF(callback);
+    Py_DECREF(context);
     Py_DECREF(self);
 }
 
@@ -254,10 +277,14 @@ Child_watch(ChildObject *self, PyObject *args)
         PyErr_SetString(PyExc_RuntimeError, "a Child can be watched once");
         return NULL;
     }
+    self->context = PyContext_CopyCurrent();
+    if (self->context == NULL) {
+        return NULL;
+    }
     self->callback = Py_NewRef(callback);
     if (ah_loop_watch((LoopObject *)loop, &self->watch, self->pidfd, EPOLLIN,
                       child_exited, (PyObject *)self) < 0) {
-        Py_CLEAR(self->callback);
+        (void)Child_clear(self);
         return NULL;
     }
     Py_RETURN_NONE;
@@ -323,7 +350,9 @@ core_spawn(PyObject *module, PyObject *args)
     int *keep_fds = NULL;
     ChildObject *child = NULL;
     int pidfd = -1;
-    if (strings_from(&paths, programs) < 0 || strings_from(&argv, argv_obj) < 0 ||
+    if ((programs == Py_None ? strings_from_one(&paths, program)
+                             : strings_from(&paths, programs)) < 0 ||
+        strings_from(&argv, argv_obj) < 0 ||
         (env == Py_None ? strings_from_environ(&envp) : strings_from(&envp, env)) < 0 ||
         keep_from(keep, &keep_fds, &spec.keep_count) < 0 ||
         (cwd != Py_None && !PyUnicode_FSConverter(cwd, &cwd_bytes))) {
@@ -363,9 +392,11 @@ done:
 
 static PyMethodDef Child_methods[] = {
     {"watch", (PyCFunction)Child_watch, METH_VARARGS,
-     PyDoc_STR("watch($self, loop, callback, /)\n--\n\n"
-               "Call callback(returncode) on the loop when the child has exited, and\n"
-               "collect it; callback(None) if somebody else has collected it.")},
+     PyDoc_STR(
+         "watch($self, loop, callback, /)\n--\n\n"
+         "Call callback(returncode) on the loop, in the current context, when the\n"
+         "child has exited, and collect it; callback(None) if somebody else has\n"
+         "collected it.")},
     {"fileno", (PyCFunction)Child_fileno, METH_NOARGS,
      PyDoc_STR("fileno($self, /)\n--\n\nThe pidfd, or -1.")},
     {"close", (PyCFunction)Child_close, METH_NOARGS,
