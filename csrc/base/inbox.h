@@ -29,7 +29,7 @@ struct inbox_node {
 struct inbox {
     _Atomic inbox_item newest; /* of a stack; INBOX_CLOSED at the end */
     atomic_bool sleeping;      /* the consumer waits for wake_fd */
-    atomic_int wakers;         /* producers that may write wake_fd now */
+    atomic_int pins;           /* producers that use this now */
     int wake_fd;               /* eventfd, non-blocking; -1: not open */
 };
 
@@ -54,9 +54,22 @@ inbox_open(struct inbox *inbox)
 {
     atomic_store(&inbox->newest, 0);
     atomic_store(&inbox->sleeping, false);
-    atomic_store(&inbox->wakers, 0);
+    atomic_store(&inbox->pins, 0);
     inbox->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return inbox->wake_fd < 0 ? -errno : 0;
+}
+
+/* A producer: inbox_close() does not return before the unpin. */
+static inline void
+inbox_pin(struct inbox *inbox)
+{
+    atomic_fetch_add(&inbox->pins, 1);
+}
+
+static inline void
+inbox_unpin(struct inbox *inbox)
+{
+    atomic_fetch_sub(&inbox->pins, 1);
 }
 
 /* Any thread: end the consumer's sleep, if it sleeps.  0 or -errno. */
@@ -67,8 +80,7 @@ inbox_wake(struct inbox *inbox)
     if (!atomic_load(&inbox->sleeping)) {
         return 0;
     }
-    atomic_fetch_add(&inbox->wakers,
-                     1); /* the descriptor stays open until we are done */
+    inbox_pin(inbox); /* the descriptor stays open until we are done */
     if (atomic_exchange(&inbox->sleeping, false)) {
         const uint64_t one = 1;
         while (write(inbox->wake_fd, &one, sizeof one) < 0) {
@@ -81,7 +93,7 @@ inbox_wake(struct inbox *inbox)
             }
         }
     }
-    atomic_fetch_sub(&inbox->wakers, 1);
+    inbox_unpin(inbox);
     return err;
 }
 
@@ -156,7 +168,7 @@ inbox_close(struct inbox *inbox)
 {
     inbox_item left = atomic_exchange(&inbox->newest, INBOX_CLOSED);
     atomic_store(&inbox->sleeping, false);
-    while (atomic_load(&inbox->wakers) > 0) {
+    while (atomic_load(&inbox->pins) > 0) {
         sched_yield();
     }
     if (inbox->wake_fd >= 0) {
@@ -170,7 +182,7 @@ inbox_close(struct inbox *inbox)
 static inline inbox_item
 inbox_close_in_child(struct inbox *inbox)
 {
-    atomic_store(&inbox->wakers, 0);
+    atomic_store(&inbox->pins, 0);
     return inbox_close(inbox);
 }
 

@@ -75,6 +75,13 @@ bool ah_job_run(AH_BORROWED JobObject *job, struct job_note *note); /* runs Pyth
 /* Give it to its loop, and let go of the virtual clock. */
 void ah_job_post(AH_STEALS JobObject *job);
 
+/* In two halves, for a worker that lets the GIL go: the loop that is woken finds it
+ * free. False: not on a virtual clock, use ah_job_post().  -1 of the second half: the
+ * loop is closed; with the GIL again, ah_job_lost(). */
+bool ah_job_post_begin(JobObject *job);
+int ah_job_post_nogil(AH_STEALS JobObject *job);
+void ah_job_lost(AH_STEALS JobObject *job);
+
 /* It left the queue and is not run; its loop is told (JOB_CANCELLED, JOB_EXCEPTION) or
  * knows (JOB_NO_OUTCOME).  `value` is borrowed. */
 void ah_job_drop(AH_STEALS JobObject *job, enum job_outcome outcome,

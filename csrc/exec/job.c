@@ -112,6 +112,32 @@ deliver(LoopObject *loop, struct ah_post *post)
     Py_DECREF(future);
 }
 
+/* Nobody is left to be told, as in asyncio. */
+void
+ah_job_lost(JobObject *self)
+{
+    forget_future(self); /* runs Python */
+    Py_DECREF(self);
+}
+
+bool
+ah_job_post_begin(JobObject *self)
+{
+    if (self->cancel.clock != NULL) {
+        return false;
+    }
+    ah_loop_pin(self->loop);
+    return true;
+}
+
+int
+ah_job_post_nogil(JobObject *self)
+{
+    /* Any other error is that of a wake-up, and the loop's to notice. */
+    int err = ah_loop_post_pinned(self->loop, &self->post, deliver, (PyObject *)self);
+    return err == -ESHUTDOWN ? -1 : 0;
+}
+
 void
 ah_job_post(JobObject *self)
 {
@@ -120,8 +146,7 @@ ah_job_post(JobObject *self)
     Py_CLEAR(self->cancel.clock);
     int err = ah_loop_post(loop, &self->post, deliver, (PyObject *)self);
     if (err == -ESHUTDOWN) {
-        forget_future(self); /* nobody is left to be told, as in asyncio */
-        Py_DECREF(self);
+        ah_job_lost(self);
     }
     else if (err < 0) {
         (void)ah_raise_errno(err, "eventfd");

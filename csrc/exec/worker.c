@@ -37,6 +37,26 @@ Worker_dealloc(WorkerObject *self)
     Py_DECREF(type);
 }
 
+/* Post the last job, and sleep until there is another one. */
+static enum pool_sleep_result
+rest(WorkerObject *self, struct pool_seat *seat, JobObject *done)
+{
+    enum pool_sleep_result slept;
+    if (done != NULL && !ah_job_post_begin(done)) {
+        ah_job_post(done);
+        done = NULL;
+    }
+    PyThreadState *thread = PyEval_SaveThread();
+    if (done != NULL && ah_job_post_nogil(done) < 0) {
+        PyEval_RestoreThread(thread);
+        ah_job_lost(done);
+        thread = PyEval_SaveThread();
+    }
+    slept = pool_sleep(&self->pool->pool, seat, self->pool->idle_timeout);
+    PyEval_RestoreThread(thread);
+    return slept;
+}
+
 /* Run jobs until the pool has no use for this thread any more. */
 static void
 work(WorkerObject *self, struct pool_seat *seat, struct job_note *note)
@@ -56,12 +76,7 @@ work(WorkerObject *self, struct pool_seat *seat, struct job_note *note)
                 Py_DECREF(job);
             }
         }
-        if (done != NULL) {
-            ah_job_post(done);
-        }
-        Py_BEGIN_ALLOW_THREADS
-        slept = pool_sleep(pool, seat, self->pool->idle_timeout);
-        Py_END_ALLOW_THREADS
+        slept = rest(self, seat, done);
     }
 }
 

@@ -87,6 +87,13 @@ void ah_loop_timer_stop(LoopObject *loop, struct ah_timer *timer);
 int ah_loop_post(LoopObject *loop, struct ah_post *post, ah_post_func func,
                  AH_STEALS PyObject *owner);
 
+/* The same for a caller that is about to let the GIL go and then has no reference to
+ * the loop any more: pin it (with the GIL), release the GIL, post, which unpins. Little
+ * may be done in between, and nothing that waits: whoever closes the loop spins. */
+void ah_loop_pin(LoopObject *loop);
+int ah_loop_post_pinned(LoopObject *loop, struct ah_post *post, ah_post_func func,
+                        AH_STEALS PyObject *owner);
+
 /* Give the exception that is set to loop.call_exception_handler(); SystemExit
  * and KeyboardInterrupt are kept and end the loop's run. */
 void ah_loop_report(LoopObject *loop, const char *message,

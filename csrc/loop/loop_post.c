@@ -30,6 +30,21 @@ ah_loop_post(LoopObject *self, struct ah_post *post, ah_post_func func, PyObject
     return inbox_post(&self->inbox, &post->node, IS_POST);
 }
 
+void
+ah_loop_pin(LoopObject *self)
+{
+    inbox_pin(&self->inbox);
+}
+
+int
+ah_loop_post_pinned(LoopObject *self, struct ah_post *post, ah_post_func func,
+                    PyObject *owner)
+{
+    int err = ah_loop_post(self, post, func, owner);
+    inbox_unpin(&self->inbox);
+    return err;
+}
+
 int
 loop_post_handle(LoopObject *self, HandleObject *handle)
 {
