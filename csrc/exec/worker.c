@@ -5,6 +5,8 @@
  * in between.  When the queue is empty it is idle before it lets the GIL go, so that
  * whoever it woke finds it idle.
  */
+#include <sched.h>
+
 #include "exec/exec.h"
 #include "py/compat.h"
 #include "setup.h"
@@ -52,6 +54,9 @@ rest(WorkerObject *self, struct pool_seat *seat, JobObject *done)
         ah_job_lost(done);
         thread = PyEval_SaveThread();
     }
+    /* Who was woken on this CPU runs first: it often has the next job by then, and this
+     * thread need not go to sleep, and be woken while the GIL is taken, for it. */
+    sched_yield();
     slept = pool_sleep(&self->pool->pool, seat, self->pool->idle_timeout);
     PyEval_RestoreThread(thread);
     return slept;
