@@ -15,10 +15,13 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from random import Random
 from typing import Any, NoReturn
+
+import pyasync_hw.executor
 
 from . import operations as operations  # fills the table
 from .account import Account
@@ -142,6 +145,13 @@ class Soak:
     def _share(self, loop: asyncio.AbstractEventLoop) -> Shared:
         self.loop = loop
         shared = Shared(loop, self.account, self.settings.native, self.settings.new_loop)
+        if self._rng.random() < 0.3:
+            loop.set_default_executor(ThreadPoolExecutor(4))
+        elif self._rng.random() < 0.3:
+            loop.set_default_executor(pyasync_hw.executor.ThreadPoolExecutor(4))
+            shared.tokens = True
+        else:
+            shared.tokens = self.settings.native
         loop.set_exception_handler(lambda _, context: self._on_loop_error(shared, context))
         return shared
 

@@ -211,7 +211,7 @@ async def running_jobs_cancelled_by_their_tokens(step: Step) -> None:
         finally:
             ended.set()
 
-    own = step.chance(0.3) or not step.native
+    own = step.chance(0.3) or not step.shared.tokens
     executor = pyasync_hw.executor.ThreadPoolExecutor(1) if own else None
     job = step.loop.run_in_executor(executor, work) if executor is None else None
     submitted = executor.submit(work) if executor else None
