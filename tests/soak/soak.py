@@ -145,13 +145,12 @@ class Soak:
     def _share(self, loop: asyncio.AbstractEventLoop) -> Shared:
         self.loop = loop
         shared = Shared(loop, self.account, self.settings.native, self.settings.new_loop)
-        if self._rng.random() < 0.3:
+        which = self._rng.choice(("the loop's own", "the loop's own", "standard", "native"))
+        if which == "standard":
             loop.set_default_executor(ThreadPoolExecutor(4))
-        elif self._rng.random() < 0.3:
+        elif which == "native":
             loop.set_default_executor(pyasync_hw.executor.ThreadPoolExecutor(4))
-            shared.tokens = True
-        else:
-            shared.tokens = self.settings.native
+        shared.tokens = self.settings.native and which != "standard"
         loop.set_exception_handler(lambda _, context: self._on_loop_error(shared, context))
         return shared
 
