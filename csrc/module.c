@@ -93,6 +93,7 @@ core_exec(PyObject *module)
     X(asyncio_handle)                \
     X(asyncio_timer_handle)          \
     X(asyncio_threadsafe_handle)     \
+    X(name_context)                  \
     X(name_task)                     \
     X(name_future)                   \
     X(names_loop)                    \

@@ -84,6 +84,7 @@ typedef struct {
     PyObject *name_set_exception;
     PyObject *name_set_result;
 
+    PyObject *name_context;
     PyObject *name_task;   /* "Task" */
     PyObject *name_future; /* "Future" */
     PyObject *names_loop;  /* ("loop",) */

@@ -120,6 +120,7 @@ ah_loop_factory_setup(PyObject *module)
     ModuleState *st = ah_state(module);
     st->asyncio_tasks = namespace_of("asyncio.tasks");
     st->asyncio_futures = namespace_of("asyncio.futures");
+    st->name_context = PyUnicode_InternFromString("context");
     st->name_task = PyUnicode_InternFromString("Task");
     st->name_future = PyUnicode_InternFromString("Future");
     PyObject *name_loop = PyUnicode_InternFromString("loop");
@@ -133,8 +134,9 @@ ah_loop_factory_setup(PyObject *module)
         base != NULL ? PyObject_GetAttrString(base, "create_task") : NULL;
     Py_XDECREF(base);
     Py_XDECREF(base_events);
-    bool complete = st->asyncio_tasks != NULL && st->asyncio_futures != NULL &&
-                    st->name_task != NULL && st->name_future != NULL &&
-                    st->names_loop != NULL && st->asyncio_create_task != NULL;
+    bool complete = st->name_context != NULL && st->asyncio_tasks != NULL &&
+                    st->asyncio_futures != NULL && st->name_task != NULL &&
+                    st->name_future != NULL && st->names_loop != NULL &&
+                    st->asyncio_create_task != NULL;
     return complete ? 0 : -1;
 }

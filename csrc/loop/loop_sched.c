@@ -181,8 +181,8 @@ loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
 
 /* The keywords of call_*(): context=, or none. */
 static int
-parse_context(const char *method, PyObject *const *args, Py_ssize_t nargs,
-              PyObject *kwnames, PyObject **context)
+parse_context(LoopObject *self, const char *method, PyObject *const *args,
+              Py_ssize_t nargs, PyObject *kwnames, PyObject **context)
 {
     *context = NULL;
     if (kwnames == NULL) {
@@ -190,7 +190,8 @@ parse_context(const char *method, PyObject *const *args, Py_ssize_t nargs,
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
         PyObject *name = PyTuple_GET_ITEM(kwnames, i);
-        if (PyUnicode_CompareWithASCIIString(name, "context") != 0) {
+        if (name != self->st->name_context && /* interned, as a rule */
+            PyUnicode_Compare(name, self->st->name_context) != 0) {
             PyErr_Format(PyExc_TypeError,
                          "%s() got an unexpected keyword argument '%U'", method, name);
             return -1;
@@ -300,7 +301,7 @@ schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
 {
     PyObject *context;
     if (check_count(method, nargs, 1) < 0 ||
-        parse_context(method, args, nargs, kwnames, &context) < 0 ||
+        parse_context(self, method, args, nargs, kwnames, &context) < 0 ||
         loop_check_open(self) < 0) {
         return NULL;
     }
@@ -349,7 +350,7 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     PyObject *context;
     if (check_count("call_at", nargs, 2) < 0 ||
-        parse_context("call_at", args, nargs, kwnames, &context) < 0) {
+        parse_context(self, "call_at", args, nargs, kwnames, &context) < 0) {
         return NULL;
     }
     if (args[0] == Py_None) {
@@ -377,7 +378,7 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     PyObject *context;
     if (check_count("call_later", nargs, 2) < 0 ||
-        parse_context("call_later", args, nargs, kwnames, &context) < 0) {
+        parse_context(self, "call_later", args, nargs, kwnames, &context) < 0) {
         return NULL;
     }
     if (args[0] == Py_None) {
