@@ -232,10 +232,11 @@ def slow_callback(loop: EventLoop, handle: Any, seconds: float) -> None:
 
 
 def slow_iteration(
-    loop: EventLoop, count: int, seconds: float, handle: Any, slowest: float
+    loop: EventLoop, count: int, seconds: float, text: str | None, slowest: float
 ) -> None:
+    """text: the slowest callback; None when none took a hundredth of the limit."""
     listeners = _monitor_of(loop).listeners(loop, seconds)
-    _tell(loop, listeners, "iteration", handle, seconds, count, slowest)
+    _tell(loop, listeners, "iteration", text or "all of them short", seconds, count, slowest)
 
 
 # -- the rest is private -----------------------------------------------------
@@ -395,7 +396,7 @@ def _tell(
     if not listeners:
         return
     try:
-        text = _format_handle(handle)
+        text = handle if isinstance(handle, str) else format_handle(handle)
         report = Report(
             kind, text, seconds, count, seconds if slowest is None else slowest, samples
         )
@@ -458,7 +459,7 @@ def _place(frame: FrameSummary) -> str:
     return f"{place}: {frame.line}" if frame.line else place
 
 
-def _format_handle(handle: Any) -> str:
+def format_handle(handle: Any) -> str:
     if isinstance(handle, asyncio.Handle):
         text: str = base_events._format_handle(handle)  # type: ignore[attr-defined]
     else:

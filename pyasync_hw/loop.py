@@ -246,10 +246,15 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
 
         insight.slow_callback(self, handle, seconds)
 
-    def _slow_iteration(self, count: int, seconds: float, handle: Any, slowest: float) -> None:
+    def _describe_handle(self, handle: Any) -> str:
         from . import insight
 
-        insight.slow_iteration(self, count, seconds, handle, slowest)
+        return insight.format_handle(handle)
+
+    def _slow_iteration(self, count: int, seconds: float, text: str | None, slowest: float) -> None:
+        from . import insight
+
+        insight.slow_iteration(self, count, seconds, text, slowest)
 
     # -- work outside the loop holds a virtual clock -------------------------
 

@@ -11,6 +11,9 @@
 #include "py/compat.h"
 #include "py/errors.h"
 
+/* Of the limit for an iteration: a callback that took less is not worth naming. */
+#define NAMED_SHARE 100
+
 /* -- limits ---------------------------------------------------------------- */
 
 static int64_t
@@ -90,6 +93,16 @@ report(LoopObject *self, const char *method, const char *format, ...)
     return result != NULL ? 0 : -1;
 }
 
+/* Its text, not the handle: what that refers to goes when it has run, as in asyncio. */
+static int
+note_slowest(LoopObject *self, struct timed_turn *timed, PyObject *handle)
+{
+    PyObject *text = PyObject_CallMethod((PyObject *)self, "_describe_handle", "O",
+                                         handle); /* runs Python */
+    Py_XSETREF(timed->slowest, text);
+    return text != NULL ? 0 : -1;
+}
+
 int
 loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int status)
 {
@@ -98,9 +111,11 @@ loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int
         watchdog_end(self->watchdog);
     }
     int64_t took_ns = timed->ended_ns - timed->began_ns;
-    if (took_ns > timed->slowest_ns || timed->slowest == NULL) {
+    if (took_ns > timed->slowest_ns) {
         timed->slowest_ns = took_ns;
-        Py_XSETREF(timed->slowest, Py_NewRef(handle)); /* runs Python */
+        if (status == 0 && took_ns >= self->slow_limit_ns / NAMED_SHARE) {
+            status = note_slowest(self, timed, handle); /* runs Python */
+        }
     }
     if (status == 0 && took_ns >= self->slow_limit_ns) {
         timed->reported = true;
@@ -126,7 +141,8 @@ loop_timed_turn_end(LoopObject *self, struct timed_turn *timed, int status)
     if (status == 0 && timed->count > 1 && !timed->reported &&
         took_ns >= self->slow_limit_ns) {
         status = report(self, "_slow_iteration", "(ndOd)", (Py_ssize_t)timed->count,
-                        (double)took_ns / 1e9, timed->slowest,
+                        (double)took_ns / 1e9,
+                        timed->slowest != NULL ? timed->slowest : Py_None,
                         (double)timed->slowest_ns / 1e9);
     }
     if (timed->slowest != NULL) {

@@ -131,7 +131,7 @@ struct timed_turn {
     int64_t began_ns; /* of the last one */
     int64_t ended_ns;
     int64_t slowest_ns;
-    PyObject *slowest; /* owned */
+    PyObject *slowest; /* owned: its text; NULL: none was long enough */
     size_t count;
     bool reported; /* a slow callback accounts for the slow turn */
 };

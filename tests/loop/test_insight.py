@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 
 import pytest
 
@@ -787,3 +788,28 @@ def test_python_m_asyncio_sees_the_tasks_of_our_loop(loop, command):
         pytest.skip("may not read the memory of a process here")
     assert "the sleeper" in output
     assert "sleeper" in output.replace("the sleeper", "")
+
+
+def test_what_ran_in_debug_mode_goes_at_once_not_at_the_end_of_the_turn(loop):
+    class Argument:
+        pass
+
+    argument = Argument()
+    gone = weakref.ref(argument)
+    seen = []
+    loop.set_debug(True)
+    loop.call_soon(lambda argument: None, argument)
+    loop.call_soon(lambda: seen.append(gone()))
+    del argument
+    run_soon(loop, nothing)
+    assert seen == [None]
+
+
+def test_an_iteration_of_many_short_callbacks_is_slow_too(loop, caplog):
+    loop.set_debug(True)
+    loop.slow_callback_duration = 10.0
+    loop.call_soon(lambda: setattr(loop, "slow_callback_duration", 0.0001))
+    for _ in range(3000):
+        loop.call_soon(nothing)
+    run_soon(loop, nothing)
+    assert "callbacks in one iteration took" in caplog.text
