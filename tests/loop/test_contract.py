@@ -3,11 +3,13 @@
 import asyncio
 import inspect
 import signal
+import subprocess
 from asyncio import base_events, events, format_helpers, selector_events, unix_events
 
 import pytest
 
 import pyasync_hw
+from pyasync_hw import child
 
 SELF_PIPE = {"_make_self_pipe", "_close_self_pipe", "_read_from_self", "_process_self_data"}
 BASE_HOOKS = {
@@ -32,6 +34,20 @@ SELECTOR_HOOKS = {
     "_remove_writer": ["self", "fd"],
     "_ensure_fd_no_transport": ["self", "fd"],
 }
+TRANSPORT_HOOKS = {
+    "_start": ["self", "args", "shell", "stdin", "stdout", "stderr", "bufsize", "kwargs"],
+    "_process_exited": ["self", "returncode"],
+    "_wait": ["self"],
+    "close": ["self"],
+    "get_pid": ["self"],
+}
+POPEN_HOOKS = {
+    "_execute_child": list(inspect.signature(child.Popen._execute_child).parameters),
+    "_get_handles": ["self", "stdin", "stdout", "stderr"],
+    "_close_pipe_fds": [
+        "self", "p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite",
+    ],
+}  # fmt: skip
 UNIX_HOOKS = {
     "_handle_signal": ["self", "sig"],
     "_child_watcher_callback": ["self", "pid", "returncode", "transp"],
@@ -44,6 +60,8 @@ UNIX_HOOKS = {
         (base_events.BaseEventLoop, BASE_HOOKS),
         (selector_events.BaseSelectorEventLoop, SELECTOR_HOOKS),
         (unix_events._UnixSelectorEventLoop, UNIX_HOOKS),
+        (unix_events._UnixSubprocessTransport, TRANSPORT_HOOKS),
+        (subprocess.Popen, POPEN_HOOKS),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
