@@ -117,6 +117,7 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         "_timer_cancelled_count",
         "_transports",
         "_unix_server_sockets",
+        "_watcher",
     )
 
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
