@@ -79,8 +79,8 @@ async def jobs_that_raise(step: Step) -> None:
 
 @operation(1)
 async def job_that_raises_stop_iteration(step: Step) -> None:
-    if not step.native and sys.version_info < (3, 12):
-        return  # asyncio's own never comes
+    if not step.shared.tokens and sys.version_info < (3, 12):
+        return  # wrap_future() of 3.11.7 loses it
     expected = step.expect("job's exception", "StopIteration")
 
     def work() -> None:
