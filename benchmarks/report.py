@@ -18,7 +18,8 @@ def quantity(value: float, unit: str) -> str:
         return f"{value:,.0f} {unit}"
     for name, size in (("ms", 1e6), ("µs", 1e3)):
         if abs(value) >= size:
-            return f"{value / size:.3g} {name}"
+            digits = 0 if abs(value) >= 100 * size else 1
+            return f"{value / size:.{digits}f} {name}"
     return f"{value:.0f} ns"
 
 
