@@ -72,6 +72,13 @@ inbox_unpin(struct inbox *inbox)
     atomic_fetch_sub(&inbox->pins, 1);
 }
 
+/* Any thread: would a post wake the consumer, as far as one can tell? */
+static inline bool
+inbox_is_asleep(struct inbox *inbox)
+{
+    return atomic_load_explicit(&inbox->sleeping, memory_order_relaxed);
+}
+
 /* Any thread: end the consumer's sleep, if it sleeps.  0 or -errno. */
 static inline int
 inbox_wake(struct inbox *inbox)

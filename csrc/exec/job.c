@@ -144,7 +144,7 @@ ah_job_post(JobObject *self)
     PyObject *clock = Py_XNewRef(self->cancel.clock);
     LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
     Py_CLEAR(self->cancel.clock);
-    int err = ah_loop_post(loop, &self->post, deliver, (PyObject *)self);
+    int err = ah_loop_post_with_gil(loop, &self->post, deliver, (PyObject *)self);
     if (err == -ESHUTDOWN) {
         ah_job_lost(self);
     }

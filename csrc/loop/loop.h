@@ -86,6 +86,10 @@ void ah_loop_timer_stop(LoopObject *loop, struct ah_timer *timer);
  * waking it failed (func will be called, maybe late). */
 int ah_loop_post(LoopObject *loop, struct ah_post *post, ah_post_func func,
                  AH_STEALS PyObject *owner);
+/* The same with the GIL held, from another thread than the loop's: the GIL may be let
+ * go meanwhile, so that the loop need not wait for it. */
+int ah_loop_post_with_gil(LoopObject *loop, struct ah_post *post, ah_post_func func,
+                          AH_STEALS PyObject *owner);
 
 /* The same for a caller that is about to let the GIL go and then has no reference to
  * the loop any more: pin it (with the GIL), release the GIL, post, which unpins. Little

@@ -16,10 +16,42 @@
 #define IS_POST false
 #define IS_HANDLE true
 
+/* Wake-ups closer than this are of one burst. */
+#define LONE_WAKE_US 100
+
 static HandleObject *
 handle_of(struct inbox_node *node)
 {
     return (HandleObject *)((char *)node - offsetof(HandleObject, node));
+}
+
+/* Is this the first wake-up for a while? */
+static bool
+is_lone_wake(LoopObject *self)
+{
+    unsigned now_us = (unsigned)(clock_monotonic_ns() / 1000); /* wraps: no matter */
+    if (now_us - atomic_load(&self->lone_wake_us) < LONE_WAKE_US) {
+        return false;
+    }
+    atomic_store(&self->lone_wake_us, now_us);
+    return true;
+}
+
+/* inbox_post() by who holds the GIL, which the loop's thread needs next.  Woken while
+ * we hold it, that thread goes to sleep once more, and this takes longer than all the
+ * rest.  So the GIL is let go around a wake-up; but not if there was one a moment
+ * ago, or a thread with many things to post would hand the GIL over for each. */
+static int
+post_with_gil(LoopObject *self, struct inbox_node *node, bool bit)
+{
+    if (!inbox_is_asleep(&self->inbox) || !is_lone_wake(self)) {
+        return inbox_post(&self->inbox, node, bit);
+    }
+    int err;
+    Py_BEGIN_ALLOW_THREADS
+    err = inbox_post(&self->inbox, node, bit);
+    Py_END_ALLOW_THREADS
+    return err;
 }
 
 int
@@ -46,13 +78,22 @@ ah_loop_post_pinned(LoopObject *self, struct ah_post *post, ah_post_func func,
 }
 
 int
+ah_loop_post_with_gil(LoopObject *self, struct ah_post *post, ah_post_func func,
+                      PyObject *owner)
+{
+    post->func = func;
+    post->owner = owner;
+    return post_with_gil(self, &post->node, IS_POST);
+}
+
+int
 loop_post_handle(LoopObject *self, HandleObject *handle)
 {
     if (self->running_ident == PyThread_get_thread_ident()) {
         return loop_push(self, (PyObject *)handle, READY_HANDLE);
     }
     Py_INCREF(handle);
-    int err = inbox_post(&self->inbox, &handle->node, IS_HANDLE);
+    int err = post_with_gil(self, &handle->node, IS_HANDLE);
     if (err == -ESHUTDOWN) {
         Py_DECREF(handle);
         return loop_raise_closed(self);

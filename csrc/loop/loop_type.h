@@ -2,6 +2,7 @@
 #ifndef AH_LOOP_LOOP_TYPE_H
 #define AH_LOOP_LOOP_TYPE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/heap.h"
@@ -46,6 +47,7 @@ struct LoopObject {
     struct poller poller;
     struct inbox inbox;          /* of struct ah_post; its eventfd is never read */
     inbox_item arrived;          /* taken out of it, not yet in the ring */
+    atomic_uint lone_wake_us;    /* when a thread last let the GIL go to wake us */
     unsigned long running_ident; /* the thread that runs it; 0: none */
 
     struct fd_entry *fds; /* by descriptor */
