@@ -117,7 +117,7 @@ def test_early_and_spinning_peers_are_not_the_best() -> None:
     summary = Summary(measured, row("sleep_100us"))
     assert summary.note("uvloop") == "wakes up too early: 7 times"
     assert summary.best_peer() == "rloop"
-    assert report.verdict(summary) == "**60 µs** (bare C: 40 µs) ✗ short by 5 µs"
+    assert report.verdict(summary) == "**60.0 µs** (bare C: 40.0 µs) ✗ short by 5.0 µs"
     measured = made_up(
         "threadsafe_latency",
         asyncio=[{"p50": 20, "cpu": 30, "wall": 200}],
