@@ -320,18 +320,20 @@ class _Monitor:
         """Have a thread exactly while a loop runs that somebody watches."""
         with self._locked():
             wanted = loop.is_running() and (bool(self.watches) or loop.get_debug())
-            limit = min((watch.threshold for watch in self.watches), default=math.inf)
-            if wanted and self._thread is None:
-                self._loop = weakref.ref(loop)
-                self._start_thread()
             if wanted:
+                if self._dog is None:
+                    self._loop = weakref.ref(loop)
+                    self._start_thread()
+                limit = min((watch.threshold for watch in self.watches), default=math.inf)
                 loop._set_watchdog(self._dog, limit)
                 return
-            loop._set_watchdog(None, math.inf)
-            dog, thread = self._dog, self._thread
+            thread = self._thread
+            # In this order, a KeyboardInterrupt in between leaves no thread behind.
+            if self._dog is not None:
+                self._dog.stop()
             self._dog = self._thread = self._samples = None
-        if dog is not None and thread is not None:
-            dog.stop()
+            loop._set_watchdog(None, math.inf)
+        if thread is not None:
             thread.join()
 
     def _start_thread(self) -> None:
@@ -339,6 +341,7 @@ class _Monitor:
         arguments = (weakref.ref(self), dog)
         name = "pyasync_hw watchdog"
         try:
+            self._dog = dog
             try:
                 # A loop in a daemon thread must not keep the interpreter from its end.
                 thread = threading.Thread(
@@ -349,10 +352,14 @@ class _Monitor:
                     target=_watch_loop, args=arguments, name=name, daemon=False
                 )
             thread.start()
-        except RuntimeError as exc:  # no thread any more, as at the interpreter's exit
+            self._thread = thread
+        except BaseException as exc:
+            dog.stop()
+            self._dog = self._thread = None
+            if not isinstance(exc, RuntimeError):
+                raise
+            # No thread any more, as at the interpreter's exit.
             logger.warning("slow callbacks will be reported without their line: %s", exc)
-            return
-        self._dog, self._thread = dog, thread
 
     def sample(self, dog: Watchdog, stamp: int) -> None:
         """In the watching thread: what does the loop's thread do just now?"""
