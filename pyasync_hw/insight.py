@@ -364,9 +364,9 @@ class _Monitor:
     def sample(self, dog: Watchdog, stamp: int) -> None:
         """In the watching thread: what does the loop's thread do just now?"""
         loop = self._loop() if self._loop is not None else None
-        if loop is None or loop._thread_id is None:
+        if loop is None:
             return
-        stack = _stack_of(sys._current_frames().get(loop._thread_id))
+        stack = _stack_of(loop._running_frame())
         new = self._samples is None or self._samples.stamp != stamp
         call_graph = _call_graph(loop._current_handle) if new else ""
         with self._lock:

@@ -66,6 +66,7 @@ void
 loop_timed_begin(LoopObject *self, struct timed_turn *timed, PyObject *handle)
 {
     Py_XSETREF(self->current_handle, Py_NewRef(handle));
+    self->timed_tstate = PyThreadState_Get();
     timed->began_ns = clock_monotonic_ns();
     if (timed->count++ == 0) {
         timed->first_ns = timed->began_ns;
@@ -107,6 +108,7 @@ int
 loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int status)
 {
     timed->ended_ns = clock_monotonic_ns();
+    self->timed_tstate = NULL;
     if (self->watchdog != NULL) {
         watchdog_end(self->watchdog);
     }
@@ -182,6 +184,18 @@ Loop_set_watchdog(LoopObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* The innermost frame of the callback that runs and is timed, or None.  For another
+ * thread; sys._current_frames() would look into other interpreters, unprotected. */
+static PyObject *
+Loop_running_frame(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *frame = NULL;
+    if (self->timed_tstate != NULL) {
+        frame = (PyObject *)PyThreadState_GetFrame(self->timed_tstate);
+    }
+    return frame != NULL ? frame : Py_NewRef(Py_None);
+}
+
 static PyObject *
 Loop_get_slow_callback_duration(LoopObject *self, void *Py_UNUSED(closure))
 {
@@ -233,6 +247,7 @@ Loop_set_current_handle(LoopObject *self, PyObject *value, void *Py_UNUSED(closu
 
 PyMethodDef loop_debug_methods[] = {
     {"_set_watchdog", (PyCFunction)Loop_set_watchdog, METH_VARARGS, NULL},
+    {"_running_frame", (PyCFunction)Loop_running_frame, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -87,6 +87,7 @@ struct LoopObject {
     struct watchdog *watchdog;     /* in watchdog_object, or NULL */
     PyObject *watchdog_object;     /* owned, or NULL */
     PyObject *current_handle;      /* owned: what runs, when timed; or NULL */
+    PyThreadState *timed_tstate;   /* of who runs it, or NULL */
 };
 
 /* RuntimeError: closed, or inherited by a forked child.  Always -1. */
