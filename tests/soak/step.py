@@ -20,8 +20,6 @@ class Shared:
     new_loop: Callable[[], asyncio.AbstractEventLoop]
     tokens: bool = False  # does the default executor give its jobs cancel tokens?
     locks: dict[object, asyncio.Lock] = field(default_factory=dict)
-    # Messages to the loop's exception handler that an operation provokes.
-    excused: list[str] = field(default_factory=list)
 
 
 class Step:

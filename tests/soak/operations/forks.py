@@ -50,9 +50,13 @@ async def _status(step: Step, pid: int) -> int:
     """Wait for a child that the loop knows nothing of."""
     pidfd = os.pidfd_open(pid)
     ended = step.loop.create_future()
-    step.loop.add_reader(pidfd, lambda: ended.done() or ended.set_result(None))
+
+    def end() -> None:
+        step.loop.remove_reader(pidfd)
+        ended.set_result(None)
+
+    step.loop.add_reader(pidfd, end)
     await ended
-    step.loop.remove_reader(pidfd)
     os.close(pidfd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -130,7 +134,12 @@ async def fork_and_drop_inherited_loops(step: Step) -> None:
     other = step.new_loop()
     read_fd, write_fd = os.pipe()
     seen: list[int] = []
-    other.add_reader(read_fd, lambda: (seen.append(1), other.stop()))
+
+    def see() -> None:
+        seen.append(1)
+        other.stop()
+
+    other.add_reader(read_fd, see)
     by_close = step.chance(0.5)
 
     def body() -> int:

@@ -10,6 +10,7 @@ import weakref
 
 import pyasync_hw
 
+from ..account import Expectation
 from ..step import Step, operation
 from .threads import Threads
 
@@ -67,9 +68,9 @@ async def two_loops_call_each_other(step: Step) -> None:
         expected = step.expect("threadsafe call", "back")
         step.loop.call_soon_threadsafe(back, expected)
 
-    def back(expected: asyncio.Future[None]) -> None:
+    def back(expected: Expectation) -> None:
         nonlocal left
-        expected.ran()  # type: ignore[attr-defined]
+        expected.ran()
         left -= 1
         if left:
             other[0].call_soon_threadsafe(there)
