@@ -196,6 +196,7 @@ class Soak:
     def run(self) -> None:
         """Returns if all was right."""
         warnings.simplefilter("ignore", ResourceWarning)  # loops are dropped on purpose
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # children are reaped on purpose
         resource_tracker.ensure_running()  # multiprocessing's; it stays
         self._loop(self._every_operation())
         self.first = self._between_loops()
