@@ -391,7 +391,7 @@ core_sleep(PyObject *module, PyObject *seconds)
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-static PyMethodDef executor_functions[] = {
+static PyMethodDef executor_methods[] = {
     {"current_token", core_current_token, METH_NOARGS,
      PyDoc_STR("current_token($module, /)\n--\n\n"
                "The CancelToken of the job that this thread runs, or None.")},
@@ -402,23 +402,25 @@ static PyMethodDef executor_functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMethodDef run_in_executor_method = {
-    "run_in_executor", (PyCFunction)(void (*)(void))Loop_run_in_executor,
-    METH_FASTCALL | METH_KEYWORDS,
-    PyDoc_STR("run_in_executor($self, executor, func, *args)\n--\n\n"
-              "Call func(*args) in a thread of the executor (None: the default one);\n"
-              "return a future.  Cancelling the future drops the call when it has not\n"
-              "begun, and cancels its token (executor.current_token()) when it has.")};
+static PyMethodDef loop_executor_methods[] = {
+    {"run_in_executor", (PyCFunction)(void (*)(void))Loop_run_in_executor,
+     METH_FASTCALL | METH_KEYWORDS,
+     PyDoc_STR(
+         "run_in_executor($self, executor, func, *args)\n--\n\n"
+         "Call func(*args) in a thread of the executor (None: the default one);\n"
+         "return a future.  Cancelling the future drops the call when it has not\n"
+         "begun, and cancels its token (executor.current_token()) when it has.")},
+};
 
 static int
 add_to_loop(ModuleState *st)
 {
-    PyObject *method = PyDescr_NewMethod(st->loop_type, &run_in_executor_method);
+    PyObject *method = PyDescr_NewMethod(st->loop_type, loop_executor_methods);
     if (method == NULL) {
         return -1;
     }
     int status = PyObject_SetAttrString((PyObject *)st->loop_type,
-                                        run_in_executor_method.ml_name, method);
+                                        loop_executor_methods->ml_name, method);
     Py_DECREF(method);
     return status;
 }
@@ -435,7 +437,7 @@ ah_executor_type_setup(PyObject *module)
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &Executor_spec, NULL);
     if (st->name_add_done_callback == NULL || st->name_default_executor == NULL ||
         st->name_executor_shutdown_called == NULL || st->executor_type == NULL ||
-        add_to_loop(st) < 0 || PyModule_AddFunctions(module, executor_functions) < 0) {
+        add_to_loop(st) < 0 || PyModule_AddFunctions(module, executor_methods) < 0) {
         return -1;
     }
     return PyModule_AddType(module, st->executor_type);
