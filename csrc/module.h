@@ -45,6 +45,7 @@ enum ah_live_type {
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
     Py_ssize_t context_vars_offset; /* py/context.h */
+    int can_spawn;                  /* loop/child_type.c: 1, -1: no, 0: not tried */
     struct fork_node *fork_nodes;   /* py/fork.h */
     pid_t pid;                      /* this process */
 

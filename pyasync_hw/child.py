@@ -20,7 +20,7 @@ from asyncio.log import logger
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ._core import Child, VirtualClock, _spawn
+from ._core import Child, VirtualClock, _can_spawn, _spawn
 
 if TYPE_CHECKING:
     from .loop import EventLoop
@@ -82,6 +82,7 @@ class Popen(subprocess.Popen[bytes]):
             # Somebody has switched vfork off, or taken exec over: a debugger.
             or not getattr(subprocess, "_USE_VFORK", True)
             or subprocess._fork_exec is not _standard_fork_exec  # type: ignore[attr-defined]
+            or not _can_spawn()  # an emulator
         ):
             super()._execute_child(  # type: ignore[misc]
                 args, executable, preexec_fn, close_fds, pass_fds, cwd, env,

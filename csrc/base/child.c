@@ -331,6 +331,36 @@ start_child(struct start *start, int *pidfd)
     return plain_vfork(start);
 }
 
+/* Sets *shared if it is the parent's, too. */
+IN_CHILD __attribute__((noinline)) static pid_t
+vfork_and_tell(volatile bool *shared)
+{
+    pid_t pid = vfork();
+    if (pid == 0) {
+        *shared = true;
+        for (;;) {
+            syscall(SYS_exit_group, 0);
+        }
+    }
+    return pid;
+}
+
+bool
+child_shares_memory(void)
+{
+#ifdef HAVE_CLONE3_VFORK
+    /* No emulator that knows clone3 takes it for a fork. */
+    if (syscall(SYS_clone3, NULL, 0) < 0 && errno == EINVAL) {
+        return true;
+    }
+#endif
+    volatile bool shared = false;
+    pid_t pid = vfork_and_tell(&shared);
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    return shared;
+}
+
 int
 child_spawn(const struct child_spec *spec, pid_t *pid, int *pidfd,
             enum child_stage *stage)

@@ -32,6 +32,10 @@ struct child_spec {
 
 enum child_stage { CHILD_START, CHILD_SETUP, CHILD_CHDIR, CHILD_EXEC };
 
+/* Does a child share our memory here?  Emulators make vfork() a fork(), and then no
+ * error of exec would be heard of. */
+bool child_shares_memory(void);
+
 /* The program runs when this returns 0; *pidfd is -1 where it could not be had.
  * -errno: there is no child (any more), and *stage says what failed. */
 int child_spawn(const struct child_spec *spec, pid_t *pid, int *pidfd,

@@ -310,6 +310,16 @@ Child_fileno(ChildObject *self, PyObject *Py_UNUSED(ignored))
 
 /* -- spawn ----------------------------------------------------------------- */
 
+static PyObject *
+core_can_spawn(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    ModuleState *st = ah_state(module);
+    if (st->can_spawn == 0) {
+        st->can_spawn = child_shares_memory() ? 1 : -1;
+    }
+    return PyBool_FromLong(st->can_spawn > 0);
+}
+
 /* As subprocess.Popen raises it: the file is what could not be done. */
 static void
 raise_failed(int err, enum child_stage stage, PyObject *cwd, PyObject *program)
@@ -430,6 +440,7 @@ static PyType_Spec Child_spec = {
 };
 
 static PyMethodDef child_methods[] = {
+    {"_can_spawn", core_can_spawn, METH_NOARGS, NULL},
     {"_spawn", core_spawn, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

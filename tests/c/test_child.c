@@ -77,6 +77,13 @@ has_children(void)
 }
 
 static void
+test_memory_is_shared(void)
+{
+    CHECK(child_shares_memory());
+    CHECK(!has_children());
+}
+
+static void
 test_exit_codes_and_signals(void)
 {
     struct child_spec spec = SPEC_INIT;
@@ -283,6 +290,7 @@ test_many_threads(void)
 int
 main(void)
 {
+    RUN(test_memory_is_shared);
     RUN(test_exit_codes_and_signals);
     RUN(test_reap);
     RUN(test_errors_say_what_failed);

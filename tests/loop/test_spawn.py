@@ -275,6 +275,15 @@ def test_what_must_not_share_memory_is_left_to_the_standard_popen(kwargs, native
     assert not native
 
 
+def test_under_an_emulator_the_standard_popen_starts_the_child(monkeypatch, native):
+    monkeypatch.setattr(child, "_can_spawn", lambda: False)
+    with pytest.raises(FileNotFoundError) as caught:
+        child.Popen(["/nowhere"])
+    assert caught.value.filename == "/nowhere"
+    assert child.Popen(["/bin/true"]).wait() == 0
+    assert not native
+
+
 def test_vfork_switched_off_or_exec_taken_over(monkeypatch, native):
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "_USE_VFORK", False, raising=False)
