@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import threading
 import warnings
 from collections.abc import Callable, Coroutine
 from types import TracebackType
@@ -32,6 +31,7 @@ from .errors import (
     TagTimeoutError,
     WiringError,
 )
+from .thread_lock import ThreadLock
 
 __all__ = ["AwaitingPort", "BlockingPort", "Chip", "Port", "finish"]
 
@@ -57,7 +57,7 @@ class Chip:
         self._pid = os.getpid()
         self.wiring_error: WiringError | None = None
         self.lock = asyncio.Lock()
-        self.thread_lock = threading.RLock()
+        self.thread_lock = ThreadLock()
         self.tokens: set[_core.CancelToken] = set()  # of blocking waits that run
         # A card that a cancelled wait_for_tag() had just found, and when.
         self.found: tuple[Any, asyncio.AbstractEventLoop, float] | None = None
@@ -67,7 +67,7 @@ class Chip:
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self.lock = asyncio.Lock()
-            self.thread_lock = threading.RLock()
+            self.thread_lock = ThreadLock()
             self.tokens.clear()
 
     def unwrap(self, outcome: Outcome, tag: bytes | None) -> Any:
@@ -212,10 +212,7 @@ class BlockingPort:
 
     async def __aenter__(self) -> BlockingPort:
         self.chip.notice_fork()
-        limit = -1.0
-        if self._timeout is not None:
-            limit = min(max(self._timeout, 0.0), threading.TIMEOUT_MAX)
-        if not self.chip.thread_lock.acquire(timeout=limit):
+        if not self.chip.thread_lock.acquire(self._timeout, self._token):
             raise TagTimeoutError(
                 f"{self.chip.name}: another thread used it for {self._timeout} seconds; "
                 "end its wait by blocking.cancel()"

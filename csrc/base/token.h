@@ -24,7 +24,7 @@ struct cancel_token {
 #define CANCEL_TOKEN_INIT {0, -1}
 
 /* What cancels one wait: the caller's token and that of its executor job, say. */
-#define TOKEN_SET_MAX 2
+#define TOKEN_SET_MAX 3
 
 struct token_set {
     struct cancel_token *tokens[TOKEN_SET_MAX];

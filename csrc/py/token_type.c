@@ -136,21 +136,32 @@ CancelToken_cancelled(CancelTokenObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 CancelToken_wait(CancelTokenObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *kwlist[] = {"timeout", NULL};
-    PyObject *timeout = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", kwlist, &timeout)) {
+    static char *kwlist[] = {"timeout", "token", NULL};
+    PyObject *timeout = NULL, *token = NULL, *answer = NULL;
+    struct wait_tokens others;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:wait", kwlist, &timeout,
+                                     &token)) {
         return NULL;
     }
-    struct token_set set = {{&self->token}, 1};
     PyObject *clock = self->clock;
     if (clock == NULL) {
         struct job_cancel *job = ah_current_job(self->st);
         clock = job != NULL ? job->clock : NULL;
     }
     Py_XINCREF(clock);
-    int result = ah_block(self->st, clock, &set, timeout, "CancelToken.wait()");
+    if (ah_wait_tokens(self->st, token, &others) == 0) {
+        struct token_set set = others.set;
+        set.tokens[set.count++] = &self->token;
+        int result = ah_block(self->st, clock, &set, timeout, "CancelToken.wait()");
+        bool cancelled = token_is_cancelled(&self->token);
+        if (result == BLOCK_CANCELLED && !cancelled) { /* by one of the others */
+            result = ah_block_error(self->st, result, "CancelToken.wait()");
+        }
+        answer = result < 0 ? NULL : PyBool_FromLong(cancelled);
+    }
+    ah_wait_tokens_clear(&others);
     Py_XDECREF(clock);
-    return result < 0 ? NULL : PyBool_FromLong(result == BLOCK_CANCELLED);
+    return answer;
 }
 
 static PyMethodDef CancelToken_methods[] = {
@@ -161,8 +172,9 @@ static PyMethodDef CancelToken_methods[] = {
      PyDoc_STR("cancelled($self, /)\n--\n\nTrue after cancel().")},
     {"wait", (PyCFunction)(void (*)(void))CancelToken_wait,
      METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("wait($self, /, timeout=None)\n--\n\n"
-               "Block until it is cancelled, at most timeout seconds: was it?")},
+     PyDoc_STR("wait($self, /, timeout=None, token=None)\n--\n\n"
+               "Block until it is cancelled, at most timeout seconds: was it?\n"
+               "As any blocking wait, it is cancelled by `token` and the job's.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -191,6 +191,55 @@ def test_tags(runner: asyncio.Runner, board: sim.Board) -> None:
     runner.run(main())
 
 
+def test_a_reader_that_another_job_uses(runner: asyncio.Runner, board: sim.Board) -> None:
+    """Waiting for its turn is a wait like any other."""
+    board.attach_rc522("spi0.0", irq="GPIO24", reset="GPIO25", name="door")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        reader = rc522.Reader("spi0.0", irq="GPIO24", reset="GPIO25")
+        try:
+            await asyncio.to_thread(reader.blocking.open)
+            began = asyncio.Event()
+
+            def use() -> None:
+                loop.call_soon_threadsafe(began.set)
+                reader.blocking.wait_for_tag()
+
+            using = asyncio.create_task(asyncio.to_thread(use))
+            await began.wait()
+            raised = await cancelled_while_it_waits(lambda: reader.blocking.wait_for_tag())
+            assert [type(exc) for exc in raised] == [concurrent.futures.CancelledError]
+            given = CancelToken()
+            waiting = asyncio.create_task(
+                asyncio.to_thread(reader.blocking.wait_for_tag, token=given)
+            )
+            await asyncio.sleep(0)
+            given.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert not using.done()
+            using.cancel()
+            await asyncio.wait([using])
+            await loop.shutdown_default_executor()
+        finally:
+            reader.close()
+
+    runner.run(main())
+
+
+def test_a_wait_for_another_token(runner: asyncio.Runner) -> None:
+    async def main() -> None:
+        other = CancelToken()
+        for wait in (other.wait, lambda: other.wait(3600), lambda: other.wait(token=CancelToken())):
+            raised = await cancelled_while_it_waits(wait)
+            assert [type(exc) for exc in raised] == [concurrent.futures.CancelledError]
+        other.cancel()
+        assert await asyncio.to_thread(other.wait)
+
+    runner.run(main())
+
+
 def test_a_cancelled_job_that_goes_on(runner: asyncio.Runner) -> None:
     """Each wait after the first is refused at once; other code runs undisturbed."""
     seen: list[object] = []

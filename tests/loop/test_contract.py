@@ -4,7 +4,10 @@ import asyncio
 import inspect
 import signal
 import subprocess
-from asyncio import base_events, events, format_helpers, selector_events, unix_events
+import sys
+import threading
+from asyncio import base_events, events, format_helpers, futures, selector_events, unix_events
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -137,3 +140,20 @@ def test_a_loop_has_no_dict_to_look_through():
         assert vars(loop) == {}
     finally:
         loop.close()
+
+
+def test_what_the_executor_finds_in_asyncio_and_concurrent_futures():
+    assert list(inspect.signature(futures._convert_future_exc).parameters) == ["exc"]
+    source = inspect.getsource(base_events.BaseEventLoop)
+    for name in ("_default_executor", "_executor_shutdown_called"):
+        assert f"self.{name}" in source, f"BaseEventLoop does not use {name} any more"
+    assert callable(threading._register_atexit)
+    pool = ThreadPoolExecutor(1)
+    names = {"_max_workers", "_threads", "_thread_name_prefix", "_broken", "_shutdown"}
+    if sys.version_info >= (3, 14):
+        names |= {"_create_worker_context"}
+        context = pool._create_worker_context()
+        assert callable(context.initialize) and callable(context.finalize)
+    else:
+        names |= {"_initializer", "_initargs"}
+    assert set(vars(pool)) >= names
