@@ -87,6 +87,10 @@ core_exec(PyObject *module)
     X(name_done)                     \
     X(name_executor_shutdown_called) \
     X(name_job_note)                 \
+    X(name_new_default_executor)     \
+    X(name_refuse)                   \
+    X(name_run_in_foreign_executor)  \
+    X(name_start_worker)             \
     X(name_set_exception)            \
     X(name_set_result)               \
     X(convert_future_exc)            \

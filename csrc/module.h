@@ -82,8 +82,12 @@ typedef struct {
     PyObject *name_done;
     PyObject *name_executor_shutdown_called;
     PyObject *name_job_note; /* py/token_type.h */
+    PyObject *name_new_default_executor;
+    PyObject *name_refuse;
+    PyObject *name_run_in_foreign_executor;
     PyObject *name_set_exception;
     PyObject *name_set_result;
+    PyObject *name_start_worker;
 
     PyObject *name_context;
     PyObject *name_task;   /* "Task" */

@@ -33,8 +33,8 @@ start_worker(ExecutorObject *self, JobObject *job, struct pool_seat *seat)
     PyObject *started = NULL;
     PyObject *worker = ah_worker_new(self->st, self->pool, seat);
     if (worker != NULL) {
-        started = PyObject_CallMethod((PyObject *)self, "_start_worker", "O",
-                                      worker); /* runs Python */
+        started = PyObject_CallMethodOneArg(
+            (PyObject *)self, self->st->name_start_worker, worker); /* runs Python */
         Py_DECREF(worker);
     }
     if (started != NULL) {
@@ -73,7 +73,7 @@ submit(ExecutorObject *self, JobObject *job)
         PyErr_NoMemory();
         return -1;
     }
-    PyObject *none = PyObject_CallMethod((PyObject *)self, "_refuse", NULL);
+    PyObject *none = PyObject_CallMethodNoArgs((PyObject *)self, self->st->name_refuse);
     Py_XDECREF(none);
     if (none != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "the executor is closed");
@@ -99,7 +99,7 @@ default_executor(ModuleState *st, PyObject *loop)
     PyObject *executor = PyObject_GetAttr(loop, st->name_default_executor);
     if (executor == Py_None) {
         Py_DECREF(executor);
-        executor = PyObject_CallMethod(loop, "_new_default_executor", NULL);
+        executor = PyObject_CallMethodNoArgs(loop, st->name_new_default_executor);
     }
     return executor;
 }
@@ -133,10 +133,11 @@ run_native(ExecutorObject *self, LoopObject *loop, PyObject *func,
 
 /* As asyncio does: by its submit().  args: the function and its arguments. */
 AH_RAISES static PyObject *
-run_foreign(PyObject *loop, PyObject *executor, PyObject *const *args, Py_ssize_t nargs)
+run_foreign(ModuleState *st, PyObject *loop, PyObject *executor, PyObject *const *args,
+            Py_ssize_t nargs)
 {
     PyObject *future = NULL;
-    PyObject *method = PyObject_GetAttrString(loop, "_run_in_foreign_executor");
+    PyObject *method = PyObject_GetAttr(loop, st->name_run_in_foreign_executor);
     PyObject *all = PyTuple_New(nargs + 1);
     if (method != NULL && all != NULL) {
         PyTuple_SET_ITEM(all, 0, Py_NewRef(executor));
@@ -209,7 +210,7 @@ Loop_run_in_executor(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                   ((ExecutorObject *)executor)->direct;
     PyObject *future = direct ? run_native((ExecutorObject *)executor, loop, args[1],
                                            args + 2, nargs - 2)
-                              : run_foreign(self, executor, args + 1, nargs - 1);
+                              : run_foreign(st, self, executor, args + 1, nargs - 1);
     Py_DECREF(executor);
     return future;
 }
@@ -425,19 +426,39 @@ add_to_loop(ModuleState *st)
     return status;
 }
 
+/* Interned, or each call would leave a string in the interpreter's type cache. */
+AH_RAISES static int
+intern_names(ModuleState *st)
+{
+    const struct {
+        PyObject **where;
+        const char *name;
+    } names[] = {
+        {&st->name_add_done_callback, "add_done_callback"},
+        {&st->name_default_executor, "_default_executor"},
+        {&st->name_executor_shutdown_called, "_executor_shutdown_called"},
+        {&st->name_new_default_executor, "_new_default_executor"},
+        {&st->name_refuse, "_refuse"},
+        {&st->name_run_in_foreign_executor, "_run_in_foreign_executor"},
+        {&st->name_start_worker, "_start_worker"},
+    };
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
+        *names[i].where = PyUnicode_InternFromString(names[i].name);
+        if (*names[i].where == NULL) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int
 ah_executor_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    st->name_add_done_callback = PyUnicode_InternFromString("add_done_callback");
-    st->name_default_executor = PyUnicode_InternFromString("_default_executor");
-    st->name_executor_shutdown_called =
-        PyUnicode_InternFromString("_executor_shutdown_called");
     st->executor_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &Executor_spec, NULL);
-    if (st->name_add_done_callback == NULL || st->name_default_executor == NULL ||
-        st->name_executor_shutdown_called == NULL || st->executor_type == NULL ||
-        add_to_loop(st) < 0 || PyModule_AddFunctions(module, executor_methods) < 0) {
+    if (st->executor_type == NULL || intern_names(st) < 0 || add_to_loop(st) < 0 ||
+        PyModule_AddFunctions(module, executor_methods) < 0) {
         return -1;
     }
     return PyModule_AddType(module, st->executor_type);

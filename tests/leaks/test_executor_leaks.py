@@ -90,6 +90,8 @@ def test_jobs_that_are_cancelled(runner: asyncio.Runner) -> None:
             future.cancel()
         for event in over:
             await event.wait()
+        barrier = threading.Barrier(2)  # both threads are through with those jobs
+        await asyncio.gather(*[loop.run_in_executor(None, barrier.wait) for _ in range(2)])
 
     assert_no_growth(lambda: runner.run(cancels()), calls=50)
 
