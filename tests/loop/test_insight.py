@@ -712,6 +712,30 @@ assert status == 0
     assert done.stdout == "watched\n", done.stderr
 
 
+def test_other_interpreters_are_left_alone():
+    """Their threads run while ours is sampled; to look at their frames would crash."""
+    interpreters = pytest.importorskip("tests.loop.test_subinterpreters")
+    watching = """
+import asyncio, time, pyasync_hw
+from pyasync_hw import insight
+reports = []
+async def main():
+    ended = asyncio.get_running_loop().run_in_executor(None, work)
+    while not ended.done():
+        await asyncio.sleep(0)
+        time.sleep(0.02)
+    await ended
+loop = pyasync_hw.new_event_loop()
+with insight.watch(loop, 0.001, reports.append):
+    loop.run_until_complete(main())
+loop.run_until_complete(loop.shutdown_default_executor())
+loop.close()
+assert reports
+"""
+    scenario = interpreters.SCENARIOS["timers and tasks"]
+    interpreters.check(scenario, "own", threads=2, rounds=3, main=watching)
+
+
 def test_debug_mode_by_environment():
     done = run_python(
         """
