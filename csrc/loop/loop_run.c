@@ -208,14 +208,13 @@ run_item(LoopObject *self, struct ring_item item)
     return run_foreign(item.ptr); /* runs Python */
 }
 
-/* Run as many items as there are now.  -1 leaves the rest in the ring. */
-static int
-run_ready(LoopObject *self)
+/* Run as many items as there are now.  -1 leaves the rest in the ring.  Inline, once
+ * with the timing of callbacks and once, for the common case, without. */
+static inline int
+run_batch(LoopObject *self, struct timed_turn *timed)
 {
     size_t todo = self->closed ? 0 : ring_count(&self->ready); /* closed: a fork */
     int status = 0;
-    bool is_timed = loop_is_timed(self);
-    struct timed_turn timed = {0};
     loop_settle_fresh(self);
     while (todo-- > 0 && status == 0 && ring_count(&self->ready) > 0) {
         struct ring_item item = ring_pop(&self->ready);
@@ -226,10 +225,10 @@ run_ready(LoopObject *self)
         if (handle != NULL && handle->cancelled) {
             status = 0;
         }
-        else if (is_timed) {
-            loop_timed_begin(self, &timed, owner);
-            status = run_item(self, item);                        /* runs Python */
-            status = loop_timed_end(self, &timed, owner, status); /* runs Python */
+        else if (timed != NULL) {
+            loop_timed_begin(self, timed, owner);
+            status = run_item(self, item);                       /* runs Python */
+            status = loop_timed_end(self, timed, owner, status); /* runs Python */
         }
         else {
             status = run_item(self, item); /* runs Python */
@@ -239,7 +238,18 @@ run_ready(LoopObject *self)
         }
         Py_DECREF(owner); /* runs Python */
     }
-    return is_timed ? loop_timed_turn_end(self, &timed, status) : status;
+    return status;
+}
+
+static int
+run_ready(LoopObject *self)
+{
+    if (!loop_is_timed(self)) {
+        return run_batch(self, NULL);
+    }
+    struct timed_turn timed = {0};
+    int status = run_batch(self, &timed);
+    return loop_timed_turn_end(self, &timed, status);
 }
 
 static int
