@@ -103,6 +103,7 @@ def main() -> None:
     for axes in panels[0]:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
+    handles["aim"] = handles.pop("aim")  # last
     figure.legend(
         list(handles.values()),
         list(handles),
