@@ -832,9 +832,9 @@ def test_what_ran_in_debug_mode_goes_at_once_not_at_the_end_of_the_turn(loop):
 
 def test_an_iteration_of_many_short_callbacks_is_slow_too(loop, caplog):
     loop.set_debug(True)
-    loop.slow_callback_duration = 10.0
-    loop.call_soon(lambda: setattr(loop, "slow_callback_duration", 0.0001))
-    for _ in range(3000):
-        loop.call_soon(nothing)
-    run_soon(loop, nothing)
-    assert "callbacks in one iteration took" in caplog.text
+    loop.slow_callback_duration = 0.05
+    for _ in range(5):  # on a loaded machine, one of them may be slow by itself
+        run_soon(loop, *[lambda: time.sleep(0.0001)] * 1000)
+        if warnings_of(caplog, "callbacks in one iteration took"):
+            return
+    pytest.fail("no slow iteration was reported")
