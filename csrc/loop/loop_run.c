@@ -336,7 +336,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
         vclock_detach_loop(self->vclock);
     }
     if (status == 0 && ah_is_inherited(&self->fork)) {
-        return loop_raise_closed(self), NULL; /* a callback forked: this is the child */
+        status = loop_raise_closed(self); /* a callback forked: this is the child */
     }
     if (status < 0) {
         return NULL;
