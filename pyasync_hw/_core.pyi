@@ -1,10 +1,10 @@
 """Types of the extension module; kept in line with it by mypy's stubtest."""
 
 import concurrent.futures
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, Task
 from asyncio import Handle as AsyncioHandle
 from asyncio import TimerHandle as AsyncioTimerHandle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
 from types import FrameType
 from typing import Any, Final, Literal, Self, TypedDict, TypeVar, TypeVarTuple, final
@@ -203,6 +203,8 @@ class Loop:
         func: Callable[[*_Ts], _T],
         *args: *_Ts,
     ) -> Future[_T]: ...
+    def create_future(self) -> Future[Any]: ...
+    def create_task(self, coro: Coroutine[Any, Any, _T], **kwargs: Any) -> Task[_T]: ...
     def call_soon(
         self,
         callback: Callable[[*_Ts], object],

@@ -98,7 +98,7 @@ PyMethodDef loop_factory_methods[] = {
      PyDoc_STR("create_future($self, /)\n--\n\nAn asyncio.Future of this loop.")},
     {"create_task", (PyCFunction)(void (*)(void))Loop_create_task,
      METH_FASTCALL | METH_KEYWORDS,
-     PyDoc_STR("create_task($self, coro, /, **kwargs)\n--\n\n"
+     PyDoc_STR("create_task($self, coro, **kwargs)\n--\n\n"
                "Schedule a coroutine; return its asyncio.Task.  Keywords are\n"
                "asyncio.Task's: name, context, and eager_start where Python has it.")},
     {NULL, NULL, 0, NULL},
