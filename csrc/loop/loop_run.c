@@ -322,6 +322,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     }
     loop_stats_run_begin(&self->stats);
     self->running_ident = PyThread_get_thread_ident();
+    self->turns_since_poll = SKIPPED_POLLS_MAX; /* a run of one turn polls, too */
     int status;
     do {
         status = turn(self);
