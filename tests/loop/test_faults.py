@@ -435,7 +435,8 @@ def compare(name: str, exception: str, handler: str) -> None:
     if name == "async_generator_finalizer" and "left the run" in str(expected):
         # The frames of asyncio's run keep the task for longer.
         found, expected = (
-            [what for what in log if "never retrieved" not in str(what)] for log in (found, expected)
+            [what for what in log if "never retrieved" not in str(what)]
+            for log in (found, expected)
         )
     assert found == expected
 
