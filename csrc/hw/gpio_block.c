@@ -67,6 +67,10 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
                int64_t deadline_ns, struct edge_record *record)
 {
     for (;;) {
+        /* One that came while nothing blocked interrupts nothing. */
+        if (PyErr_CheckSignals() < 0) { /* runs Python */
+            return -1;
+        }
         if (self->closing || self->request == NULL) { /* NULL: a forked child */
             return ah_edges_raise(self, -EBADF);
         }

@@ -372,6 +372,10 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
 {
     const struct mfrc522_step *step = &self->chip.step;
     for (;;) {
+        /* One that came while nothing blocked interrupts nothing. */
+        if (PyErr_CheckSignals() < 0) { /* runs Python */
+            return -1;
+        }
         struct vclock *clock = device_clock(self);
         int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
         int64_t until = step->until_ns < deadline_ns ? step->until_ns : deadline_ns;

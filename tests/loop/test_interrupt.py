@@ -1,0 +1,155 @@
+"""Ctrl+C at any moment: never lost, never a hang, and the loop is whole afterwards."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+# -- at a random moment, into a process that works ---------------------------------
+
+WORK = """
+import asyncio, os, random, signal, socket, subprocess, sys, time
+from pyasync_hw import gpio, rc522, sim
+
+async def timers():
+    while True:
+        await asyncio.gather(*(asyncio.sleep(n / 10000) for n in range(20)))
+
+async def jobs():
+    while True:
+        await asyncio.gather(*(asyncio.to_thread(int, n) for n in range(5)))
+
+async def posts():
+    loop = asyncio.get_running_loop()
+    while True:
+        future = loop.create_future()
+        await asyncio.to_thread(loop.call_soon_threadsafe, future.set_result, None)
+        await future
+
+async def pipes():
+    loop, (one, other) = asyncio.get_running_loop(), socket.socketpair()
+    one.setblocking(False)
+    other.setblocking(False)
+    while True:
+        await loop.sock_sendall(one, b"x")
+        await loop.sock_recv(other, 10)
+        await asyncio.sleep(0)  # neither waits when it need not
+
+async def children():
+    while True:
+        process = await asyncio.create_subprocess_exec("/bin/true")
+        await process.wait()
+
+def chain():
+    asyncio.get_running_loop().call_soon(chain)
+
+async def everything():
+    async with asyncio.TaskGroup() as group:
+        chain()
+        for work in (timers, jobs, posts, pipes, children):
+            group.create_task(work())
+
+async def idle():
+    await asyncio.get_running_loop().create_future()
+
+def blocked(wait):
+    with sim.Board() as board:
+        board.attach_rc522()
+        wait(board)
+
+def wait_for_edge(board):
+    with gpio.Input(17, board=board) as line:
+        line.blocking.wait_for_edge()
+
+def wait_for_tag(board):
+    with rc522.Reader(board=board) as reader:
+        reader.blocking.wait_for_tag()
+
+def bare(main):
+    loop = pyasync_hw.new_event_loop()
+    task = loop.create_task(main())
+    try:
+        loop.run_forever()
+    finally:
+        task.cancel()
+        for _ in range(100):
+            try:
+                loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+                break
+            except KeyboardInterrupt:
+                pass
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+def own_handler(main):
+    class Stop(Exception):
+        pass
+    def stop(*args):
+        raise Stop
+    signal.signal(signal.SIGINT, stop)
+    try:
+        bare(main)
+    except Stop:
+        raise KeyboardInterrupt from None
+
+RUNS = {
+    "run": lambda: pyasync_hw.run(everything()),
+    "idle run": lambda: pyasync_hw.run(idle()),
+    "bare": lambda: bare(everything),
+    "idle bare": lambda: bare(idle),
+    "own handler": lambda: own_handler(idle),
+    "edge": lambda: blocked(wait_for_edge),
+    "tag": lambda: blocked(wait_for_tag),
+}
+name = sys.argv[1]
+pyasync_hw.run(asyncio.sleep(0))  # imports are done
+for one in range(10):
+    # The signals come from outside, one for each time that we say we are there.
+    try:
+        sys.stdout.write("there\\n")
+        sys.stdout.flush()
+        RUNS[name]()
+    except KeyboardInterrupt:
+        sys.stdout.write("interrupted\\n")
+    else:
+        sys.stdout.write("LOST\\n")
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.stdout.flush()
+"""
+RUNS = ["run", "idle run", "bare", "idle bare", "own handler", "edge", "tag"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_at_a_random_moment(name: str) -> None:
+    """The signal may also come before or after the run: then it is Python's business."""
+    chance = random.Random(name)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", WORK, name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        for _ in range(10):
+            line = process.stdout.readline()
+            while line == "interrupted\n":
+                line = process.stdout.readline()
+            assert line == "there\n", line + process.communicate()[1]
+            time.sleep(0.005 + chance.random() * 0.02)
+            process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert "LOST" not in output
+    assert output.endswith("interrupted\n"), errors
+    assert process.returncode == 0
