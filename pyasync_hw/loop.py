@@ -126,6 +126,7 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         self._set_clock(clock)
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._monitor: insight._Monitor | None = None  # who looks for slow callbacks
+        self._old_agen_hooks: Any = None  # while it runs
         super().__init__(_PollerView(self))
 
     # -- running -----------------------------------------------------------
@@ -155,18 +156,28 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
 
     def run_forever(self) -> None:
         """Run until stop() is called."""
-        self._run_forever_setup()
+        self._check_closed()
+        self._check_running()
+        on_main = threading.current_thread() is threading.main_thread()
         try:
-            woken_by_signals = self._wake_on_signals()
-            try:
-                self._update_monitor()
-                self._run_turns()
-            finally:
-                if woken_by_signals and not self._signal_handlers:
-                    self._sleep_through_signals()
-        finally:
-            self._run_forever_cleanup()
+            self._run_forever_setup()
+            if on_main:
+                self._wake_on_signals()
             self._update_monitor()
+            self._run_turns()
+        finally:
+            try:
+                self._leave_run(on_main)
+            except BaseException:  # Ctrl+C, just now
+                self._leave_run(on_main)
+                raise
+
+    def _leave_run(self, on_main: bool) -> None:
+        """Each step may be done twice."""
+        if on_main and not self._signal_handlers:
+            self._sleep_through_signals()
+        self._run_forever_cleanup()
+        self._update_monitor()
 
     def set_debug(self, enabled: bool) -> None:
         super().set_debug(enabled)
@@ -178,26 +189,25 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
 
             insight.update(self)
 
-    def _wake_on_signals(self) -> bool:
+    def _wake_on_signals(self) -> None:
         """Let every signal end a poll, so that none waits for the next event.
 
         Between Python's last look for signals and the kernel's poll there is a
         gap; a descriptor closes it.  Somebody else's descriptor is left alone.
         """
-        if threading.current_thread() is not threading.main_thread():
-            return False
         mine = self._csock.fileno()
         try:
             old = signal.set_wakeup_fd(mine, warn_on_full_buffer=False)
         except ValueError:  # the main thread of a subinterpreter is not the process's
-            return False
+            return
         if old not in (-1, mine):
             signal.set_wakeup_fd(old)
-            return False
-        return True
 
     def _sleep_through_signals(self) -> None:
-        current = signal.set_wakeup_fd(-1)
+        try:
+            current = signal.set_wakeup_fd(-1)
+        except ValueError:
+            return
         if current not in (-1, self._csock.fileno()):
             signal.set_wakeup_fd(current)  # set while we ran, by somebody else
 

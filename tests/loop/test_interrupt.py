@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import linecache
 import random
 import signal
 import subprocess
 import sys
 import time
+from types import FrameType
+from typing import Any
 
 import pytest
 
+import pyasync_hw
+from pyasync_hw import loop as loop_module
 
 # -- at a random moment, into a process that works ---------------------------------
 
 WORK = """
 import asyncio, os, random, signal, socket, subprocess, sys, time
+import pyasync_hw
 from pyasync_hw import gpio, rc522, sim
 
 async def timers():
@@ -153,3 +160,66 @@ def test_at_a_random_moment(name: str) -> None:
     assert "LOST" not in output
     assert output.endswith("interrupted\n"), errors
     assert process.returncode == 0
+
+
+# -- at each line of the run -------------------------------------------------------
+
+
+class Injector:
+    """Raises KeyboardInterrupt, as a signal would, at the nth line of run_forever and what
+    it calls of loop.py; None: only counts."""
+
+    def __init__(self, at: int | None) -> None:
+        self.at = at
+        self.seen = 0
+        self.where = ""
+
+    def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename != loop_module.__file__:
+            return None
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        if event == "line" and source != "try:":  # where handlers run: at calls and jumps
+            self.seen += 1
+            if self.seen == self.at:
+                self.where = f"{frame.f_code.co_name}:{frame.f_lineno}"
+                signal.raise_signal(signal.SIGINT)
+        return self.trace
+
+    def run(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon(loop.stop)
+        before = sys.gettrace()
+        sys.settrace(self.trace)
+        try:
+            loop.run_forever()
+        finally:
+            sys.settrace(before)
+
+
+def test_at_each_line_of_run_forever() -> None:
+    async def generate() -> Any:
+        yield 1
+
+    counter = Injector(None)
+    loop = pyasync_hw.new_event_loop()
+    counter.run(loop)
+    loop.close()
+    assert counter.seen > 10
+    hooks = sys.get_asyncgen_hooks()
+    for at in range(1, counter.seen + 1):
+        loop = pyasync_hw.new_event_loop()
+        injector = Injector(at)
+        with pytest.raises(KeyboardInterrupt):
+            injector.run(loop)
+        state = (
+            loop.is_running(),
+            asyncio._get_running_loop(),
+            sys.get_asyncgen_hooks() == hooks,
+            signal.set_wakeup_fd(-1),
+        )
+        assert state == (False, None, True, -1), injector.where
+        loop.call_soon(loop.stop)  # as the one that may not have run yet
+        loop.run_forever()
+        assert loop.run_until_complete(asyncio.sleep(0, "works")) == "works"
+        assert loop.run_until_complete(anext(generate())) == 1
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
