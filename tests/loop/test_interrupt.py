@@ -56,10 +56,10 @@ async def children():
 def chain():
     asyncio.get_running_loop().call_soon(chain)
 
-async def everything():
+async def everything(*more):
     async with asyncio.TaskGroup() as group:
         chain()
-        for work in (timers, jobs, posts, pipes, children):
+        for work in (timers, pipes, children, *more):
             group.create_task(work())
 
 async def idle():
@@ -106,8 +106,9 @@ def own_handler(main):
         raise KeyboardInterrupt from None
 
 RUNS = {
-    "run": lambda: pyasync_hw.run(everything()),
+    "run": lambda: pyasync_hw.run(everything(jobs, posts)),
     "idle run": lambda: pyasync_hw.run(idle()),
+    # Without threads: Thread.start() that is interrupted may leave a lock of the new one held.
     "bare": lambda: bare(everything),
     "idle bare": lambda: bare(idle),
     "own handler": lambda: own_handler(idle),
