@@ -72,7 +72,7 @@ def plain(text: object) -> str:
 
 
 def named(value: object) -> str:
-    return type(value).__name__
+    return value.__class__.__name__
 
 
 class Observer:
