@@ -30,8 +30,8 @@ AIMS = [
     Row("`gather` of 10,000", "gather", "cpu", 2.0),
     Row("`Queue`", "queue", "cpu", 2.1),
     Row("`Event`", "event", "cpu", 2.3),
-    Row("timer insert", "timers", "insert", 6.2),
-    Row("timer cancel", "timers", "cancel", 5.0),
+    Row("timer insert, 30,000", "timers", "insert", 6.2),
+    Row("timer cancel, 30,000", "timers", "cancel", 5.0),
     Row("`sleep(100 µs)`: too late by, p50", "sleep_100us", "over", above_limit=15_000),
     Row("executor, one job: p50", "executor", "p50", 1.9),
     Row("executor, 100 in flight", "executor_100", "cpu", 3.0),
@@ -46,6 +46,8 @@ AIMS = [
 ]
 
 BESIDE = [
+    Row("timer insert, 100,000", "many_timers", "insert"),
+    Row("timer cancel, 100,000", "many_timers", "cancel"),
     Row("executor, one job: CPU", "executor", "cpu"),
     Row("executor, 100 in flight: wall", "executor_100", "wall"),
     Row("`call_soon_threadsafe`, burst: wall", "threadsafe_burst", "wall"),

@@ -15,8 +15,7 @@ from .case import Loop, Sample, Stopwatch, case, limit, nothing, turn
 DELAY_NS = 100_000
 
 
-@case(100_000)
-def timers(loop: Loop, count: int) -> Sample:
+def insert_and_cancel(loop: Loop, count: int) -> Sample:
     """Insert at random times, cancel 90 % in random order, and one turn of the loop.
 
     asyncio clears its heap of what was cancelled in that turn.
@@ -35,6 +34,16 @@ def timers(loop: Loop, count: int) -> Sample:
     for handle in handles:
         handle.cancel()
     return {"insert": insert.cpu / count, "cancel": cancel.cpu / len(doomed)}
+
+
+@case(30_000)
+def timers(loop: Loop, count: int) -> Sample:
+    return insert_and_cancel(loop, count)
+
+
+@case(100_000)
+def many_timers(loop: Loop, count: int) -> Sample:
+    return insert_and_cancel(loop, count)
 
 
 @case(60)
