@@ -100,7 +100,8 @@ core_exec(PyObject *module)
     X(name_context)                  \
     X(name_task)                     \
     X(name_future)                   \
-    X(names_loop)                    \
+    X(name_name)                     \
+    X(name_loop)                     \
     X(asyncio_tasks)                 \
     X(asyncio_futures)               \
     X(asyncio_create_task)           \

@@ -92,7 +92,8 @@ typedef struct {
     PyObject *name_context;
     PyObject *name_task;   /* "Task" */
     PyObject *name_future; /* "Future" */
-    PyObject *names_loop;  /* ("loop",) */
+    PyObject *name_name;
+    PyObject *name_loop; /* "loop" */
 
     /* borrowed from the standard library, owned here */
     PyObject *asyncio_handle;            /* asyncio.Handle */

@@ -7,16 +7,41 @@
 #include "py/compat.h"
 #include "setup.h"
 
-/* The arguments that most tasks have, and two for what is put before them. */
-#define ARGS_MAX 6
-
-/* type(*args, loop=self, **kwargs): `args` ends with the values of kwnames, has nargs
- * positional ones, and one free place before it, one behind it. */
+/* {"loop": self, **more}.  Without more, it is the same dict each time: neither type
+ * keeps it, and making one is a tenth of making a task. */
 static PyObject *
-call_with_loop(LoopObject *self, PyObject *namespace, PyObject *name, PyObject **args,
-               Py_ssize_t nargs, PyObject *kwnames)
+keywords_with_loop(LoopObject *self, PyObject *const *values, PyObject *kwnames)
 {
-    ModuleState *st = self->st;
+    Py_ssize_t count = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
+    if (self->loop_keyword == NULL) {
+        self->loop_keyword = Py_BuildValue("{OO}", self->st->name_loop, self);
+        if (self->loop_keyword == NULL) {
+            return NULL;
+        }
+    }
+    if (count == 0 || (count == 1 && values[0] == Py_None &&
+                       PyTuple_GET_ITEM(kwnames, 0) == self->st->name_name)) {
+        return Py_NewRef(self->loop_keyword); /* asyncio.create_task() says name=None */
+    }
+    PyObject *keywords = PyDict_Copy(self->loop_keyword);
+    for (Py_ssize_t i = 0; keywords != NULL && i < count; i++) {
+        if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(kwnames, i), values[i]) < 0) {
+            Py_CLEAR(keywords);
+        }
+    }
+    if (keywords != NULL && PyDict_GET_SIZE(keywords) != count + 1) {
+        PyErr_SetString(PyExc_TypeError,
+                        "create_task() got an unexpected keyword argument 'loop'");
+        Py_CLEAR(keywords);
+    }
+    return keywords;
+}
+
+/* type(*args, loop=self, **more) */
+static PyObject *
+call_with_loop(LoopObject *self, PyObject *namespace, PyObject *name, PyObject *args,
+               PyObject *const *values, PyObject *kwnames)
+{
     PyObject *type = PyDict_GetItemWithError(namespace, name);
     if (type == NULL) {
         if (!PyErr_Occurred()) {
@@ -24,33 +49,26 @@ call_with_loop(LoopObject *self, PyObject *namespace, PyObject *name, PyObject *
         }
         return NULL;
     }
-    Py_ssize_t others = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
-    PyObject *names = others == 0 ? Py_NewRef(st->names_loop) : PyTuple_New(others + 1);
-    if (names == NULL) {
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < others; i++) {
-        PyTuple_SET_ITEM(names, i, Py_NewRef(PyTuple_GET_ITEM(kwnames, i)));
-    }
-    if (others != 0) {
-        PyTuple_SET_ITEM(names, others, Py_NewRef(PyTuple_GET_ITEM(st->names_loop, 0)));
-    }
-    args[nargs + others] = (PyObject *)self;
     Py_INCREF(type);
+    PyObject *keywords = keywords_with_loop(self, values, kwnames);
     PyObject *result =
-        PyObject_Vectorcall(type, args, (size_t)nargs | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                            names); /* runs Python */
+        keywords != NULL ? PyObject_Call(type, args, keywords) : NULL; /* runs Python */
+    Py_XDECREF(keywords);
     Py_DECREF(type);
-    Py_DECREF(names);
     return result;
 }
 
 static PyObject *
 Loop_create_future(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    PyObject *args[2] = {NULL};
-    return call_with_loop(self, self->st->asyncio_futures, self->st->name_future,
-                          args + 1, 0, NULL);
+    PyObject *none = PyTuple_New(0);
+    if (none == NULL) {
+        return NULL;
+    }
+    PyObject *future = call_with_loop(self, self->st->asyncio_futures,
+                                      self->st->name_future, none, NULL, NULL);
+    Py_DECREF(none);
+    return future;
 }
 
 /* BaseEventLoop.create_task(self, ...) */
@@ -77,20 +95,21 @@ static PyObject *
 Loop_create_task(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                  PyObject *kwnames)
 {
-    Py_ssize_t count = nargs + (kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0);
     bool factory = self->task_factory != NULL && self->task_factory != Py_None;
-    if (factory || self->debug || nargs != 1 || count > ARGS_MAX - 2) {
+    if (factory || self->debug || nargs != 1) {
         return create_task_inherited(self, args, nargs, kwnames);
     }
     if (loop_check_open(self) < 0) {
         return NULL;
     }
-    PyObject *all[ARGS_MAX] = {NULL};
-    for (Py_ssize_t i = 0; i < count; i++) {
-        all[i + 1] = args[i];
+    PyObject *coro = PyTuple_Pack(1, args[0]);
+    if (coro == NULL) {
+        return NULL;
     }
-    return call_with_loop(self, self->st->asyncio_tasks, self->st->name_task, all + 1,
-                          nargs, kwnames);
+    PyObject *task = call_with_loop(self, self->st->asyncio_tasks, self->st->name_task,
+                                    coro, args + 1, kwnames);
+    Py_DECREF(coro);
+    return task;
 }
 
 PyMethodDef loop_factory_methods[] = {
@@ -123,9 +142,8 @@ ah_loop_factory_setup(PyObject *module)
     st->name_context = PyUnicode_InternFromString("context");
     st->name_task = PyUnicode_InternFromString("Task");
     st->name_future = PyUnicode_InternFromString("Future");
-    PyObject *name_loop = PyUnicode_InternFromString("loop");
-    st->names_loop = name_loop != NULL ? PyTuple_Pack(1, name_loop) : NULL;
-    Py_XDECREF(name_loop);
+    st->name_name = PyUnicode_InternFromString("name");
+    st->name_loop = PyUnicode_InternFromString("loop");
     PyObject *base_events = PyImport_ImportModule("asyncio.base_events");
     PyObject *base = base_events != NULL
                          ? PyObject_GetAttrString(base_events, "BaseEventLoop")
@@ -136,7 +154,7 @@ ah_loop_factory_setup(PyObject *module)
     Py_XDECREF(base_events);
     bool complete = st->name_context != NULL && st->asyncio_tasks != NULL &&
                     st->asyncio_futures != NULL && st->name_task != NULL &&
-                    st->name_future != NULL && st->names_loop != NULL &&
-                    st->asyncio_create_task != NULL;
+                    st->name_future != NULL && st->name_name != NULL &&
+                    st->name_loop != NULL && st->asyncio_create_task != NULL;
     return complete ? 0 : -1;
 }

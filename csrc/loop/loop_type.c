@@ -109,6 +109,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->thread_id);
     Py_VISIT(self->task_factory);
+    Py_VISIT(self->loop_keyword);
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->watchdog_object);
     Py_VISIT(self->current_handle);
@@ -127,6 +128,7 @@ Loop_clear(LoopObject *self)
     loop_debug_clear(self);    /* runs Python */
     context_snapshot_clear(&self->snapshot);
     Py_CLEAR(self->task_factory);
+    Py_CLEAR(self->loop_keyword);
     Py_CLEAR(self->pending_exc);
     return 0;
 }

@@ -63,6 +63,7 @@ struct LoopObject {
     bool debug;
     PyObject *thread_id;    /* owned; None when not running */
     PyObject *task_factory; /* owned; NULL or None: asyncio.Task */
+    PyObject *loop_keyword; /* owned: {"loop": self}, or NULL */
     PyObject *pending_exc;  /* owned: what ends the run, from a native callback */
 
     int64_t last_poll_ns;

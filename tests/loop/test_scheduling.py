@@ -533,3 +533,45 @@ def test_repr_of_a_handle_in_its_own_arguments_ends(loop):
     holder.append(loop.call_soon(print, holder))
     assert repr(holder[0]).startswith("<Handle print(")
     holder.clear()
+
+
+def test_create_task_takes_what_asyncio_s_takes(loop):
+    async def name():
+        return asyncio.current_task().get_name(), variable.get()
+
+    variable = contextvars.ContextVar("variable", default=0)
+    context = contextvars.copy_context()
+    context.run(variable.set, 1)
+
+    async def main():
+        assert await loop.create_task(name(), name="a") == ("a", 0)
+        assert await loop.create_task(coro=name(), name="b") == ("b", 0)
+        assert await loop.create_task(name(), name="c", context=context) == ("c", 1)
+        assert await loop.create_task(name(), name="d", context=None) == ("d", 0)
+        assert (await asyncio.create_task(name()))[0].startswith("Task-")
+
+    loop.run_until_complete(main())
+    with pytest.raises(TypeError, match="a coroutine was expected, got 1"):
+        loop.create_task(1)
+    coro = name()
+    for wrong in ({"nme": "x"}, {"loop": loop}, {"name": "x", "loop": loop}):
+        with pytest.raises(TypeError, match="got an unexpected keyword argument"):
+            loop.create_task(coro, **wrong)
+    coro.close()
+
+
+def test_types_that_a_program_rebinds_are_used(loop, monkeypatch):
+    class Task(asyncio.Task):
+        pass
+
+    class Future(asyncio.Future):
+        pass
+
+    monkeypatch.setattr(asyncio.tasks, "Task", Task)
+    monkeypatch.setattr(asyncio.futures, "Future", Future)
+
+    async def main():
+        assert type(loop.create_future()) is Future
+        assert type(asyncio.current_task()) is Task
+
+    loop.run_until_complete(main())
