@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _forked as _forked
@@ -11,6 +12,12 @@ from .loop import EventLoop, new_event_loop
 from .runners import install, run
 
 if TYPE_CHECKING:
+    from . import executor as executor
+    from . import gpio as gpio
+    from . import insight as insight
+    from . import rc522 as rc522
+    from . import sim as sim
+    from . import spi as spi
     from .policy import EventLoopPolicy
 
 __version__ = "0.1.0"
@@ -28,10 +35,20 @@ __all__ = [
 ]
 
 
+# Only programs that use them pay for importing them.
+_MODULES = ("executor", "gpio", "insight", "rc522", "sim", "spi")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     # Policies are deprecated: only who asks for one imports one.
     if name == "EventLoopPolicy":
         from .policy import EventLoopPolicy
 
         return EventLoopPolicy
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, "EventLoopPolicy"})

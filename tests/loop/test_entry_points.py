@@ -56,6 +56,19 @@ def test_no_policies_is_said_clearly(monkeypatch):
     monkeypatch.delitem(sys.modules, "pyasync_hw.policy", raising=False)
 
 
+def test_modules_are_imported_when_they_are_asked_for():
+    code = (
+        "import sys, pyasync_hw\n"
+        "names = 'executor', 'gpio', 'insight', 'rc522', 'sim', 'spi'\n"
+        "assert set(names) <= set(dir(pyasync_hw))\n"
+        "assert not {f'pyasync_hw.{name}' for name in names} & set(sys.modules)\n"
+        "for name in names:\n"
+        "    assert getattr(pyasync_hw, name) is sys.modules[f'pyasync_hw.{name}']\n"
+        "assert pyasync_hw.executor.current_token() is None\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_unknown_attribute():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         pyasync_hw.nothing  # noqa: B018

@@ -1,10 +1,9 @@
-"""Slow callbacks and slow iterations: reported, with the line that blocked.
+"""insight.watch(): slow callbacks and slow iterations, with the line that blocked.
 
 These tests block for real: the thing under test is a thread that looks at another one.
 """
 
 import asyncio
-import inspect
 import logging
 import os
 import re
@@ -13,16 +12,23 @@ import sys
 import threading
 import time
 import traceback
-import weakref
 
 import pytest
+from watching import (
+    BLOCK,
+    FILE,
+    THRESHOLD,
+    Reports,
+    block,
+    line_that_blocks,
+    nothing,
+    run_soon,
+    warnings_of,
+    watchdogs,
+)
 
 import pyasync_hw
 from pyasync_hw import insight
-
-BLOCK = 0.15
-THRESHOLD = 0.02
-WATCHDOG = "pyasync_hw watchdog"
 
 
 @pytest.fixture
@@ -32,49 +38,9 @@ def loop():
     loop.close()
 
 
-class Reports(list):
-    """Of what blocked on purpose; on a loaded machine, anything may take THRESHOLD."""
-
-    def append(self, report):
-        if report.duration >= BLOCK:
-            super().append(report)
-
-
 @pytest.fixture
 def reports():
     return Reports()
-
-
-def block():
-    time.sleep(BLOCK)  # the line that blocks
-
-
-def line_that_blocks():
-    lines, first = inspect.getsourcelines(block)
-    return first + next(i for i, line in enumerate(lines) if "the line that blocks" in line)
-
-
-def nothing():
-    pass
-
-
-def run_soon(loop, *callbacks):
-    for callback in callbacks:
-        loop.call_soon(callback)
-    loop.call_soon(loop.stop)
-    loop.run_forever()
-
-
-def watchdogs():
-    return [thread for thread in threading.enumerate() if thread.name == WATCHDOG]
-
-
-def warnings_of(caplog, name="block"):
-    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
-    return [record for record in warnings if name in record.getMessage()]
-
-
-# -- watch ---------------------------------------------------------------------
 
 
 def test_the_line_that_blocked_is_named(loop, reports):
@@ -83,7 +49,7 @@ def test_the_line_that_blocked_is_named(loop, reports):
         run_soon(loop, nothing, block, nothing)
     (report,) = reports
     assert report.kind == "callback"
-    assert report.line.filename == __file__
+    assert report.line.filename == FILE
     assert report.line.lineno == line_that_blocks()
     assert report.line.name == "block"
     assert report.line.line.startswith("time.sleep(BLOCK)")
@@ -96,7 +62,7 @@ def test_the_line_that_blocked_is_named(loop, reports):
     assert report.samples >= 1
     assert 0 < report.share <= 1
     assert all(isinstance(frame, traceback.FrameSummary) for frame in report.stack)
-    assert f"{__file__}:{report.line.lineno} in block: time.sleep(BLOCK)" in str(report)
+    assert f"{FILE}:{report.line.lineno} in block: time.sleep(BLOCK)" in str(report)
     assert re.match(r"Executing <Handle .*> took \d\.\d{3} seconds\n", str(report))
 
 
@@ -439,336 +405,6 @@ def test_an_idle_loop_does_not_wake_the_watchdog(loop):
     assert switches[1] - switches[0] < 50  # at a tick of 1 ms it would be 500
 
 
-# -- debug mode ----------------------------------------------------------------
-
-
-def test_debug_mode_reports_as_asyncio_and_names_the_line(loop, caplog):
-    loop.set_debug(True)
-    loop.slow_callback_duration = THRESHOLD
-    run_soon(loop, block)
-    (record,) = warnings_of(caplog)
-    assert re.fullmatch(
-        r"Executing <Handle block\(\) at .*:\d+ created at .*> took \d\.\d{3} seconds",
-        record.getMessage(),
-    )
-    assert f"test_insight.py:{line_that_blocks()} in block" in record.stack_info
-    assert watchdogs() == []
-
-
-def test_debug_mode_reports_a_slow_iteration(loop, caplog):
-    loop.set_debug(True)
-    loop.slow_callback_duration = 0.25
-    run_soon(loop, *[lambda: time.sleep(0.01)] * 30)
-    (record,) = warnings_of(caplog, "iteration")
-    assert record.getMessage().startswith("Executing 31 callbacks in one iteration took 0.")
-
-
-def test_debug_mode_and_a_watch_log_once(loop, caplog, reports):
-    loop.set_debug(True)
-    loop.slow_callback_duration = THRESHOLD
-    with insight.watch(loop, THRESHOLD), insight.watch(loop, THRESHOLD, reports.append):
-        run_soon(loop, block)
-    assert len(warnings_of(caplog)) == len(reports) == 1
-
-
-def test_debug_mode_may_be_switched_while_the_loop_runs(loop, caplog):
-    loop.slow_callback_duration = THRESHOLD
-
-    async def main():
-        loop.set_debug(True)
-        await asyncio.sleep(0)
-        block()
-        await asyncio.sleep(0)
-        loop.set_debug(False)
-        await asyncio.sleep(0)
-        block()
-        assert watchdogs() == []
-
-    loop.run_until_complete(main())
-    assert len(warnings_of(caplog, "main()")) == 1
-
-
-def test_without_debug_mode_nothing_is_reported(loop, caplog):
-    loop.slow_callback_duration = THRESHOLD
-    run_soon(loop, block)
-    assert warnings_of(caplog) == []
-
-
-def test_a_duration_of_zero_reports_everything(loop, caplog):
-    loop.set_debug(True)
-    loop.slow_callback_duration = 0
-    assert loop.slow_callback_duration == 0
-    run_soon(loop, nothing)
-    assert len(warnings_of(caplog, "nothing")) == 1
-
-
-@pytest.mark.parametrize(
-    ("value", "error"), [("x", TypeError), (None, TypeError), (float("nan"), ValueError)]
-)
-def test_a_wrong_duration_is_refused_when_it_is_set(loop, value, error):
-    with pytest.raises(error, match="slow_callback_duration must be a number of seconds"):
-        loop.slow_callback_duration = value
-    assert loop.slow_callback_duration == 0.1
-
-
-def test_slow_native_work_and_asyncios_own_handles(loop, caplog):
-    loop.set_debug(True)
-    loop.slow_callback_duration = THRESHOLD
-    handle = asyncio.Handle(block, (), loop)
-    loop._add_callback(handle)
-    run_soon(loop)
-    (record,) = warnings_of(caplog)
-    assert record.getMessage().startswith("Executing <Handle block()")
-
-
-def test_the_current_handle_is_known_to_error_reports(loop):
-    contexts = []
-    loop.set_debug(True)
-    loop.set_exception_handler(lambda loop, context: contexts.append(loop._current_handle))
-
-    def callback():
-        loop.call_exception_handler({"message": "hello"})
-
-    loop.call_soon(callback)
-    run_soon(loop)
-    assert contexts[0]._callback is callback
-    assert loop._current_handle is None
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda loop: loop.call_soon(nothing),
-        lambda loop: loop.call_later(1, nothing),
-        lambda loop: loop.call_at(1, nothing),
-    ],
-    ids=["call_soon", "call_later", "call_at"],
-)
-def test_debug_mode_refuses_calls_of_another_thread(loop, call):
-    loop.set_debug(True)
-
-    def elsewhere():
-        try:
-            call(loop)
-        except RuntimeError as exc:
-            return str(exc)
-        return "not refused"
-
-    async def main():
-        answer = await asyncio.to_thread(elsewhere)
-        await loop.shutdown_default_executor()
-        return answer
-
-    assert loop.run_until_complete(main()) == (
-        "Non-thread-safe operation invoked on an event loop other than the current one"
-    )
-
-
-def test_a_call_that_is_thread_safe_is_allowed_in_debug_mode(loop):
-    loop.set_debug(True)
-
-    async def main():
-        done = asyncio.Event()
-        await asyncio.to_thread(loop.call_soon_threadsafe, done.set)
-        await done.wait()
-        await loop.shutdown_default_executor()
-
-    loop.run_until_complete(main())
-
-
-# -- processes -----------------------------------------------------------------
-
-PRELUDE = """
-import asyncio, os, sys, threading, time
-import pyasync_hw
-from pyasync_hw import insight
-
-def block():
-    time.sleep(0.06)
-"""
-
-
-def run_python(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", PRELUDE + code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_the_interpreter_ends_while_a_daemon_thread_watches():
-    done = run_python("""
-running = threading.Event()
-
-def run():
-    loop = pyasync_hw.new_event_loop()
-    insight.watch(loop, 0.01)
-    loop.call_soon(running.set)
-    loop.run_forever()
-
-threading.Thread(target=run, daemon=True).start()
-assert running.wait(10)
-print("end")
-""")
-    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
-
-
-def test_the_interpreter_ends_while_a_callback_blocks_under_watch():
-    done = run_python("""
-running = threading.Event()
-
-def block_for_long():
-    running.set()
-    time.sleep(60)
-
-def run():
-    loop = pyasync_hw.new_event_loop()
-    insight.watch(loop, 0.01)
-    loop.call_soon(block_for_long)
-    loop.run_forever()
-
-threading.Thread(target=run, daemon=True).start()
-assert running.wait(10)
-time.sleep(0.05)
-print("end")
-""")
-    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
-
-
-def test_a_child_that_was_forked_while_watching_ends():
-    done = run_python("""
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)
-loop = pyasync_hw.new_event_loop()
-watch = insight.watch(loop, 0.01)
-
-def fork():
-    time.sleep(0.03)  # the watchdog samples
-    pid = os.fork()
-    if pid == 0:
-        watch.stop()
-        other = asyncio.SelectorEventLoop()
-        other.close()
-        os._exit(7)
-    _, status = os.waitpid(pid, 0)
-    print(os.waitstatus_to_exitcode(status))
-    loop.stop()
-
-loop.call_soon(fork)
-loop.run_forever()
-loop.close()
-""")
-    assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
-
-
-def test_a_child_that_unwinds_a_watched_run_ends():
-    done = run_python("""
-import warnings
-warnings.simplefilter("ignore", DeprecationWarning)
-loop = pyasync_hw.new_event_loop()
-insight.watch(loop, 0.01)
-
-def fork():
-    time.sleep(0.03)
-    pid = os.fork()
-    if pid == 0:
-        raise SystemExit(7)
-    _, status = os.waitpid(pid, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
-    loop.stop()
-
-loop.call_soon(fork)
-loop.run_forever()
-loop.close()
-""")
-    assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
-
-
-def test_a_sub_interpreter_can_watch():
-    pytest.importorskip("_testcapi")
-    done = run_python("""
-import _testcapi
-status = _testcapi.run_in_subinterp('''
-import sys
-sys.path[:] = %r
-import time, pyasync_hw
-from pyasync_hw import insight
-loop = pyasync_hw.new_event_loop()
-reports = []
-insight.watch(loop, 0.02, reports.append)
-loop.call_soon(time.sleep, 0.06)
-loop.call_later(0.07, loop.stop)
-loop.run_forever()
-loop.close()
-assert reports[0].duration >= 0.06
-print("watched", flush=True)
-''' % sys.path)
-assert status == 0
-""")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "watched\n", done.stderr
-
-
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="a GIL of their own came with Python 3.12")
-def test_other_interpreters_are_left_alone():
-    """Their threads run while ours is sampled; to look at their frames would crash."""
-    interpreters = pytest.importorskip("tests.loop.test_subinterpreters")
-    watching = """
-import asyncio, time, pyasync_hw
-from pyasync_hw import insight
-reports = []
-async def main():
-    ended = asyncio.get_running_loop().run_in_executor(None, work)
-    while not ended.done():
-        await asyncio.sleep(0)
-        time.sleep(0.02)
-    await ended
-loop = pyasync_hw.new_event_loop()
-with insight.watch(loop, 0.001, reports.append):
-    loop.run_until_complete(main())
-loop.run_until_complete(loop.shutdown_default_executor())
-loop.close()
-assert reports
-"""
-    scenario = interpreters.SCENARIOS["timers and tasks"]
-    interpreters.check(scenario, "own", threads=2, rounds=3, main=watching)
-
-
-def test_debug_mode_by_environment():
-    done = run_python(
-        """
-async def main():
-    asyncio.get_running_loop().slow_callback_duration = 0.02
-    await asyncio.sleep(0)
-    block()
-
-pyasync_hw.run(main())
-""",
-        PYTHONASYNCIODEBUG="1",
-    )
-    assert done.returncode == 0
-    assert re.search(r"Executing <Task finished .* took \d\.\d{3} seconds", done.stderr)
-    assert "in block" in done.stderr
-
-
-def test_the_tests_of_the_loop_pass_in_debug_mode():
-    here = os.path.dirname(__file__)
-    files = ["test_scheduling.py", "test_descriptors.py", "test_virtual_time.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, *(os.path.join(here, name) for name in files)],
-        env={**os.environ, "PYTHONASYNCIODEBUG": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-
-
 # -- Python's own tools ----------------------------------------------------------
 
 since_314 = pytest.mark.skipif(sys.version_info < (3, 14), reason="came with Python 3.14")
@@ -813,28 +449,3 @@ def test_python_m_asyncio_sees_the_tasks_of_our_loop(loop, command):
         pytest.skip("may not read the memory of a process here")
     assert "the sleeper" in output
     assert "sleeper" in output.replace("the sleeper", "")
-
-
-def test_what_ran_in_debug_mode_goes_at_once_not_at_the_end_of_the_turn(loop):
-    class Argument:
-        pass
-
-    argument = Argument()
-    gone = weakref.ref(argument)
-    seen = []
-    loop.set_debug(True)
-    loop.call_soon(lambda argument: None, argument)
-    loop.call_soon(lambda: seen.append(gone()))
-    del argument
-    run_soon(loop, nothing)
-    assert seen == [None]
-
-
-def test_an_iteration_of_many_short_callbacks_is_slow_too(loop, caplog):
-    loop.set_debug(True)
-    loop.slow_callback_duration = 0.05
-    for _ in range(5):  # on a loaded machine, one of them may be slow by itself
-        run_soon(loop, *[lambda: time.sleep(0.0001)] * 1000)
-        if warnings_of(caplog, "callbacks in one iteration took"):
-            return
-    pytest.fail("no slow iteration was reported")
