@@ -270,8 +270,10 @@ def exception_of_a_future(observer: Observer, fail: Fail) -> None:
 @place
 def executor_job(observer: Observer, fail: Fail) -> None:
     async def main() -> None:
+        job = observer.loop.run_in_executor(None, fail)
+        await asyncio.wait([job])  # a GeneratorExit ends wait_for() too, if it must wait
         try:
-            await observer.loop.run_in_executor(None, fail)
+            await job
         except BaseException as error:
             observer.log.append(("job", named(error), named(error.__cause__)))
 
