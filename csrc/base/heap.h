@@ -1,4 +1,4 @@
-/* Binary-comparison 4-ary heap of intrusive nodes, ordered by (when, seq).
+/* 4-ary heap of intrusive nodes, ordered by (when, seq).
  *
  * Each node knows its index.  Keys live in the array, not behind the pointer.
  * Ties go in order of insertion.  The heap does not own its nodes.

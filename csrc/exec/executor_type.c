@@ -8,6 +8,7 @@
 #include "base/block.h"
 #include "exec/exec.h"
 #include "py/blocking.h"
+#include "py/compat.h"
 #include "py/errors.h"
 #include "setup.h"
 
@@ -41,17 +42,14 @@ start_worker(ExecutorObject *self, JobObject *job, struct pool_seat *seat)
         Py_DECREF(started);
         return 0;
     }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *exc = ah_take_exception();
     if (pool_remove(&self->pool->pool, &job->node)) {
         ah_job_drop(job, JOB_NO_OUTCOME, NULL); /* runs Python */
-        PyErr_Restore(type, value, traceback);
+        ah_restore_exception(exc);
         return -1;
     }
     /* Another thread has taken it meanwhile, so that it needs none of its own. */
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
+    Py_DECREF(exc);
     return 0;
 }
 

@@ -49,14 +49,6 @@ mfrc522_in_child(PyObject *object)
     }
 }
 
-static int
-check_own(MFRC522Object *self)
-{
-    return ah_is_inherited(&self->fork)
-               ? ah_raise_inherited(&self->fork, "reader", "open one in the child")
-               : 0;
-}
-
 static PyObject *
 MFRC522_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -134,8 +126,8 @@ MFRC522_dealloc(MFRC522Object *self)
 static int
 check_idle(MFRC522Object *self)
 {
-    if (check_own(self) < 0) {
-        return -1;
+    if (ah_is_inherited(&self->fork)) {
+        return ah_raise_inherited(&self->fork, "reader", "open one in the child");
     }
     if (self->spi == NULL) {
         PyErr_SetString(PyExc_ValueError, "this reader is closed");

@@ -104,14 +104,20 @@ loop_post_handle(LoopObject *self, HandleObject *handle)
     return err < 0 ? ah_raise_errno(err, "eventfd") : 0;
 }
 
-int
-loop_collect_inbox(LoopObject *self)
+static void
+append_arrived(LoopObject *self, inbox_item items)
 {
     inbox_item *last = &self->arrived;
     while (*last != 0) {
         last = &inbox_node_of(*last)->next;
     }
-    *last = inbox_take(&self->inbox);
+    *last = items;
+}
+
+int
+loop_collect_inbox(LoopObject *self)
+{
+    append_arrived(self, inbox_take(&self->inbox));
     while (self->arrived != 0) {
         struct inbox_node *node = inbox_node_of(self->arrived);
         bool is_handle = inbox_bit_of(self->arrived);
@@ -156,11 +162,7 @@ loop_close_inbox(LoopObject *self)
 void
 loop_inbox_in_child(LoopObject *self)
 {
-    inbox_item *last = &self->arrived;
-    while (*last != 0) {
-        last = &inbox_node_of(*last)->next;
-    }
-    *last = inbox_close_in_child(&self->inbox);
+    append_arrived(self, inbox_close_in_child(&self->inbox));
 }
 
 static int

@@ -219,8 +219,7 @@ run_batch(LoopObject *self, struct timed_turn *timed)
     while (todo-- > 0 && status == 0 && ring_count(&self->ready) > 0) {
         struct ring_item item = ring_pop(&self->ready);
         HandleObject *handle = item.tag == READY_HANDLE ? item.ptr : NULL;
-        PyObject *owner = item.tag == READY_POST ? ((struct ah_post *)item.ptr)->owner
-                                                 : (PyObject *)item.ptr;
+        PyObject *owner = ready_owner(item);
         self->stats.callbacks++;
         if (handle != NULL && handle->cancelled) {
             status = 0;

@@ -1,8 +1,8 @@
 /* Scheduling: the ready ring and the timer heap, and the call_* methods.
  *
- * The ring and the heap own one reference to each handle and device in them.  Times are
- * nanoseconds of the loop's clock; a timer is due when its time, rounded up,
- * has come, so loop.time() in its callback is never below when().
+ * The ring and the heap own one reference to each handle and device in them.  Times
+ * are nanoseconds of the loop's clock; a timer is due when its time, rounded up, has
+ * come, so loop.time() in its callback is never below when().
  */
 #include "loop/loop_type.h"
 
@@ -23,6 +23,18 @@ struct vclock *
 ah_loop_vclock(LoopObject *self)
 {
     return self->vclock;
+}
+
+ModuleState *
+ah_loop_state(LoopObject *self)
+{
+    return self->st;
+}
+
+int
+ah_loop_check_open(LoopObject *self)
+{
+    return loop_check_open(self);
 }
 
 int
@@ -95,13 +107,6 @@ loop_push_due_timers(LoopObject *self, int64_t now_ns)
         }
     }
     return 0;
-}
-
-/* The object whose reference the ring owns for an item. */
-static PyObject *
-ready_owner(struct ring_item item)
-{
-    return item.tag == READY_POST ? ((struct ah_post *)item.ptr)->owner : item.ptr;
 }
 
 static void
@@ -227,18 +232,6 @@ check_debug(LoopObject *self, PyObject *callback, const char *method, bool threa
     }
     Py_DECREF(result);
     return 0;
-}
-
-ModuleState *
-ah_loop_state(LoopObject *self)
-{
-    return self->st;
-}
-
-int
-ah_loop_check_open(LoopObject *self)
-{
-    return loop_check_open(self);
 }
 
 int

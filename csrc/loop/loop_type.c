@@ -29,19 +29,13 @@ loop_raise_closed(LoopObject *self)
     return -1;
 }
 
-static void
-close_descriptors(LoopObject *self)
-{
-    poller_close(&self->poller);
-}
-
 /* The child's copy is closed: descriptors at once, the rest when it is dropped.
  * A run that forked ends after the callback that it is in. */
 static void
 loop_in_child(PyObject *object)
 {
     LoopObject *self = (LoopObject *)object;
-    close_descriptors(self); /* never epoll_ctl(): the epoll is the parent's */
+    poller_close(&self->poller); /* never epoll_ctl(): the epoll is the parent's */
     self->closed = true;
     self->stopping = true;
     loop_inbox_in_child(self);
@@ -141,7 +135,7 @@ Loop_dealloc(LoopObject *self)
     ah_fork_unwatch(&self->fork);
     self->closed = true;
     (void)Loop_clear(self);
-    close_descriptors(self);
+    poller_close(&self->poller);
     ah_handle_free_list_trim(self, 0);
     if (self->running_lock != NULL) {
         PyThread_free_lock(self->running_lock);
@@ -160,7 +154,7 @@ static PyObject *
 Loop_release(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     (void)Loop_clear(self); /* runs Python */
-    close_descriptors(self);
+    poller_close(&self->poller);
     ah_handle_free_list_trim(self, 0);
     Py_RETURN_NONE;
 }

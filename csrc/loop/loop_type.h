@@ -26,6 +26,14 @@ enum ready_tag {
     READY_POST,    /* struct ah_post, whose owner is owned */
 };
 
+/* The object whose reference the ring owns for an item. */
+static inline PyObject *
+ready_owner(struct ring_item item)
+{
+    return item.tag == READY_POST ? ((struct ah_post *)item.ptr)->owner
+                                  : (PyObject *)item.ptr;
+}
+
 /* What is watched on one descriptor. */
 struct fd_entry {
     HandleObject *reader;   /* owned */

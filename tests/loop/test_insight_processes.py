@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from test_subinterpreters import SCENARIOS, check
 from watching import run_python
 
 
@@ -122,7 +123,6 @@ assert status == 0
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="a GIL of their own came with Python 3.12")
 def test_other_interpreters_are_left_alone():
     """Their threads run while ours is sampled; to look at their frames would crash."""
-    interpreters = pytest.importorskip("tests.loop.test_subinterpreters")
     watching = """
 import asyncio, time, pyasync_hw
 from pyasync_hw import insight
@@ -140,5 +140,4 @@ loop.run_until_complete(loop.shutdown_default_executor())
 loop.close()
 assert reports
 """
-    scenario = interpreters.SCENARIOS["timers and tasks"]
-    interpreters.check(scenario, "own", threads=2, rounds=3, main=watching)
+    check(SCENARIOS["timers and tasks"], "own", threads=2, rounds=3, main=watching)
