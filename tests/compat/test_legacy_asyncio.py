@@ -146,7 +146,9 @@ def test_module_level_run_in_executor(legacy):
     async def main():
         return await asyncio.run_in_executor(None, divmod, 7, 3)
 
-    assert asyncio.get_event_loop().run_until_complete(main()) == (2, 1)
+    loop = asyncio.get_event_loop()
+    assert loop.run_until_complete(main()) == (2, 1)
+    loop.run_until_complete(loop.shutdown_default_executor())  # waits for its threads
 
 
 def test_current_loop_after_asyncio_run(legacy):

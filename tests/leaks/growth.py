@@ -56,6 +56,15 @@ class Usage:
 
 
 def assert_no_growth(operation: Callable[[], object], calls: int = CALLS) -> None:
+    gc.collect()
+    gc.freeze()  # the collections below look only at what the operation makes
+    try:
+        _assert_no_growth(operation, calls)
+    finally:
+        gc.unfreeze()
+
+
+def _assert_no_growth(operation: Callable[[], object], calls: int) -> None:
     for _ in range(calls):  # caches, lazy imports and free lists fill up
         operation()
     blocks, heap = [], []
