@@ -65,6 +65,7 @@ core_exec(PyObject *module)
     X(loop_type)                     \
     X(handle_type)                   \
     X(timer_handle_type)             \
+    X(watchdog_type)                 \
     X(virtual_clock_type)            \
     X(cancel_token_type)             \
     X(executor_type)                 \

@@ -4,8 +4,11 @@ The collector then clears their types and the module first.  Only a sanitized ru
 (tests/sanitized) sees everything that may go wrong here.
 """
 
+import gc
 import subprocess
 import sys
+
+import pyasync_hw
 
 PROGRAM = """
 import asyncio
@@ -17,6 +20,7 @@ class Keeper:
 
 keeper = Keeper()
 keeper.me = keeper
+pyasync_hw._core.mine = pyasync_hw.VirtualClock(), pyasync_hw._core.Watchdog()
 keeper.clock, keeper.token = pyasync_hw.VirtualClock(), pyasync_hw.CancelToken()
 keeper.board = board = sim.Board(clock=keeper.clock)
 board.attach_rc522()
@@ -41,3 +45,11 @@ def test_objects_in_cycles_at_the_end_of_the_interpreter():
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert int(done.stdout) >= 10
+
+
+def test_the_module_shows_each_of_its_types_to_the_collector():
+    core = pyasync_hw._core
+    shown = {id(obj) for obj in gc.get_referents(core) if isinstance(obj, type)}
+    types = {obj for obj in vars(core).values() if isinstance(obj, type)}
+    assert len(types) > 10
+    assert {kind.__name__ for kind in types if id(kind) not in shown} == set()

@@ -380,6 +380,7 @@ child_spawn(const struct child_spec *spec, pid_t *pid, int *pidfd,
     *stage = start.stage;
     if (result < 0) {
         *stage = CHILD_START;
+        *pidfd = -1; /* the kernel may have written one, and closed it again */
         return (int)result;
     }
     if (start.err != 0) {

@@ -351,8 +351,12 @@ ah_handle_cancel(HandleObject *self)
             return -1;
         }
     }
-    Py_CLEAR(self->callback);
-    Py_XSETREF(self->args, repr);
+    PyObject *callback = self->callback;
+    PyObject *args = self->args;
+    self->callback = NULL;
+    self->args = repr;
+    Py_XDECREF(callback); /* runs Python */
+    Py_XDECREF(args);     /* runs Python */
     return 0;
 }
 

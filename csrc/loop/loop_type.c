@@ -40,6 +40,7 @@ loop_in_child(PyObject *object)
     self->stopping = true;
     loop_inbox_in_child(self);
     self->running = NULL; /* perhaps by a thread that is not here */
+    self->timed_tstate = NULL;
     loop_settle_fresh(self);
     self->inherited = self->ready;
     self->ready = (struct ring){0};

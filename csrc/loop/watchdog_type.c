@@ -20,6 +20,7 @@ Watchdog_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     st->live[AH_LIVE_Watchdog]++;
+    self->st = st;
     int err = watchdog_open(&self->dog);
     if (err < 0) {
         Py_DECREF(self);
@@ -34,7 +35,7 @@ static void
 Watchdog_dealloc(WatchdogObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    ah_state_of_type(type)->live[AH_LIVE_Watchdog]--;
+    self->st->live[AH_LIVE_Watchdog]--;
     if (self->open) {
         watchdog_close(&self->dog);
     }

@@ -7,6 +7,7 @@
 
 typedef struct {
     PyObject_HEAD
+    ModuleState *st;
     struct watchdog dog;
     bool open;
 } WatchdogObject;

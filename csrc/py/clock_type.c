@@ -62,6 +62,7 @@ VirtualClock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     st->live[AH_LIVE_VirtualClock]++;
+    self->st = st;
     int err = vclock_init(&self->clock, (int64_t)llround(start * 1e9));
     if (err < 0) {
         Py_DECREF(self);
@@ -76,7 +77,7 @@ static void
 VirtualClock_dealloc(VirtualClockObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    ah_state_of_type(type)->live[AH_LIVE_VirtualClock]--;
+    self->st->live[AH_LIVE_VirtualClock]--;
     ah_fork_unwatch(&self->fork);
     vclock_destroy(&self->clock);
     type->tp_free((PyObject *)self);

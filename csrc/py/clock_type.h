@@ -8,6 +8,7 @@
 
 typedef struct {
     PyObject_HEAD
+    ModuleState *st;
     struct fork_node fork;
     struct vclock clock;
 } VirtualClockObject;

@@ -90,8 +90,13 @@ ah_context_current(ModuleState *st, struct context_snapshot *snapshot, bool *sha
         if (copy == NULL) {
             return NULL;
         }
-        Py_XSETREF(snapshot->copy, copy);
-        snapshot->vars = vars;
+        PyObject *old = snapshot->copy;
+        snapshot->copy = copy;
+        snapshot->vars = vars_at(copy, st->context_vars_offset);
+        Py_INCREF(copy);
+        Py_XDECREF(old); /* runs Python, which may take another snapshot */
+        *shared = true;
+        return copy;
     }
     *shared = true;
     return Py_NewRef(snapshot->copy);

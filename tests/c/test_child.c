@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -257,6 +258,56 @@ test_without_a_free_descriptor(void)
     CHECK_EQ(waitpid(pid, &status, 0), pid);
 }
 
+/* Join a new control group of one process, `folder`; false where we may not. */
+static bool
+be_alone_in(const char *folder)
+{
+    const char *const files[][2] = {{"cgroup.procs", "0"}, {"pids.max", "1"}};
+    if (mkdir(folder, 0755) < 0) {
+        return false;
+    }
+    for (int i = 0; i < 2; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", folder, files[i][0]);
+        int fd = open(path, O_WRONLY);
+        bool written = fd >= 0 && write(fd, files[i][1], strlen(files[i][1])) > 0;
+        close(fd);
+        if (!written) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The kernel refuses so late that it has told us a descriptor before. */
+static void
+test_beyond_the_limit_of_processes(void)
+{
+    const char *const roots[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"};
+    for (int i = 0; i < 2; i++) {
+        char folder[64];
+        snprintf(folder, sizeof folder, "%s/test_child-%d", roots[i], (int)getpid());
+        pid_t pid = fork();
+        REQUIRE(pid >= 0);
+        if (pid == 0) {
+            struct child_spec spec = SPEC_INIT;
+            char *programs[] = {"/bin/true", NULL};
+            spec.programs = spec.argv = programs;
+            enum child_stage stage;
+            int pidfd, code = 0;
+            if (be_alone_in(folder)) {
+                int err = child_spawn(&spec, &pid, &pidfd, &stage);
+                code = err == -EAGAIN && pidfd == -1 ? 0 : 1;
+            }
+            _exit(code);
+        }
+        int status = -1;
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(status, 0);
+        rmdir(folder);
+    }
+}
+
 static void *
 spawn_many(void *arg)
 {
@@ -299,6 +350,7 @@ main(void)
     RUN(test_session_group_and_umask);
     RUN(test_signals);
     RUN(test_without_a_free_descriptor);
+    RUN(test_beyond_the_limit_of_processes);
     RUN(test_many_threads);
     return check_done();
 }
