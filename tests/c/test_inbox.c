@@ -1,6 +1,7 @@
 /* base/inbox.h: order, one wake for a batch, closing, and many producers at once. */
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "base/inbox.h"
@@ -198,6 +199,63 @@ test_closing_while_they_post(void)
     }
 }
 
+/* It wakes the consumer, which outranks it, and only then has done. */
+static void *
+wake_and_unpin(void *arg)
+{
+    struct inbox *inbox = arg;
+    const uint64_t one = 1;
+    inbox_pin(inbox);
+    bool woken = write(inbox->wake_fd, &one, sizeof one) == sizeof one;
+    inbox_unpin(inbox);
+    return woken ? inbox : NULL;
+}
+
+static void *
+close_as_realtime(void *arg)
+{
+    struct inbox *inbox = arg;
+    struct sched_param realtime = {.sched_priority = 1};
+    struct pollfd p = {.fd = inbox->wake_fd, .events = POLLIN};
+    cpu_set_t cpu;
+    CPU_ZERO(&cpu);
+    CPU_SET(sched_getcpu(), &cpu);
+    pthread_t producer;
+    struct timespec before, after;
+    if (pthread_setaffinity_np(pthread_self(), sizeof cpu, &cpu) != 0 ||
+        pthread_create(&producer, NULL, wake_and_unpin, inbox) != 0) {
+        return NULL;
+    }
+    /* Where it is not permitted, this tests nothing. */
+    (void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &realtime);
+    (void)poll(&p, 1, -1);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    (void)inbox_close(inbox);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    void *woken;
+    pthread_join(producer, &woken);
+    CHECK(woken == inbox);
+    CHECK((after.tv_sec - before.tv_sec) * 1000 +
+              (after.tv_nsec - before.tv_nsec) / 1000000 <
+          500);
+    return inbox;
+}
+
+/* Closing waits for a producer that gets the CPU only when the closer sleeps. */
+static void
+test_closing_with_a_higher_priority(void)
+{
+    for (int round = 0; round < 5; round++) {
+        struct inbox inbox = INBOX_INIT;
+        pthread_t thread;
+        void *done;
+        REQUIRE(inbox_open(&inbox) == 0);
+        REQUIRE(pthread_create(&thread, NULL, close_as_realtime, &inbox) == 0);
+        pthread_join(thread, &done);
+        CHECK(done == &inbox);
+    }
+}
+
 int
 main(void)
 {
@@ -206,5 +264,6 @@ main(void)
     RUN(test_closed);
     RUN(test_no_wake_is_lost);
     RUN(test_closing_while_they_post);
+    RUN(test_closing_with_a_higher_priority);
     return check_done();
 }

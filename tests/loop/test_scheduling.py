@@ -575,36 +575,3 @@ def test_types_that_a_program_rebinds_are_used(loop, monkeypatch):
         assert type(asyncio.current_task()) is Task
 
     loop.run_until_complete(main())
-
-
-def test_repr_of_a_handle_while_its_callback_is_dropped(loop):
-    seen = []
-
-    class Callback:
-        def __del__(self):
-            seen.append(repr(handle))
-
-    handle = loop.call_soon(Callback(), 5)
-    handle.cancel()
-    assert seen == ["<Handle cancelled>"]
-
-
-def test_a_context_whose_end_schedules_in_another_one_leaves_the_next_one_alone(loop):
-    var = contextvars.ContextVar("var", default=None)
-    seen = []
-
-    class Value:
-        def __del__(self):
-            contextvars.Context().run(loop.call_soon, seen.append, "dropped")
-
-    old = contextvars.Context()
-    old.run(var.set, Value())
-    old.run(loop.call_soon, loop.stop)
-    loop.run_forever()
-    del old  # the loop has the last copy of it
-    new = contextvars.Context()
-    new.run(var.set, "new")
-    for _ in range(2):
-        new.run(loop.call_soon, lambda: seen.append(var.get()))
-    run_briefly(loop)
-    assert seen == ["dropped", "new", "new"]
