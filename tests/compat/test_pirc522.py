@@ -124,7 +124,7 @@ def test_wait_for_tag_is_woken_at_once(rfid, reader, wake):
         "close": rfid.close,
     }[wake]()
     assert waiter.wait() is False
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 1
     if wake in ("cleanup", "close"):
         assert rfid.wait_for_tag() is False  # and does not block for ever
 

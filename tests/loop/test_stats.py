@@ -75,16 +75,16 @@ def test_reset_in_the_middle_of_a_turn(loop):
     figures = []
 
     def callback():
-        block(0.03)
+        block(0.2)
         figures.append(loop.stats(reset=True))
         figures.append(loop.stats())
         loop.stop()
 
     loop.call_soon(callback)
     loop.run_forever()
-    assert figures[0]["lag_max_ns"] >= 30e6  # the turn that goes on counts
-    assert figures[1]["lag_max_ns"] < 30e6
-    assert loop.stats()["busy_ns"] < 30e6
+    assert figures[0]["lag_max_ns"] >= 200e6  # the turn that goes on counts
+    assert figures[1]["lag_max_ns"] < 200e6
+    assert loop.stats()["busy_ns"] < 200e6
 
 
 def test_another_thread_sees_the_block_while_it_lasts(loop):
@@ -116,7 +116,7 @@ def test_another_thread_asks_a_sleeping_loop(loop):
 
     def observer():
         assert sleeping.wait(10)
-        while not figures or figures[-1]["idle_ns"] < 20e6:
+        while not figures or figures[-1]["idle_ns"] < 200e6:
             figures.append(loop.stats())
         figures.append(loop.stats(reset=True))
         figures.append(loop.stats())
