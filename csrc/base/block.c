@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define LOOK_AGAIN (BLOCK_CANCELLED + 1)
+#define TIMEOUT_MAX_NS (1000000000 * NS_PER_S)
 
 /* poll() on {fd, tokens, extra} for at most timeout_ns (NS_NEVER: for ever).
  * A block_result, or -errno; BLOCK_TIMEOUT also when only `extra` is readable. */
@@ -35,6 +36,8 @@ poll_once(int fd, const struct token_set *tokens, int extra, int64_t timeout_ns)
     struct timespec *limit = NULL;
     if (timeout_ns != NS_NEVER) {
         timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
+        /* Whoever waits longer looks again; 32 bits of seconds are 68 years. */
+        timeout_ns = timeout_ns < TIMEOUT_MAX_NS ? timeout_ns : TIMEOUT_MAX_NS;
         ts.tv_sec = (time_t)(timeout_ns / NS_PER_S);
         ts.tv_nsec = (long)(timeout_ns % NS_PER_S);
         limit = &ts;

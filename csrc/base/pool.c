@@ -143,15 +143,22 @@ pool_init(struct pool *pool, unsigned max_workers)
     return -pthread_mutex_init(&pool->lock, NULL);
 }
 
+static void
+free_seats(struct pool_seat *seat)
+{
+    while (seat != NULL) {
+        struct pool_seat *next = seat->next;
+        sem_destroy(&seat->wakeup);
+        free(seat);
+        seat = next;
+    }
+}
+
 void
 pool_destroy(struct pool *pool)
 {
-    while (pool->seats != NULL) {
-        struct pool_seat *seat = pool->seats;
-        pool->seats = seat->next;
-        sem_destroy(&seat->wakeup);
-        free(seat);
-    }
+    free_seats(pool->seats);
+    free_seats(pool->lost);
     pthread_mutex_destroy(&pool->lock);
 }
 
@@ -178,9 +185,12 @@ pool_after_fork(struct pool *pool)
 {
     /* Another thread of the parent may have held the lock. */
     pthread_mutex_init(&pool->lock, NULL);
-    for (struct pool_seat *seat = pool->seats; seat != NULL; seat = seat->next) {
-        seat->state = POOL_SEAT_FREE;
-        sem_init(&seat->wakeup, 0, 0);
+    while (pool->seats != NULL) {
+        struct pool_seat *seat = pool->seats;
+        pool->seats = seat->next;
+        seat->leaving = true;
+        seat->next = pool->lost;
+        pool->lost = seat;
     }
     pool->idle = NULL;
     pool->idle_count = pool->coming = pool->workers = 0;
@@ -251,6 +261,9 @@ struct pool_job *
 pool_take(struct pool *pool, struct pool_seat *seat)
 {
     struct pool_seat *sleeper = NULL;
+    if (seat->leaving) {
+        return NULL;
+    }
     pthread_mutex_lock(&pool->lock);
     if (seat->state == POOL_SEAT_COMING) {
         pool->coming--;
@@ -293,8 +306,13 @@ wait_for_wakeup_until(struct pool_seat *seat, int64_t timeout_ns)
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     int64_t ns = until.tv_nsec + timeout_ns % NS_IN_S;
-    until.tv_sec += (time_t)(timeout_ns / NS_IN_S + ns / NS_IN_S);
+    int64_t s = until.tv_sec + timeout_ns / NS_IN_S + ns / NS_IN_S;
+    until.tv_sec = (time_t)s;
     until.tv_nsec = (long)(ns % NS_IN_S);
+    if (until.tv_sec != s) { /* 32 bits: beyond 2038 */
+        wait_for_wakeup(seat);
+        return true;
+    }
     while (sem_timedwait(&seat->wakeup, &until) < 0) {
         if (errno == ETIMEDOUT) {
             return false;
@@ -349,6 +367,9 @@ void
 pool_leave(struct pool *pool, struct pool_seat *seat)
 {
     struct pool_seat *sleeper = NULL;
+    if (seat->leaving) {
+        return; /* not counted any more */
+    }
     pthread_mutex_lock(&pool->lock);
     if (seat->state == POOL_SEAT_COMING) {
         pool->coming--;

@@ -43,7 +43,7 @@ struct pool_seat {
     sem_t wakeup;
     enum pool_seat_state state;
     unsigned index;
-    bool leaving; /* its thread's own: pool_take() found the pool closed */
+    bool leaving; /* its thread's own: pool_take() found the pool closed, or a fork */
 };
 
 struct pool {
@@ -51,6 +51,7 @@ struct pool {
     struct pool_job *head, *tail;
     size_t queued;
     struct pool_seat *seats; /* owned; those of threads that left are used again */
+    struct pool_seat *lost;  /* owned: from before a fork; one may have a thread here */
     struct pool_seat *idle;  /* the one that went to sleep last */
     unsigned idle_count;
     unsigned coming;
@@ -105,7 +106,8 @@ void pool_leave(struct pool *pool, struct pool_seat *seat);
 void pool_close(struct pool *pool);
 
 /* In a forked child, whose only thread is the caller: no worker is left, nothing is
- * queued (drain first, it takes no lock), and it is open unless it was closed. */
+ * queued (drain first, it takes no lock), and it is open unless it was closed.  A
+ * worker that forked, in a job, leaves after it. */
 void pool_after_fork(struct pool *pool);
 struct pool_job *pool_drain_after_fork(struct pool *pool);
 

@@ -191,16 +191,26 @@ test_after_fork(void)
     struct pool pool;
     struct pool_job jobs[3] = {0};
     CHECK_EQ(pool_init(&pool, 2), 0);
-    struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
-    REQUIRE(seat != NULL);
-    CHECK(submit_new_worker(&pool, &jobs[1]) != NULL);
+    struct pool_seat *starting = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(starting != NULL);
+    struct pool_seat *forking = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(forking != NULL);
+    CHECK(pool_take(&pool, forking) == &jobs[0]);
 #ifndef __SANITIZE_THREAD__ /* which rightly calls this a fault in one process */
     pthread_mutex_lock(&pool.lock); /* by a thread that the child has not */
 #endif
-    CHECK(pool_drain_after_fork(&pool) == &jobs[0]);
+    CHECK(pool_drain_after_fork(&pool) == &jobs[1]);
     pool_after_fork(&pool);
     CHECK_EQ(pool_count(&pool).workers, 0);
-    CHECK(submit_new_worker(&pool, &jobs[2]) == seat);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[2]);
+    REQUIRE(seat != NULL);
+    CHECK_EQ(seat->index, 0);
+    /* The parent's workers: one comes back from its job, one never began. */
+    CHECK(pool_take(&pool, forking) == NULL);
+    CHECK_EQ(pool_sleep(&pool, forking, POOL_NO_TIMEOUT), POOL_LEAVE);
+    pool_leave(&pool, starting);
+    CHECK_EQ(pool_count(&pool).workers, 1);
+    CHECK_EQ(pool_count(&pool).idle, 0);
     CHECK(pool_take(&pool, seat) == &jobs[2]);
     pool_destroy(&pool);
 }
