@@ -1,4 +1,4 @@
-"""in_child: run a function in a forked child, and have its result here."""
+"""in_child: run a function in a forked child, and have its result here; error_of."""
 
 from __future__ import annotations
 
@@ -46,3 +46,12 @@ class Child:
 
 def in_child(function: Callable[[], Any]) -> Any:
     return Child(function).result()
+
+
+def error_of(function: Callable[[], object]) -> str:
+    """What its RuntimeError says."""
+    try:
+        function()
+    except RuntimeError as error:
+        return str(error)
+    return "no error"

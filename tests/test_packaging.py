@@ -43,19 +43,19 @@ def symbols(*options: str) -> list[tuple[str, str, str]]:
     return [(row[0], row[2], row[6]) for row in rows if len(row) == 7 and row[0] != "Name"]
 
 
-instrumented = pytest.mark.skipif(
-    any(os.environ.get(f"PYASYNC_HW_{name}") for name in ("SANITIZE", "COVERAGE")),
-    reason="the instrumentation brings symbols of its own",
+INSTRUMENTED = any(os.environ.get(f"PYASYNC_HW_{name}") for name in ("SANITIZE", "COVERAGE"))
+not_instrumented = pytest.mark.skipif(
+    INSTRUMENTED, reason="the instrumentation brings symbols of its own"
 )
 
 
-@instrumented
+@not_instrumented
 def test_only_the_init_function_is_exported() -> None:
     exported = {name for name, kind, _ in symbols("--dynamic") if kind.isupper() and kind != "W"}
     assert exported == {"PyInit__core"}
 
 
-@instrumented
+@not_instrumented
 def test_no_mutable_globals() -> None:
     # .data.rel.ro is not among these: the loader makes it read-only
     writable = {name for name, _, section in symbols() if section in (".data", ".bss", "*COM*")}
@@ -67,6 +67,7 @@ def test_built_for_this_python_not_for_the_limited_api() -> None:
     assert f"cpython-3{sys.version_info.minor}" in Path(_core.__file__).name
 
 
+@pytest.mark.skipif(INSTRUMENTED, reason="slow: pip and gcc under sanitizers")
 @pytest.mark.timeout(300)
 def test_sdist_builds_and_installs_offline(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", reason="the build needs setuptools in this environment")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 
 import pytest
-from forking import in_child
+from forking import error_of, in_child
 
 import pyasync_hw
 from pyasync_hw import gpio, rc522, sim, spi
@@ -64,14 +64,6 @@ USES: dict[str, Callable[[Bench], object]] = {
     "open an SPI device": lambda bench: spi.Device("spi0.1", board=bench.board),
     "a clock's time": lambda bench: (bench.clock or bench.board).time(),
 }
-
-
-def error_of(function: Callable[[], object]) -> str:
-    try:
-        function()
-    except RuntimeError as error:
-        return str(error)
-    return "no error"
 
 
 @pytest.mark.parametrize("use", USES)

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
-from forking import Child, in_child
+from forking import Child, error_of, in_child
 
 import pyasync_hw
 
@@ -41,14 +41,6 @@ def turn(loop: Loop) -> None:
 
 def nothing(*args: object) -> None:
     pass
-
-
-def error_of(function: Callable[[], object]) -> str:
-    try:
-        function()
-    except RuntimeError as error:
-        return str(error)
-    return "no error"
 
 
 async def answer() -> int:
