@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import errno
 import functools
 import os
 import subprocess
@@ -126,6 +127,8 @@ class Popen(subprocess.Popen[bytes]):
                     os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(env)
                 ]
         handles = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+        if min(handles) < -1:  # -1 is none
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         self.child = child = _spawn(
             executable,
             programs,

@@ -127,7 +127,12 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._monitor: insight._Monitor | None = None  # who looks for slow callbacks
         self._old_agen_hooks: Any = None  # while it runs
-        super().__init__(_PollerView(self))
+        try:
+            super().__init__(_PollerView(self))
+        except BaseException:  # at the limit of descriptors: half a loop cannot close()
+            self._closed = True
+            self._release()
+            raise
 
     # -- running -----------------------------------------------------------
 

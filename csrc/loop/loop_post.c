@@ -7,6 +7,7 @@
  * kept.
  */
 #include <errno.h>
+#include <time.h>
 
 #include "loop/loop_type.h"
 #include "py/compat.h"
@@ -18,6 +19,12 @@
 
 /* Wake-ups closer than this are of one burst. */
 #define LONE_WAKE_US 100
+
+/* With more than BACKLOG_MAX to do for the loop, a thread pauses once per PAUSE_EVERY
+ * of its posts. */
+#define BACKLOG_MAX 16384
+#define PAUSE_EVERY 64
+#define PAUSE_NS (100 * NS_PER_US)
 
 static HandleObject *
 handle_of(struct inbox_node *node)
@@ -52,6 +59,25 @@ post_with_gil(LoopObject *self, struct inbox_node *node, bool bit)
     err = inbox_post(&self->inbox, node, bit);
     Py_END_ALLOW_THREADS
     return err;
+}
+
+/* Threads that post without end hold the GIL nearly always, and each turn of the loop
+ * would find more than the one before: timers and descriptors would wait for ever.
+ * So they pause, a moment and not until the loop has caught up: its callback may wait
+ * for this very thread. */
+static void
+pause_if_far_ahead(LoopObject *self)
+{
+    unsigned posted = atomic_load_explicit(&self->posted, memory_order_relaxed) + 1;
+    atomic_store_explicit(&self->posted, posted, memory_order_relaxed); /* by the GIL */
+    if (posted % PAUSE_EVERY != 0 || self->running_ident == 0 ||
+        posted - self->collected + ring_count(&self->ready) <= BACKLOG_MAX) {
+        return;
+    }
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    Py_BEGIN_ALLOW_THREADS(void)
+    nanosleep(&pause, NULL); /* a signal may end it */
+    Py_END_ALLOW_THREADS
 }
 
 int
@@ -101,6 +127,7 @@ loop_post_handle(LoopObject *self, HandleObject *handle)
     if (self->running_ident == 0) {
         loop_settle_fresh(self); /* it may never run */
     }
+    pause_if_far_ahead(self);
     return err < 0 ? ah_raise_errno(err, "eventfd") : 0;
 }
 
@@ -118,6 +145,7 @@ int
 loop_collect_inbox(LoopObject *self)
 {
     append_arrived(self, inbox_take(&self->inbox));
+    self->collected = atomic_load_explicit(&self->posted, memory_order_relaxed);
     while (self->arrived != 0) {
         struct inbox_node *node = inbox_node_of(self->arrived);
         bool is_handle = inbox_bit_of(self->arrived);

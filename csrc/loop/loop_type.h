@@ -56,6 +56,8 @@ struct LoopObject {
     struct inbox inbox;          /* of struct ah_post; its eventfd is never read */
     inbox_item arrived;          /* taken out of it, not yet in the ring */
     atomic_uint lone_wake_us;    /* when a thread last let the GIL go to wake us */
+    atomic_uint posted;          /* calls that threads have left; wraps */
+    unsigned collected;          /* how many of them the ring has seen */
     unsigned long running_ident; /* the thread that runs it; 0: none */
 
     struct fd_entry *fds; /* by descriptor */

@@ -1,7 +1,11 @@
 """Readers and writers: replacing, removing, closing behind the loop's back."""
 
 import asyncio
+import contextlib
+import errno
+import gc
 import os
+import resource
 import socket
 
 import pytest
@@ -149,3 +153,33 @@ def test_the_selector_view_is_read_only(loop, pair):
 def test_a_number_that_is_no_open_descriptor(loop):
     with pytest.raises(OSError, match="Bad file descriptor"):
         loop.add_reader(2**31 - 1, print)
+
+
+@pytest.mark.filterwarnings("error")
+def test_at_the_limit_of_descriptors_a_loop_is_whole_or_nothing():
+    pyasync_hw.new_event_loop().close()
+    before = os.listdir("/proc/self/fd")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    full = []
+    made = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                full.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        for _ in range(8):
+            try:
+                loop = pyasync_hw.new_event_loop()
+            except OSError as exc:
+                made.append(exc.errno)
+            else:
+                loop.close()
+                made.append(0)
+            gc.collect()
+            os.close(full.pop())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in full:
+            os.close(fd)
+    assert set(made) == {errno.EMFILE, 0}
+    assert os.listdir("/proc/self/fd") == before

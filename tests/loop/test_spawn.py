@@ -209,6 +209,8 @@ print("ok")
         (["/bin/true"], {"process_group": 2**22 + 1}),
         (["/bin/true"], {"pass_fds": [999]}),
         (["/bin/true"], {"pass_fds": [-1]}),
+        (["true"], {"stdout": 999}),
+        (["true"], {"stdout": -5}),
         (["/bin/true"], {"pass_fds": ["x"]}),
         (["/bin/true"], {"umask": "x"}),
         (["/bin/true"], {"start_new_session": True, "process_group": 0, "cwd": "/nowhere"}),
@@ -219,7 +221,7 @@ def test_errors_are_the_same(args, kwargs):
     raised = []
     for popen in (child.Popen, subprocess.Popen):
         with pytest.raises(Exception) as caught:
-            popen(args, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, **kwargs)
+            popen(args, **{"stdin": PIPE, "stdout": PIPE, "stderr": DEVNULL, **kwargs})
         exc = caught.value
         raised.append((type(exc), getattr(exc, "errno", None), getattr(exc, "filename", None)))
         del caught, exc

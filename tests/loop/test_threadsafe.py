@@ -145,3 +145,41 @@ def test_results_of_jobs_are_seen_before_virtual_time_moves():
             assert loop.time() == began
 
     pyasync_hw.run(main(), clock=pyasync_hw.VirtualClock())
+
+
+def test_threads_that_post_without_end_do_not_starve_the_loop(loop):
+    threads, calls = 4, 1_500_000
+    posted = [0] * threads
+    ran = 0
+    behind = 0
+    stop = False
+
+    def arrive():
+        nonlocal ran
+        ran += 1
+
+    def post(thread):
+        nonlocal behind
+        for number in range(calls):
+            if stop:
+                break
+            loop.call_soon_threadsafe(arrive)
+            if number % 1000 == 0:
+                posted[thread] = number
+                behind = max(behind, sum(posted) - ran)
+
+    async def main():
+        nonlocal stop
+        for sender in senders:
+            sender.start()
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+        stop = True
+
+    senders = [threading.Thread(target=post, args=(thread,)) for thread in range(threads)]
+    loop.run_until_complete(main())
+    early = any(count < calls - 1000 for count in posted)
+    for sender in senders:
+        sender.join()
+    assert early, "the timers waited until the threads had posted all"
+    assert behind < 200_000
