@@ -44,6 +44,47 @@ _INHERITED = (-1, -1, -1, -1, -1, -1)  # no pipe, no redirection
 _KILLED_IN_TIME = 1.0  # seconds that a child gets to die of SIGKILL when its loop is closed
 
 
+def _argument_list(args: Any, shell: Any, executable: Any) -> list[Any]:
+    arguments: list[Any]
+    if type(args) is tuple or type(args) is list:  # to ask for an os.PathLike is slow
+        arguments = list(args)
+    elif isinstance(args, (str, bytes)):
+        arguments = [args]
+    elif isinstance(args, os.PathLike):
+        if shell:
+            raise TypeError("path-like args is not allowed when shell is true")
+        arguments = [args]
+    else:
+        arguments = list(args)
+    if shell:
+        arguments = ["/bin/sh", "-c", *arguments]
+        if executable:
+            arguments[0] = executable
+    return arguments
+
+
+def _environment(env: Any) -> list[bytes] | None:
+    if env is None:
+        return None
+    variables = []
+    for key, value in env.items():
+        key = os.fsencode(key)
+        if b"=" in key:
+            raise ValueError("illegal environment variable name")
+        variables.append(key + b"=" + os.fsencode(value))
+    return variables
+
+
+def _candidates(executable: Any, env: Any) -> list[bytes] | None:
+    """Where a program without a folder may be; None: it has one."""
+    if type(executable) is str and "/" in executable:
+        return None
+    program = os.fsencode(executable)
+    if b"/" in program:
+        return None
+    return [os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(env)]
+
+
 class Popen(subprocess.Popen[bytes]):
     """subprocess.Popen that starts the program by one native call where that can do it."""
 
@@ -93,47 +134,19 @@ class Popen(subprocess.Popen[bytes]):
             )  # fmt: skip
             return
 
-        if type(args) is tuple or type(args) is list:
-            args = list(args)
-        elif isinstance(args, (str, bytes)):
-            args = [args]
-        elif isinstance(args, os.PathLike):
-            if shell:
-                raise TypeError("path-like args is not allowed when shell is true")
-            args = [args]
-        else:
-            args = list(args)
-        if shell:
-            args = ["/bin/sh", "-c", *args]
-            if executable:
-                args[0] = executable
+        args = _argument_list(args, shell, executable)
         if executable is None:
             executable = args[0]
         sys.audit("subprocess.Popen", executable, args, cwd, env)
-
-        env_list = None
-        if env is not None:
-            env_list = []
-            for key, value in env.items():
-                key = os.fsencode(key)
-                if b"=" in key:
-                    raise ValueError("illegal environment variable name")
-                env_list.append(key + b"=" + os.fsencode(value))
-        programs = None  # the executable itself
-        if type(executable) is not str or "/" not in executable:
-            program = os.fsencode(executable)
-            if b"/" not in program:
-                programs = [
-                    os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(env)
-                ]
+        variables = _environment(env)
         handles = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         if min(handles) < -1:  # -1 is none
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         self.child = child = _spawn(
             executable,
-            programs,
+            _candidates(executable, env),
             args,
-            env_list,
+            variables,
             cwd,
             tuple(sorted(set(map(int, pass_fds)))) if pass_fds else (),
             close_fds,
