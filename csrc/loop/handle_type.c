@@ -180,12 +180,19 @@ ah_handle_traverse_owned(HandleObject *self, visitproc visit, void *arg)
     return Py_REFCNT(self) == 1 ? ah_handle_traverse(self, visit, arg) : 0;
 }
 
+bool
+ah_handle_has_handle(HandleObject *self)
+{
+    PyTypeObject *type = self->args != NULL ? Py_TYPE(self->args) : NULL;
+    ModuleState *st = self->loop->st;
+    return type != NULL && (type == st->handle_type || type == st->timer_handle_type);
+}
+
 static void
-Handle_dealloc(HandleObject *self)
+release_handle(HandleObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     LoopObject *loop = self->loop;
-    PyObject_GC_UnTrack(self);
     if (loop->fresh == self) {
         loop->fresh = NULL;
     }
@@ -204,6 +211,19 @@ Handle_dealloc(HandleObject *self)
     }
     Py_DECREF(loop);
     Py_DECREF(type);
+}
+
+static void
+Handle_dealloc(HandleObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    if (!ah_handle_has_handle(self)) {
+        release_handle(self);
+        return;
+    }
+    Py_TRASHCAN_BEGIN(self, Handle_dealloc);
+    release_handle(self);
+    Py_TRASHCAN_END;
 }
 
 void

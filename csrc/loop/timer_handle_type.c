@@ -31,11 +31,10 @@ ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
 }
 
 static void
-TimerHandle_dealloc(TimerHandleObject *self)
+release_handle(TimerHandleObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     LoopObject *loop = self->base.loop;
-    PyObject_GC_UnTrack(self);
     if (self->base.weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
@@ -44,6 +43,19 @@ TimerHandle_dealloc(TimerHandleObject *self)
     PyObject_GC_Del(self);
     Py_DECREF(loop);
     Py_DECREF(type);
+}
+
+static void
+TimerHandle_dealloc(TimerHandleObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    if (!ah_handle_has_handle(&self->base)) {
+        release_handle(self);
+        return;
+    }
+    Py_TRASHCAN_BEGIN(self, TimerHandle_dealloc);
+    release_handle(self);
+    Py_TRASHCAN_END;
 }
 
 static PyObject *

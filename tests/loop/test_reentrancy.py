@@ -1,6 +1,7 @@
 """Python code that runs in the middle of ours, because something is dropped there."""
 
 import contextvars
+import weakref
 
 import pytest
 
@@ -46,3 +47,18 @@ def test_a_context_whose_end_schedules_in_another_one_leaves_the_next_one_alone(
     loop.call_soon(loop.stop)
     loop.run_forever()
     assert seen == ["dropped", "new", "new"]
+
+
+@pytest.mark.parametrize("verb", ["call_soon", "call_later"])
+def test_a_long_chain_of_handles_is_dropped(loop, verb):
+    handle = None
+    for _ in range(300_000):
+        if verb == "call_soon":
+            handle = loop.call_soon(id, handle)
+        else:
+            handle = loop.call_later(0, id, handle)
+    loop.call_later(0, loop.stop)
+    loop.run_forever()
+    dropped = weakref.ref(handle)
+    del handle
+    assert dropped() is None
