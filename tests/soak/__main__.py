@@ -77,14 +77,21 @@ def _watch(soak: Soak, patience: float) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    names = sorted(OPERATIONS)
+    operations: dict[str, Any] = {"action": "append", "default": [], "choices": names}
+    operations["metavar"] = "OPERATION"
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak",
+        description=(__doc__ or "").partition("\n")[2],
+        epilog="Operations: " + ", ".join(names),
+    )
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--loop", choices=("pyasync_hw", "asyncio"), default="pyasync_hw")
     parser.add_argument("--round", type=float, default=0.8, help="s between quiet points")
     parser.add_argument("--patience", type=float, default=120.0 if SANITIZED else 40.0)
-    parser.add_argument("--only", action="append", default=[], choices=sorted(OPERATIONS))
-    parser.add_argument("--without", action="append", default=[], choices=sorted(OPERATIONS))
+    parser.add_argument("--only", **operations)
+    parser.add_argument("--without", **operations)
     parser.add_argument("--plant", choices=sorted(PLANTED), help="a fault to be found")
     args = parser.parse_args()
     native = args.loop == "pyasync_hw"
