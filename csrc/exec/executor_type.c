@@ -380,7 +380,8 @@ core_sleep(PyObject *module, PyObject *seconds)
     }
     PyObject *clock = Py_XNewRef(job != NULL ? job->clock : NULL);
     if (ah_wait_tokens(st, NULL, &tokens) == 0) {
-        result = ah_block(st, clock, &tokens.set, seconds, "sleep()"); /* runs Python */
+        result = ah_block(st, clock, &tokens.set, seconds, "seconds",
+                          "sleep()"); /* runs Python */
     }
     if (result == BLOCK_CANCELLED) {
         result = ah_block_error(st, result, "sleep()");

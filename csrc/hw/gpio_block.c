@@ -131,7 +131,7 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
                         "there, or block in threads, not both at once");
         goto done;
     }
-    if (ah_deadline_arg(timeout, clock, &deadline_ns) < 0) {
+    if (ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) < 0) {
         goto done;
     }
     err = blocker_open(&blocker, self->request->fd);

@@ -418,7 +418,7 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 ||
-        ah_deadline_arg(timeout, device_clock(self), &deadline_ns) < 0 ||
+        ah_deadline_arg(timeout, "timeout", device_clock(self), &deadline_ns) < 0 ||
         (tokens_are_cancelled(&tokens.set) &&
          ah_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
         ah_wait_tokens_clear(&tokens);

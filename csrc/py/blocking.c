@@ -50,19 +50,19 @@ ah_wait_tokens_clear(struct wait_tokens *tokens)
 }
 
 int
-ah_deadline_arg(PyObject *timeout, struct vclock *clock, int64_t *deadline_ns)
+ah_deadline_arg(PyObject *timeout, const char *name, struct vclock *clock,
+                int64_t *deadline_ns)
 {
     if (timeout == NULL || timeout == Py_None) {
         *deadline_ns = NS_NEVER;
         return 0;
     }
     double seconds;
-    if (ah_seconds_arg(timeout, "timeout", &seconds) < 0) {
+    if (ah_seconds_arg(timeout, name, &seconds) < 0) {
         return -1;
     }
     if (isnan(seconds)) {
-        PyErr_SetString(PyExc_ValueError,
-                        "timeout must be a number of seconds or None");
+        PyErr_Format(PyExc_ValueError, "%s must be a number of seconds, not NaN", name);
         return -1;
     }
     seconds = seconds > 0.0 ? seconds : 0.0;
@@ -98,12 +98,12 @@ ah_block_error(ModuleState *st, int result, const char *what)
 
 int
 ah_block(ModuleState *st, PyObject *clock_object, const struct token_set *set,
-         PyObject *timeout, const char *what)
+         PyObject *timeout, const char *name, const char *what)
 {
     struct vclock *clock;
     int64_t deadline_ns;
     if (ah_virtual_clock_arg(st, clock_object, &clock) < 0 ||
-        ah_deadline_arg(timeout, clock, &deadline_ns) < 0) {
+        ah_deadline_arg(timeout, name, clock, &deadline_ns) < 0) {
         return -1;
     }
     for (;;) {

@@ -22,8 +22,9 @@ AH_RAISES int ah_wait_tokens(ModuleState *st, PyObject *arg,
                              struct wait_tokens *tokens);
 void ah_wait_tokens_clear(struct wait_tokens *tokens);
 
-/* A timeout in seconds (None: never) as a deadline on `clock`; -1 with ValueError. */
-AH_RAISES int ah_deadline_arg(PyObject *timeout, struct vclock *clock,
+/* A timeout in seconds (None: never), the argument `name`, as a deadline on `clock`;
+ * -1 with an exception. */
+AH_RAISES int ah_deadline_arg(PyObject *timeout, const char *name, struct vclock *clock,
                               int64_t *deadline_ns);
 
 /* A block_result other than BLOCK_READY, or -errno, as an exception:
@@ -31,9 +32,10 @@ AH_RAISES int ah_deadline_arg(PyObject *timeout, struct vclock *clock,
  * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
 AH_RAISES int ah_block_error(ModuleState *st, int result, const char *what);
 
-/* Block for a timeout (None: for ever) or a cancel: BLOCK_TIMEOUT or BLOCK_CANCELLED;
- * -1 with an exception.  `clock`: a VirtualClock, held by the caller, or NULL. */
+/* Block for a timeout (None: for ever), the argument `name`, or a cancel: BLOCK_TIMEOUT
+ * or BLOCK_CANCELLED; -1 with an exception.  `clock`: a VirtualClock, held by the
+ * caller, or NULL. */
 AH_RAISES int ah_block(ModuleState *st, PyObject *clock, const struct token_set *set,
-                       PyObject *timeout, const char *what);
+                       PyObject *timeout, const char *name, const char *what);
 
 #endif

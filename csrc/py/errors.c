@@ -47,6 +47,9 @@ ah_seconds_arg(PyObject *arg, const char *name, double *seconds)
         PyErr_Format(PyExc_TypeError, "%s must be a number of seconds, not %R", name,
                      arg);
     }
+    else if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
+        PyErr_Format(PyExc_OverflowError, "%s is too large a number of seconds", name);
+    }
     return -1;
 }
 

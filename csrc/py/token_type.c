@@ -152,7 +152,8 @@ CancelToken_wait(CancelTokenObject *self, PyObject *args, PyObject *kwargs)
     if (ah_wait_tokens(self->st, token, &others) == 0) {
         struct token_set set = others.set;
         set.tokens[set.count++] = &self->token;
-        int result = ah_block(self->st, clock, &set, timeout, "CancelToken.wait()");
+        int result =
+            ah_block(self->st, clock, &set, timeout, "timeout", "CancelToken.wait()");
         bool cancelled = token_is_cancelled(&self->token);
         if (result == BLOCK_CANCELLED && !cancelled) { /* by one of the others */
             result = ah_block_error(self->st, result, "CancelToken.wait()");
