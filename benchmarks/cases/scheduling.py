@@ -26,8 +26,7 @@ def call_soon_chain(loop: Loop, count: int) -> Sample:
     return watch.per(count)
 
 
-@case(50_000)
-def call_soon_burst(loop: Loop, count: int) -> Sample:
+def schedule_and_run(loop: Loop, count: int) -> Sample:
     """Many are scheduled, then all run."""
     with Stopwatch() as watch:
         for _ in range(count):
@@ -35,6 +34,16 @@ def call_soon_burst(loop: Loop, count: int) -> Sample:
         loop.call_soon(loop.stop)
         loop.run_forever()
     return watch.per(count)
+
+
+@case(15_000)
+def call_soon_burst(loop: Loop, count: int) -> Sample:
+    return schedule_and_run(loop, count)
+
+
+@case(50_000)
+def call_soon_long_burst(loop: Loop, count: int) -> Sample:
+    return schedule_and_run(loop, count)
 
 
 @case(20_000)
