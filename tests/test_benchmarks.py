@@ -53,7 +53,8 @@ def test_command_writes_samples_tables_and_plot(tmp_path: Path) -> None:
     for _ in range(2):  # the second one replaces the section of the first
         subprocess.run(command, cwd=ROOT, check=True, timeout=100, capture_output=True)
     measured = Measurement.read(samples.read_text())
-    assert set(measured.samples) == {"call_soon_chain", "call_soon_burst", "timers"}
+    chosen = {"call_soon_chain", "call_soon_burst", "call_soon_long_burst", "timers"}
+    assert set(measured.samples) == chosen
     for loops in measured.samples.values():
         assert [len(loops[loop]) for loop in ("asyncio", "pyasync_hw")] == [2, 2]
     text = tables.read_text()
