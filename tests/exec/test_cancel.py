@@ -149,7 +149,7 @@ def test_sleep_outside_of_a_job() -> None:
     executor.sleep(0.02)
     assert time.monotonic() - began >= 0.02
     for bad in (float("nan"), None, "1", 10**400):
-        with pytest.raises((TypeError, ValueError, OverflowError), match="^seconds "):
+        with pytest.raises((TypeError, ValueError, OverflowError), match=r"^seconds "):
             executor.sleep(bad)  # type: ignore[arg-type]
 
 
