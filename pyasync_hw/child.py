@@ -229,11 +229,12 @@ class _Hold:
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock: VirtualClock | None = clock
+        self._pid = os.getpid()
         clock.hold()
 
     def release(self) -> None:
         clock, self._clock = self._clock, None
-        if clock is not None:
+        if clock is not None and self._pid == os.getpid():  # nobody holds it in a fork
             clock.release()
 
     __del__ = release

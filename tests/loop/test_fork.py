@@ -440,3 +440,32 @@ def test_a_child_that_ends_makes_no_noise(ending: str) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "parent\n", "")
+
+
+HELD = """
+import asyncio, os, sys, warnings
+import pyasync_hw
+
+async def main():
+    program = await asyncio.create_subprocess_exec("cat", stdin=asyncio.subprocess.PIPE)
+    pid = os.fork()
+    if pid == 0:
+        return pid  # the run raises here
+    await program.communicate()
+    return pid
+
+warnings.simplefilter("ignore")
+try:
+    pid = pyasync_hw.run(main(), clock=pyasync_hw.VirtualClock())
+except RuntimeError:
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_a_copy_of_a_program_that_holds_a_virtual_clock_is_dropped_in_silence() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HELD], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["7"]
+    assert "Exception ignored" not in done.stderr
