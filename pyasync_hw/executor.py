@@ -106,6 +106,8 @@ def _work(
     """What a worker thread runs; it must not keep the executor alive."""
     thread = threading.current_thread()
     try:
+        if thread not in _workers:  # Ctrl+C ended start() when it had just begun to run
+            _enter(thread, worker, executor_reference)
         if begin is not None:
             try:
                 begin(*arguments)
@@ -128,6 +130,19 @@ def _work(
         executor = executor_reference()
         if executor is not None and not executor._shutdown:
             executor._threads.discard(thread)
+
+
+def _enter(
+    thread: threading.Thread,
+    worker: _core.Worker,
+    executor_reference: weakref.ref[ThreadPoolExecutor],
+) -> None:
+    _workers[thread] = (worker.pool, executor_reference)
+    executor = executor_reference()
+    if executor is not None:
+        executor._threads.add(thread)
+    if _exiting:
+        worker.pool.close()
 
 
 class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
@@ -203,13 +218,14 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
             target=_work,
             args=(reference, worker, begin, arguments, end),
         )
-        _workers[thread] = (worker.pool, reference)
-        self._threads.add(thread)
         try:
+            _workers[thread] = (worker.pool, reference)
+            self._threads.add(thread)
             thread.start()
         except BaseException:
-            del _workers[thread]
-            self._threads.discard(thread)
+            if thread.ident is None:  # else Ctrl+C ended the wait for it
+                _workers.pop(thread, None)
+                self._threads.discard(thread)
             raise
         if _exiting:  # since a moment ago: _python_exit() may have missed it
             self._pool.close()

@@ -129,7 +129,7 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         self._old_agen_hooks: Any = None  # while it runs
         try:
             super().__init__(_PollerView(self))
-        except BaseException:  # at the limit of descriptors: half a loop cannot close()
+        except BaseException:  # no descriptor left, or Ctrl+C: half a loop cannot close()
             self._closed = True
             self._release()
             raise
@@ -229,6 +229,8 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
             self._children.pop().collect()
 
     def _close_self_pipe(self) -> None:
+        if self._ssock is None:
+            return  # by a close() that Ctrl+C ended
         if self._ssock.fileno() >= 0:
             super()._close_self_pipe()
             return

@@ -43,8 +43,11 @@ start_worker(ExecutorObject *self, JobObject *job, struct pool_seat *seat)
         return 0;
     }
     PyObject *exc = ah_take_exception();
-    if (pool_remove(&self->pool->pool, &job->node)) {
+    bool removed = pool_remove(&self->pool->pool, &job->node);
+    if (removed) {
         ah_job_drop(job, JOB_NO_OUTCOME, NULL); /* runs Python */
+    }
+    if (removed || !PyErr_GivenExceptionMatches(exc, PyExc_Exception)) { /* Ctrl+C */
         ah_restore_exception(exc);
         return -1;
     }

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from types import FrameType
 from typing import Any
@@ -224,3 +225,28 @@ def test_at_each_line_of_run_forever() -> None:
         assert loop.run_until_complete(anext(generate())) == 1
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+# -- while a worker starts ---------------------------------------------------------
+
+
+def test_when_the_new_worker_has_taken_the_job_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thread.start() waits for the thread; the thread may have run the job by then."""
+    taken = threading.Event()
+    start = threading.Thread.start
+
+    def start_and_be_interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        assert taken.wait(30)
+        raise KeyboardInterrupt
+
+    loop = pyasync_hw.new_event_loop()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_and_be_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_in_executor(None, taken.set)
+    assert loop.run_until_complete(loop.run_in_executor(None, int, 5)) == 5
+    before = threading.active_count()
+    loop.run_until_complete(loop.shutdown_default_executor())
+    assert threading.active_count() < before  # it was joined
+    loop.close()
