@@ -1,3 +1,4 @@
+/* Spawning and reaping; see child.h. */
 #include "base/child.h"
 
 #include <errno.h>

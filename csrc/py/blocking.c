@@ -1,3 +1,4 @@
+/* Arguments and ends of blocking waits; see blocking.h. */
 #include "py/blocking.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Snapshots of the current context; see context.h. */
 #include "py/context.h"
 
 /* The one object that a context refers to when it is not entered. */
