@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -61,3 +63,42 @@ def test_it_warns_and_leaves_nothing(what: str) -> None:
     assert [str(one.message) for one in mine] == [f"unclosed event loop {name}"]
     assert mine[0].category is ResourceWarning
     assert isinstance(mine[0].source, pyasync_hw.EventLoop)
+
+
+AT_EXIT = """
+import asyncio, sys, threading
+import pyasync_hw
+
+what, holder = sys.argv[1:]
+loop = pyasync_hw.new_event_loop()
+
+async def start():
+    if what == "child":
+        return await asyncio.create_subprocess_exec("/bin/sleep", "0.2")
+    if what == "workers":
+        return await asyncio.to_thread(int)
+    return await asyncio.start_server(print, "127.0.0.1", 0)
+
+thing = loop.run_until_complete(start())
+if holder == "cycle":
+    cycle = [loop, thing]
+    cycle.append(cycle)
+    del loop, thing, cycle
+elif holder == "thread":
+    threading.Thread(target=lambda _: threading.Event().wait(), args=(loop,), daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("holder", ["global", "cycle", "thread"])
+@pytest.mark.parametrize("what", ["child", "workers", "server"])
+def test_at_the_end_of_the_interpreter(what: str, holder: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-c", AT_EXIT, what, holder],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr
+    if holder != "thread":  # which keeps it to the end, unseen
+        assert "ResourceWarning: unclosed event loop" in done.stderr

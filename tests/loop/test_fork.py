@@ -226,6 +226,23 @@ def test_the_current_loop_is_not_inherited(loop: Loop) -> None:
         asyncio.set_event_loop(None)
 
 
+def test_a_subprocess_of_the_parent_outlives_its_transport_in_the_child() -> None:
+    async def main() -> None:
+        held = [await asyncio.create_subprocess_exec("/bin/cat", stdin=subprocess.PIPE, stdout=-1)]
+
+        def child() -> None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                held.pop()._transport.close()  # type: ignore[attr-defined]
+                gc.collect()
+
+        in_child(child)
+        output, _ = await held[0].communicate(b"alive")
+        assert (output, held[0].returncode) == (b"alive", 0)
+
+    pyasync_hw.run(main())
+
+
 # -- fork in other ways ------------------------------------------------------------
 
 
