@@ -75,7 +75,7 @@ pause_if_far_ahead(LoopObject *self)
         return;
     }
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    Py_BEGIN_ALLOW_THREADS(void)
+    Py_BEGIN_ALLOW_THREADS
     nanosleep(&pause, NULL); /* a signal may end it */
     Py_END_ALLOW_THREADS
 }

@@ -55,11 +55,11 @@ async def live_object(step: Step) -> None:
 
 
 async def memory(step: Step) -> None:
-    _kept.extend(object() for _ in range(300))
+    _kept.extend(object() for _ in range(1200))
 
 
 async def heap(step: Step) -> None:
-    if not ctypes.CDLL(None).malloc(100_000):
+    if not ctypes.CDLL(None).malloc(400_000):
         raise MemoryError
 
 
