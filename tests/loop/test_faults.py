@@ -434,7 +434,7 @@ def subprocess_protocol(observer: Observer, fail: Fail) -> None:
 
 
 def compare(name: str, exception: str, handler: str) -> None:
-    if "executor" in name and exception == "StopIteration" and sys.version_info < (3, 12):
+    if "executor" in name and exception == "StopIteration" and sys.version_info < (3, 12, 2):
         pytest.skip("asyncio's future of such a job is never done")
     arguments = PLACES[name], EXCEPTIONS[exception], handler
     expected = observe(asyncio.SelectorEventLoop, *arguments)
