@@ -7,7 +7,6 @@ import concurrent.futures
 import contextvars
 import functools
 import gc
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
