@@ -468,7 +468,7 @@ async def main():
     pid = os.fork()
     if pid == 0:
         return pid  # the run raises here
-    await program.communicate()
+    await program.communicate(b"")  # None leaves stdin open on 3.11
     return pid
 
 warnings.simplefilter("ignore")
