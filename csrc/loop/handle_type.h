@@ -18,32 +18,37 @@
 #include "loop/loop.h"
 #include "module.h"
 
+/* What cancelling touches comes first: with the collector's header before it, and where
+ * CPython places blocks of this size, that is one cache line, and a cancelled timer is
+ * as a rule not in the cache. */
 typedef struct {
     PyObject_HEAD
-    LoopObject *loop;           /* owned */
-    PyObject *callback;         /* owned; NULL once cancelled */
-    PyObject *args;             /* owned: the one argument, or a tuple of several;
-                                   once cancelled: the repr, kept in debug mode */
-    PyObject *context;          /* owned */
-    PyObject *source_traceback; /* owned; NULL outside debug mode */
-    PyObject *weakrefs;
-    struct inbox_node node; /* on its way from another thread */
+    LoopObject *loop;   /* owned */
+    PyObject *callback; /* owned; NULL once cancelled */
+    PyObject *args;     /* owned: the one argument, or a tuple of several;
+                           once cancelled: the repr, kept in debug mode */
     int nargs;
     bool cancelled;
     bool shared_context; /* a snapshot: copy it before it is entered */
     bool threadsafe;     /* other threads may hold it, cancel it and drop it */
+    union {
+        struct ah_timer timer;  /* of a TimerHandle; armed: the heap owns a reference */
+        struct inbox_node node; /* of a Handle, on its way from another thread */
+    };
+    PyObject *context;          /* owned */
+    PyObject *source_traceback; /* owned; NULL outside debug mode */
+    PyObject *weakrefs;
 } HandleObject;
 
 typedef struct {
     HandleObject base;
-    struct ah_timer timer; /* armed: the heap owns one reference to us */
-    double when;           /* seconds, as the caller gave it */
+    double when; /* seconds, as the caller gave it */
 } TimerHandleObject;
 
 static inline TimerHandleObject *
 timer_handle_of(struct ah_timer *timer)
 {
-    return (TimerHandleObject *)((char *)timer - offsetof(TimerHandleObject, timer));
+    return (TimerHandleObject *)((char *)timer - offsetof(HandleObject, timer));
 }
 
 /* A new handle for callback(*args); context NULL: a copy of the current one.

@@ -35,8 +35,8 @@ typedef void (*ah_timer_func)(LoopObject *loop, struct ah_timer *timer);
 
 struct ah_timer {
     struct heap_node node; /* node.index >= 0: armed */
+    PyObject *owner;       /* while armed: embeds this; the loop's reference */
     ah_timer_func func;
-    PyObject *owner; /* while armed: embeds this; the loop's reference */
 };
 
 struct ah_post;

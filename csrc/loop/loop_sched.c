@@ -278,7 +278,7 @@ schedule_at(LoopObject *self, double when, PyObject *const *args, Py_ssize_t nar
     if (handle == NULL) {
         return NULL;
     }
-    if (ah_loop_timer_start(self, &handle->timer, seconds_to_ns_up(when),
+    if (ah_loop_timer_start(self, &handle->base.timer, seconds_to_ns_up(when),
                             timer_handle_due, (PyObject *)handle) < 0) {
         Py_DECREF(handle);
         return NULL;

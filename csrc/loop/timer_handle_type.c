@@ -19,7 +19,7 @@ ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
         return NULL;
     }
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
-    self->timer.node.index = -1;
+    self->base.timer.node.index = -1;
     self->when = when;
     loop->st->live[AH_LIVE_TimerHandle]++;
     if (ah_handle_fill(&self->base, loop, callback, args, nargs, context, true) < 0) {
@@ -61,7 +61,7 @@ TimerHandle_dealloc(TimerHandleObject *self)
 static PyObject *
 TimerHandle_cancel(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    ah_loop_timer_stop(self->base.loop, &self->timer); /* the caller holds us */
+    ah_loop_timer_stop(self->base.loop, &self->base.timer); /* the caller holds us */
     if (ah_handle_cancel(&self->base) < 0) {
         return NULL;
     }
@@ -159,7 +159,7 @@ TimerHandle_get_class(TimerHandleObject *self, void *Py_UNUSED(closure))
 static PyObject *
 TimerHandle_get_scheduled(TimerHandleObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(self->timer.node.index >= 0);
+    return PyBool_FromLong(self->base.timer.node.index >= 0);
 }
 
 static PyObject *
