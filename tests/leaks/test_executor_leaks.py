@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import threading
 from collections.abc import Iterator
 
@@ -23,6 +24,12 @@ def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
     with asyncio.Runner(loop_factory=factory) as runner, ThreadPoolExecutor(2) as pool:
         runner.get_loop().set_default_executor(pool)
         yield runner
+
+
+def until_idle(pool: ThreadPoolExecutor) -> None:
+    """Its threads have let go of the jobs, too."""
+    while (counts := pool.stats())["idle"] < counts["threads"]:
+        os.sched_yield()
 
 
 def test_executors_made_and_shut_down() -> None:
@@ -52,6 +59,7 @@ def test_submitted_jobs() -> None:
             pool.submit(pow, 2, 3).result()
             assert pool.submit(divmod, 1, 0).exception() is not None
             _ = pool.submit(int).token
+            until_idle(pool)
 
         assert_no_growth(jobs)
 
