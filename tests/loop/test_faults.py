@@ -420,8 +420,13 @@ def subprocess_protocol(observer: Observer, fail: Fail) -> None:
 
     transport = observer.loop.run_until_complete(main())
     transport.get_pipe_transport(0).write(b"x")
-    transport.get_pipe_transport(0).write_eof()
-    for _ in range(20):  # an exception may end a run; then it goes on
+    for _ in range(2000):  # an exception may end a run; then it goes on
+        if "called" in observer.log:
+            break
+        with contextlib.suppress(BaseException):
+            observer.loop.run_until_complete(asyncio.sleep(0.005))
+    transport.get_pipe_transport(0).write_eof()  # only now: data and exit come in this order
+    for _ in range(20):
         if lost.is_set():
             break
         with contextlib.suppress(BaseException):
