@@ -73,20 +73,30 @@ test_a_worker_per_waiting_job_up_to_the_limit(void)
     pool_destroy(&pool);
 }
 
+/* A pool of two workers that have run two jobs and are idle; b slept last. */
+static void
+make_two_idle(struct pool *pool, struct pool_job *jobs, struct pool_seat **a,
+              struct pool_seat **b)
+{
+    CHECK_EQ(pool_init(pool, 2), 0);
+    *a = submit_new_worker(pool, &jobs[0]);
+    *b = submit_new_worker(pool, &jobs[1]);
+    REQUIRE(*a != NULL && *b != NULL);
+    CHECK(pool_take(pool, *a) == &jobs[0]);
+    CHECK(pool_take(pool, *a) == &jobs[1]);
+    CHECK(pool_take(pool, *a) == NULL);
+    CHECK(pool_take(pool, *b) == NULL);
+}
+
 static void
 test_taking_a_job_calls_a_successor(void)
 {
     struct pool pool;
     struct pool_job jobs[4] = {0};
     struct pool_seat *none = NULL;
-    CHECK_EQ(pool_init(&pool, 2), 0);
-    struct pool_seat *a = submit_new_worker(&pool, &jobs[0]);
-    struct pool_seat *b = submit_new_worker(&pool, &jobs[1]);
+    struct pool_seat *a = NULL, *b = NULL;
+    make_two_idle(&pool, jobs, &a, &b);
     REQUIRE(a != NULL && b != NULL);
-    CHECK(pool_take(&pool, a) == &jobs[0]);
-    CHECK(pool_take(&pool, a) == &jobs[1]);
-    CHECK(pool_take(&pool, a) == NULL);
-    CHECK(pool_take(&pool, b) == NULL);
     /* b slept last: it is woken, and only it, for two jobs. */
     CHECK_EQ(pool_submit(&pool, &jobs[2], &none), POOL_SUBMITTED);
     CHECK_EQ(pool_submit(&pool, &jobs[3], &none), POOL_SUBMITTED);
@@ -106,14 +116,9 @@ test_nobody_times_out_on_a_queued_job(void)
     struct pool pool;
     struct pool_job jobs[4] = {0};
     struct pool_seat *none = NULL;
-    CHECK_EQ(pool_init(&pool, 2), 0);
-    struct pool_seat *a = submit_new_worker(&pool, &jobs[0]);
-    struct pool_seat *b = submit_new_worker(&pool, &jobs[1]);
+    struct pool_seat *a = NULL, *b = NULL;
+    make_two_idle(&pool, jobs, &a, &b);
     REQUIRE(a != NULL && b != NULL);
-    CHECK(pool_take(&pool, a) == &jobs[0]);
-    CHECK(pool_take(&pool, a) == &jobs[1]);
-    CHECK(pool_take(&pool, a) == NULL);
-    CHECK(pool_take(&pool, b) == NULL);
     CHECK_EQ(pool_submit(&pool, &jobs[2], &none), POOL_SUBMITTED);
     CHECK_EQ(pool_submit(&pool, &jobs[3], &none), POOL_SUBMITTED);
     /* a was not called, and its time is over; but b alone might block. */
