@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -23,9 +24,17 @@ def run(
     """asyncio.run(), on an EventLoop of this package.
 
     clock: a VirtualClock to run on (see EventLoop).
+    A coroutine that could not be begun is closed, so nothing warns that it was never
+    awaited beside the exception that says why.
     """
-    with asyncio.Runner(debug=debug, loop_factory=lambda: new_event_loop(clock)) as runner:
-        return runner.run(main)
+    try:
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("asyncio.run() cannot be called from a running event loop")
+        with asyncio.Runner(debug=debug, loop_factory=lambda: new_event_loop(clock)) as runner:
+            return runner.run(main)
+    finally:
+        if inspect.iscoroutine(main) and inspect.getcoroutinestate(main) == inspect.CORO_CREATED:
+            main.close()
 
 
 def install() -> None:

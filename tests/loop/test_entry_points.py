@@ -1,6 +1,7 @@
 """The four ways to put the loop under a program."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import warnings
@@ -18,6 +19,82 @@ async def which():
 
 def test_run():
     assert pyasync_hw.run(which()) is pyasync_hw.EventLoop
+
+
+def refusal_of(function):
+    """What it raises, having warned of nothing."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(Exception) as refused:
+            function()
+        answer = refused.type, str(refused.value)
+        del refused
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
+    return answer
+
+
+def test_run_in_a_running_loop_says_what_asyncio_says():
+    async def main():
+        said = refusal_of(lambda: pyasync_hw.run(which()))
+        of_value = refusal_of(lambda: pyasync_hw.run(42))
+        in_thread = await asyncio.to_thread(pyasync_hw.run, which())
+        coroutine = which()
+        with pytest.raises(RuntimeError) as of_asyncio:
+            asyncio.run(coroutine)
+        coroutine.close()
+        return said, of_value, in_thread, (RuntimeError, str(of_asyncio.value))
+
+    for run in (pyasync_hw.run, asyncio.run):  # inside a loop of ours, and of asyncio's
+        said, of_value, in_thread, right = run(main())
+        assert said == of_value == right
+        assert in_thread is pyasync_hw.EventLoop
+
+
+def test_run_of_something_else_says_what_asyncio_says():
+    for value in (42, which):
+        with pytest.raises((ValueError, TypeError)) as of_asyncio:
+            asyncio.run(value)
+        assert refusal_of(lambda value=value: pyasync_hw.run(value)) == (
+            of_asyncio.type,
+            str(of_asyncio.value),
+        )
+
+
+def test_run_that_gets_no_loop_leaves_no_warning():
+    kind, _ = refusal_of(lambda: pyasync_hw.run(which(), clock="noon"))
+    assert kind is TypeError
+
+
+def test_a_coroutine_that_ran_is_left_as_it_is():
+    async def fail():
+        raise LookupError("inside")
+
+    coroutine = fail()
+    assert refusal_of(lambda: pyasync_hw.run(coroutine)) == (LookupError, "inside")
+
+
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
+def test_runner_and_run_until_complete_in_a_running_loop_say_what_asyncio_says():
+    async def main(new_loop):
+        said = []
+        other = new_loop()
+        runner = asyncio.Runner(loop_factory=new_loop)
+        runner.get_loop()
+        for run in (runner.run, asyncio.get_running_loop().run_until_complete,
+                    other.run_until_complete, lambda coroutine: other.run_forever()):  # fmt: skip
+            coroutine = which()
+            with pytest.raises(RuntimeError) as refused:
+                run(coroutine)
+            said.append(str(refused.value))
+            coroutine.close()
+        other.close()
+        with pytest.raises(RuntimeError) as refused:
+            runner.close()
+        return [*said, str(refused.value)]
+
+    ours = asyncio.run(main(pyasync_hw.new_event_loop))
+    assert ours == asyncio.run(main(asyncio.SelectorEventLoop))
 
 
 def test_loop_factory():
