@@ -1,6 +1,6 @@
 """Builds the one extension module; everything else is in pyproject.toml.
 
-Switches, by environment (all off by default):
+Switches, by environment (all off by default; CFLAGS is honoured, too):
 
     PYASYNC_HW_DEBUG=1        -O0 -g3, C asserts on
     PYASYNC_HW_SANITIZE=1     AddressSanitizer and UndefinedBehaviorSanitizer
@@ -50,13 +50,18 @@ if switched_on("COVERAGE"):
 if switched_on("WERROR"):
     compile_args.append("-Werror")
 
+# Debian's Python asks for debug information, five times the size of the module.
+wants_symbols = any(switched_on(name) for name in ("DEBUG", "SANITIZE", "COVERAGE"))
+if not wants_symbols and "-g" not in os.environ.get("CFLAGS", "").split():
+    compile_args.append("-g0")
+
 setup(
     cmdclass={"build_py": BuildPyWithDemo},
     ext_modules=[
         Extension(
             "pyasync_hw._core",
             sources=sorted(glob.glob("csrc/**/*.c", recursive=True)),
-            depends=sorted(glob.glob("csrc/**/*.h", recursive=True)),
+            depends=["setup.py", *sorted(glob.glob("csrc/**/*.h", recursive=True))],
             include_dirs=["csrc"],
             extra_compile_args=compile_args,
             extra_link_args=link_args,

@@ -1,8 +1,9 @@
-"""A native asyncio event loop on which GPIO edges, SPI transfers and RFID tags are awaitable."""
+"""A native asyncio event loop on which GPIO edges and RFID tags are awaitable."""
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from . import _forked as _forked
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from . import rc522 as rc522
     from . import sim as sim
     from . import spi as spi
+    from . import tags as tags
     from .policy import EventLoopPolicy
 
 __version__ = "0.1.0"
@@ -25,18 +27,26 @@ __version__ = "0.1.0"
 __all__ = [
     "CancelToken",
     "EventLoop",
-    "EventLoopPolicy",
     "SleepForeverError",
     "VirtualClock",
     "__version__",
+    "executor",
+    "gpio",
+    "insight",
     "install",
     "new_event_loop",
+    "rc522",
     "run",
+    "sim",
+    "spi",
+    "tags",
 ]
+if sys.version_info < (3, 16):
+    __all__ += ["EventLoopPolicy"]
 
 
 # Only programs that use them pay for importing them.
-_MODULES = ("executor", "gpio", "insight", "rc522", "sim", "spi")
+_MODULES = ("executor", "gpio", "insight", "rc522", "sim", "spi", "tags")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 from pathlib import Path
 
@@ -90,8 +91,8 @@ def test_sdist_builds_and_installs_offline(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
     site = os.pathsep.join(sorted({str(Path(m.__file__).parents[1]) for m in build_packages()}))
-    flags = os.environ.get("CFLAGS", "") + " -O0"  # in seconds, also on a small machine
-    env = {**os.environ, "PYTHONPATH": site, "CFLAGS": flags}
+    # -O0: in seconds, also on a small machine
+    env = {**os.environ, "PYTHONPATH": site, "CFLAGS": "-O0", "PYASYNC_HW_DEBUG": ""}
     run(
         *(python, "-m", "pip", "install", "-q", "--no-index", "--no-build-isolation", archive),
         cwd=tmp_path,
@@ -101,6 +102,41 @@ def test_sdist_builds_and_installs_offline(tmp_path: Path) -> None:
     version, place = run(python, "-I", "-c", program, cwd=tmp_path).split()
     assert version == pyasync_hw.__version__
     assert Path(place).is_relative_to(tmp_path / "venv")
+    (module,) = Path(place).parent.glob("_core.*.so")
+    assert b".debug_info" not in module.read_bytes()
+    script = tmp_path / "venv" / "bin" / "pyasync-hw"
+    assert run(script, "--version", cwd=tmp_path) == f"pyasync_hw {version}\n"
+    (tmp_path / "app.py").write_text("import sys\nprint(__name__, sys.argv, sys.path[0])\n")
+    answer = run(script, "run", "--hw", "sim", "app.py", "--version", cwd=tmp_path)
+    assert answer == f"__main__ ['app.py', '--version'] {tmp_path}\n"
+    program = (
+        "from importlib.metadata import metadata; known = metadata('pyasync_hw')\n"
+        "print(known['License-Expression'], known.get_all('License-File'))\n"
+    )
+    assert run(python, "-I", "-c", program, cwd=tmp_path) == "MIT ['LICENSE']\n"
+
+
+def test_a_star_import_gives_every_public_name() -> None:
+    program = (
+        "from pyasync_hw import *\n"
+        "print(*(module.__name__ for module in (executor, gpio, insight, rc522, sim, spi, tags)))\n"
+        "print(run.__module__, sim.Board.__name__, tags.MifareClassic.__name__)\n"
+    )
+    modules, names = run(sys.executable, "-W", "error", "-c", program, cwd=ROOT).splitlines()
+    assert modules.split() == [
+        f"pyasync_hw.{name}"
+        for name in ("executor", "gpio", "insight", "rc522", "sim", "spi", "tags")
+    ]
+    assert names == "pyasync_hw.runners Board MifareClassic"
+
+
+def test_versions_that_are_claimed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    prefix = "Programming Language :: Python :: 3."
+    claimed = [line for line in project["classifiers"] if line.startswith(prefix)]
+    assert claimed == [f"{prefix}{minor}" for minor in range(11, 16)]
+    assert project["requires-python"] == ">=3.11"
+    assert f"{sys.version_info.minor}" in [line.removeprefix(prefix) for line in claimed]
 
 
 def build_packages() -> list[object]:

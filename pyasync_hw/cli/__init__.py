@@ -1,10 +1,14 @@
-"""The command line: one file per verb, each with add_parser() and main()."""
+"""The command line, `python -m pyasync_hw` or `pyasync-hw`.
+
+One file per verb, each with add_parser() and main().
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
+from .. import __version__
 from . import demo, run
 
 
@@ -14,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m pyasync_hw",
         description="Run asyncio and Raspberry Pi programs on this package's loop and hardware.",
     )
+    parser.add_argument("--version", action="version", version=f"pyasync_hw {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in (run, demo):
         verb.add_parser(verbs)

@@ -136,7 +136,7 @@ def test_no_policies_is_said_clearly(monkeypatch):
 def test_modules_are_imported_when_they_are_asked_for():
     code = (
         "import sys, pyasync_hw\n"
-        "names = 'executor', 'gpio', 'insight', 'rc522', 'sim', 'spi'\n"
+        "names = 'executor', 'gpio', 'insight', 'rc522', 'sim', 'spi', 'tags'\n"
         "assert set(names) <= set(dir(pyasync_hw))\n"
         "assert not {f'pyasync_hw.{name}' for name in names} & set(sys.modules)\n"
         "for name in names:\n"

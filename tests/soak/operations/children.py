@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -87,6 +88,9 @@ async def communicate_cancelled(step: Step) -> None:
         await process.communicate()  # without it, wait() may wait for a paused pipe
     else:
         await talk
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        await process.stdin.wait_closed()  # asyncio up to 3.11.2 reports what nobody took
     await _ended(step, process, -signal.SIGKILL, 0)
     expected.ran()
 
