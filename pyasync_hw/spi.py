@@ -3,7 +3,8 @@
     with spi.Device("spi0.0", speed_hz=1_000_000) as device:
         answer = device.transfer(bytes([0x37 << 1 | 0x80, 0]))
 
-A message is sent by the kernel's spidev driver, by the simulated board, or, when
+A transfer blocks the thread while it lasts, with the GIL let go; it is not awaitable
+yet.  A message is sent by the kernel's spidev driver, by the simulated board, or, when
 asked for by via="spidev" or PYASYNC_HW_SPI=spidev, by the `spidev` package of PyPI.
 """
 

@@ -6,7 +6,8 @@ a current loop outside a running one (gone in 3.14), and
 `concurrent.futures.CancelledError` as the class that a cancelled task raises
 (two classes since 3.8).  `asyncio.run_in_executor` never existed, but tutorials
 write it.  What it cannot give back: `except Exception` no longer catches a
-cancel, because CancelledError is a BaseException since 3.8.
+cancel, because CancelledError is a BaseException since 3.8.  What it does not
+give back yet is listed in docs/run.md.
 """
 
 from __future__ import annotations
