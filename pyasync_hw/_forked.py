@@ -1,7 +1,9 @@
 """In the child of a fork, the loops that it inherits are closed, and the parent's go on.
 
-The C half closes the child's copies of epolls and eventfds and cuts devices off
-(csrc/py/fork.h); here is what is the interpreter's: signals, the current loop.
+A loop that has never run is the child's own instead, with all that was scheduled.
+The C half closes the child's copies of epolls and eventfds, or makes them anew, and
+cuts devices off (csrc/py/fork.h); here is what is the interpreter's: the self-pipe,
+signals, the current loop.
 """
 
 from __future__ import annotations
@@ -21,12 +23,39 @@ __all__: list[str] = []
 
 
 def _after_fork() -> None:
+    failure: OSError | None = None
     for inherited in _core._after_fork():
-        if isinstance(inherited, EventLoop):
-            _close_copy(inherited)
+        if not isinstance(inherited, EventLoop):
+            continue
+        if not inherited.is_closed():
+            try:
+                _renew_self_pipe(inherited)
+                continue
+            except OSError as error:  # no descriptor left
+                failure = error
+                inherited._closed = True
+        _close_copy(inherited)
     _let_go_of_ctrl_c()
     if sys.version_info < (3, 12):  # later ones do it themselves
         _forget_current_loop()
+    if failure is not None:
+        raise failure
+
+
+def _renew_self_pipe(loop: Any) -> None:
+    if getattr(loop, "_csock", None) is None:
+        return  # it was just being made or closed
+    old_ssock, old_csock = loop._ssock, loop._csock
+    loop._remove_reader(old_ssock.fileno())
+    loop._internal_fds -= 1
+    loop._make_self_pipe()
+    current = signal.set_wakeup_fd(-1)
+    if current == old_csock.fileno():
+        current = loop._csock.fileno()
+    if current != -1:
+        signal.set_wakeup_fd(current)
+    old_ssock.close()
+    old_csock.close()
 
 
 def _close_copy(loop: Any) -> None:
@@ -60,7 +89,8 @@ def _let_go_of_ctrl_c() -> None:
 def _forget_current_loop() -> None:
     policy = events._event_loop_policy  # type: ignore[attr-defined]
     mine = isinstance(policy, events.BaseDefaultEventLoopPolicy)
-    if mine and isinstance(policy._local._loop, EventLoop):
+    current = policy._local._loop if mine else None
+    if isinstance(current, EventLoop) and current.is_closed():
         policy._local = type(policy._local)()
 
 

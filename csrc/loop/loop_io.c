@@ -164,6 +164,21 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
     }
 }
 
+int
+loop_register_fds(LoopObject *self)
+{
+    for (size_t fd = 0; fd < self->fds_size; fd++) {
+        struct fd_entry *entry = &self->fds[fd];
+        uint32_t events = entry->events;
+        entry->events = 0;
+        int err = events != 0 ? entry_register(self, (int)fd, entry, events) : 0;
+        if (err < 0 && err != -EBADF) { /* closed and not removed: as before */
+            return err;
+        }
+    }
+    return 0;
+}
+
 void
 loop_clear_fds(LoopObject *self)
 {

@@ -131,8 +131,8 @@ loop_post_handle(LoopObject *self, HandleObject *handle)
     return err < 0 ? ah_raise_errno(err, "eventfd") : 0;
 }
 
-static void
-append_arrived(LoopObject *self, inbox_item items)
+void
+loop_arrive(LoopObject *self, inbox_item items)
 {
     inbox_item *last = &self->arrived;
     while (*last != 0) {
@@ -144,7 +144,7 @@ append_arrived(LoopObject *self, inbox_item items)
 int
 loop_collect_inbox(LoopObject *self)
 {
-    append_arrived(self, inbox_take(&self->inbox));
+    loop_arrive(self, inbox_take(&self->inbox));
     self->collected = atomic_load_explicit(&self->posted, memory_order_relaxed);
     while (self->arrived != 0) {
         struct inbox_node *node = inbox_node_of(self->arrived);
@@ -184,13 +184,6 @@ loop_close_inbox(LoopObject *self)
     self->arrived = 0;
     drop_posts(arrived);
     drop_posts(inbox_close(&self->inbox));
-}
-
-/* Nothing is dropped yet: that would run Python. */
-void
-loop_inbox_in_child(LoopObject *self)
-{
-    append_arrived(self, inbox_close_in_child(&self->inbox));
 }
 
 static int

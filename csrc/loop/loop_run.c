@@ -286,6 +286,7 @@ static PyObject *
 Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     bool nested = self->stats.run_started_ns != 0; /* called inside a callback */
+    self->has_run = true;
     if (!nested) {
         loop_stats_run_begin(&self->stats);
     }
@@ -306,6 +307,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (loop_check_open(self) < 0) {
         return NULL;
     }
+    self->has_run = true;
     if (self->vclock != NULL) {
         int err = vclock_attach_loop(self->vclock, self->inbox.wake_fd);
         if (err < 0) {

@@ -15,6 +15,26 @@
 #include "py/errors.h"
 #include "setup.h"
 
+/* -- descriptors ----------------------------------------------------------- */
+
+/* The poller, and what wakes it, watched by it.  0, or -errno of `*call`. */
+static int
+open_poller(LoopObject *self, const char **call)
+{
+    *call = "epoll_create1";
+    int err = poller_open(&self->poller);
+    if (err == 0) {
+        *call = "eventfd";
+        err = inbox_open(&self->inbox);
+    }
+    if (err == 0) {
+        *call = "epoll_ctl";
+        err = poller_set(&self->poller, self->inbox.wake_fd, 0, EPOLLIN | EPOLLET,
+                         UINT64_MAX);
+    }
+    return err;
+}
+
 /* -- after a fork ---------------------------------------------------------- */
 
 int
@@ -29,16 +49,35 @@ loop_raise_closed(LoopObject *self)
     return -1;
 }
 
-/* The child's copy is closed: descriptors at once, the rest when it is dropped.
+/* A loop that has never run becomes the child's own: what was scheduled and registered
+ * goes on here, with a poller and a wake-up of its own.  0 or -errno. */
+static int
+open_in_child(LoopObject *self)
+{
+    const char *call;
+    inbox_item posted = inbox_close_in_child(&self->inbox);
+    int err = open_poller(self, &call);
+    loop_arrive(self, posted);
+    return err < 0 ? err : loop_register_fds(self);
+}
+
+/* Else the child's copy is closed: descriptors at once, the rest when it is dropped.
  * A run that forked ends after the callback that it is in. */
 static void
 loop_in_child(PyObject *object)
 {
     LoopObject *self = (LoopObject *)object;
     poller_close(&self->poller); /* never epoll_ctl(): the epoll is the parent's */
+    bool fresh = !self->has_run && !self->closed && self->thread_id == Py_None;
+    if (fresh && self->vclock == NULL && open_in_child(self) == 0) {
+        self->fork.made_in = 0; /* usable */
+        return;
+    }
+    poller_close(&self->poller);
     self->closed = true;
     self->stopping = true;
-    loop_inbox_in_child(self);
+    loop_arrive(self,
+                inbox_close_in_child(&self->inbox)); /* dropped later: no Python */
     self->running = NULL; /* perhaps by a thread that is not here */
     self->timed_tstate = NULL;
     loop_settle_fresh(self);
@@ -74,22 +113,10 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
         Py_DECREF(self);
         return NULL;
     }
-    int err = poller_open(&self->poller);
+    const char *call;
+    int err = open_poller(self, &call);
     if (err < 0) {
-        ah_raise_errno(err, "epoll_create1");
-        Py_DECREF(self);
-        return NULL;
-    }
-    err = inbox_open(&self->inbox);
-    if (err < 0) {
-        ah_raise_errno(err, "eventfd");
-        Py_DECREF(self);
-        return NULL;
-    }
-    err = poller_set(&self->poller, self->inbox.wake_fd, 0, EPOLLIN | EPOLLET,
-                     UINT64_MAX);
-    if (err < 0) {
-        ah_raise_errno(err, "epoll_ctl");
+        ah_raise_errno(err, call);
         Py_DECREF(self);
         return NULL;
     }

@@ -69,6 +69,7 @@ struct LoopObject {
     struct vclock *vclock; /* in it, or NULL */
 
     bool closed;
+    bool has_run; /* then it is of no use to the child of a fork */
     bool stopping;
     bool debug;
     PyObject *thread_id;    /* owned; None when not running */
@@ -160,14 +161,15 @@ AH_RAISES int loop_timed_turn_end(LoopObject *self, struct timed_turn *timed,
 
 /* loop_io.c */
 void loop_dispatch(LoopObject *self, const struct epoll_event *events,
-                   int count); /* runs Python */
+                   int count);           /* runs Python */
+int loop_register_fds(LoopObject *self); /* with a new poller; 0 or -errno */
 void loop_clear_fds(LoopObject *self);
 int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
 
 /* loop_post.c */
 AH_RAISES int loop_post_handle(LoopObject *self, HandleObject *handle);
-void loop_close_inbox(LoopObject *self); /* runs Python */
-void loop_inbox_in_child(LoopObject *self);
+void loop_close_inbox(LoopObject *self);              /* runs Python */
+void loop_arrive(LoopObject *self, inbox_item items); /* in order, oldest first */
 int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
 
 /* loop_sched.c */

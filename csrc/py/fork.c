@@ -1,6 +1,7 @@
 /* Cutting off inherited objects in the child of a fork; see fork.h. */
 #include "py/fork.h"
 
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "setup.h"
@@ -57,7 +58,8 @@ after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     PyObject *objects = PyList_New(0);
     for (struct fork_node *node = st->fork_nodes; objects != NULL && node != NULL;
          node = node->next) {
-        if (node->made_in == parent && PyList_Append(objects, node->object) < 0) {
+        bool is_older = ah_is_inherited(node) && node->made_in != parent;
+        if (!is_older && PyList_Append(objects, node->object) < 0) {
             Py_CLEAR(objects);
         }
     }
@@ -66,9 +68,9 @@ after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef fork_methods[] = {
     {"_after_fork", after_fork, METH_NOARGS,
-     PyDoc_STR(
-         "_after_fork($module, /)\n--\n\n"
-         "In the child: cut off every object that the parent made; a list of them.")},
+     PyDoc_STR("_after_fork($module, /)\n--\n\n"
+               "In the child: cut off what the parent made, or make it anew; a list of "
+               "all.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -4,7 +4,8 @@
  * thread may hold) embeds a fork_node.  In the child of a fork, before other Python
  * code runs there, `in_child` cuts it off: close the child's copies of descriptors,
  * make locks anew, run no Python.  From then on ah_is_inherited() holds and its
- * operations raise.  The parent notices nothing.  GIL held throughout; one list per
+ * operations raise, unless `in_child` made it the child's own and set made_in to 0.
+ * The parent notices nothing.  GIL held throughout; one list per
  * interpreter (of the child's others, nothing is left).
  */
 #ifndef AH_PY_FORK_H

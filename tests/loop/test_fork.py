@@ -1,4 +1,7 @@
-"""The child of a fork: a clear error from a loop it inherits, and a parent that notices nothing."""
+"""The child of a fork: a clear error from a loop that has run, and a parent that notices nothing.
+
+Loops that have never run: test_fork_before_run.py.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,7 @@ Loop = pyasync_hw.EventLoop
 @pytest.fixture
 def loop() -> Iterator[Loop]:
     loop = pyasync_hw.new_event_loop()
+    turn(loop)
     yield loop
     loop.close()
 
@@ -107,6 +111,7 @@ def descriptors() -> dict[int, str]:
 def test_the_child_keeps_no_descriptor_of_the_loop() -> None:
     before = set(descriptors())
     loop = pyasync_hw.new_event_loop()
+    turn(loop)
     mine = set(descriptors()) - before
     assert len(mine) >= 4  # epoll, eventfd, a pair of sockets
     assert not mine & set(in_child(descriptors))
@@ -140,6 +145,7 @@ def test_what_a_child_does_to_descriptors_stays_in_the_child(loop: Loop) -> None
 
 def test_a_dropped_loop_in_the_child_is_quiet() -> None:
     held = [pyasync_hw.new_event_loop()]
+    turn(held[0])
     held[0].call_later(1000, nothing, held)
 
     def child() -> list[str]:
@@ -324,6 +330,7 @@ def test_a_grandchild(loop: Loop) -> None:
 
     def child() -> tuple[int, str, str]:
         own = pyasync_hw.new_event_loop()
+        turn(own)
         errors = in_child(
             lambda: tuple(error_of(lambda one=one: one.call_soon(nothing)) for one in (loop, own))
         )
