@@ -248,10 +248,20 @@ class Loop:
     def _release(self) -> None: ...
     def _add_callback(self, handle: AsyncioHandle, /) -> None: ...
     def _add_reader(
-        self, fd: Any, callback: Callable[..., object], /, *args: Any
+        self,
+        fd: Any,
+        callback: Callable[..., object],
+        /,
+        *args: Any,
+        context: Context | None = None,
     ) -> AsyncioHandle: ...
     def _add_writer(
-        self, fd: Any, callback: Callable[..., object], /, *args: Any
+        self,
+        fd: Any,
+        callback: Callable[..., object],
+        /,
+        *args: Any,
+        context: Context | None = None,
     ) -> AsyncioHandle: ...
     def _remove_reader(self, fd: Any, /) -> bool: ...
     def _remove_writer(self, fd: Any, /) -> bool: ...

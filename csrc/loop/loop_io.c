@@ -251,14 +251,16 @@ replace_handle(HandleObject **slot, HandleObject *handle)
 }
 
 static PyObject *
-add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, uint32_t event,
-           const char *method)
+add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+           uint32_t event, const char *method)
 {
+    PyObject *context;
     if (nargs < 2) {
         PyErr_Format(PyExc_TypeError, "%s() takes a descriptor and a callback", method);
         return NULL;
     }
-    if (loop_check_open(self) < 0) {
+    if (loop_parse_context(self, method, args, nargs, kwnames, &context) < 0 ||
+        loop_check_open(self) < 0) {
         return NULL;
     }
     int fd = fd_of(args[0]);
@@ -266,7 +268,7 @@ add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, uint32_t e
         return NULL;
     }
     HandleObject *handle =
-        ah_handle_new(self, args[1], args + 2, nargs - 2, NULL, false);
+        ah_handle_new(self, args[1], args + 2, nargs - 2, context, false);
     if (handle == NULL) {
         return NULL;
     }
@@ -330,15 +332,17 @@ remove_handle(LoopObject *self, PyObject *arg, uint32_t event)
 }
 
 static PyObject *
-Loop_add_reader(LoopObject *self, PyObject *const *args, Py_ssize_t nargs)
+Loop_add_reader(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
 {
-    return add_handle(self, args, nargs, EPOLLIN, "_add_reader");
+    return add_handle(self, args, nargs, kwnames, EPOLLIN, "_add_reader");
 }
 
 static PyObject *
-Loop_add_writer(LoopObject *self, PyObject *const *args, Py_ssize_t nargs)
+Loop_add_writer(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+                PyObject *kwnames)
 {
-    return add_handle(self, args, nargs, EPOLLOUT, "_add_writer");
+    return add_handle(self, args, nargs, kwnames, EPOLLOUT, "_add_writer");
 }
 
 static PyObject *
@@ -397,7 +401,7 @@ Loop_write_to_self(LoopObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-#define FASTCALL(func) (PyCFunction)(void (*)(void)) func, METH_FASTCALL
+#define FASTCALL(func) (PyCFunction)(void (*)(void)) func, METH_FASTCALL | METH_KEYWORDS
 
 PyMethodDef loop_io_methods[] = {
     {"_add_reader", FASTCALL(Loop_add_reader), NULL},

@@ -185,9 +185,9 @@ loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
 /* -- arguments ------------------------------------------------------------- */
 
 /* The keywords of call_*(): context=, or none. */
-static int
-parse_context(LoopObject *self, const char *method, PyObject *const *args,
-              Py_ssize_t nargs, PyObject *kwnames, PyObject **context)
+int
+loop_parse_context(LoopObject *self, const char *method, PyObject *const *args,
+                   Py_ssize_t nargs, PyObject *kwnames, PyObject **context)
 {
     *context = NULL;
     if (kwnames == NULL) {
@@ -294,7 +294,7 @@ schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
 {
     PyObject *context;
     if (check_count(method, nargs, 1) < 0 ||
-        parse_context(self, method, args, nargs, kwnames, &context) < 0 ||
+        loop_parse_context(self, method, args, nargs, kwnames, &context) < 0 ||
         loop_check_open(self) < 0) {
         return NULL;
     }
@@ -343,7 +343,7 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     PyObject *context;
     if (check_count("call_at", nargs, 2) < 0 ||
-        parse_context(self, "call_at", args, nargs, kwnames, &context) < 0) {
+        loop_parse_context(self, "call_at", args, nargs, kwnames, &context) < 0) {
         return NULL;
     }
     if (args[0] == Py_None) {
@@ -371,7 +371,7 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     PyObject *context;
     if (check_count("call_later", nargs, 2) < 0 ||
-        parse_context(self, "call_later", args, nargs, kwnames, &context) < 0) {
+        loop_parse_context(self, "call_later", args, nargs, kwnames, &context) < 0) {
         return NULL;
     }
     if (args[0] == Py_None) {

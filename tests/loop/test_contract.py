@@ -30,10 +30,11 @@ BASE_HOOKS = {
     "_asyncgen_finalizer_hook": ["self", "agen"],
     "_write_to_self": ["self"],
 }
+CONTEXT = ["context"] if sys.version_info >= (3, 15) else []
 SELECTOR_HOOKS = {
-    "_add_reader": ["self", "fd", "callback", "args"],
+    "_add_reader": ["self", "fd", "callback", "args", *CONTEXT],
     "_remove_reader": ["self", "fd"],
-    "_add_writer": ["self", "fd", "callback", "args"],
+    "_add_writer": ["self", "fd", "callback", "args", *CONTEXT],
     "_remove_writer": ["self", "fd"],
     "_ensure_fd_no_transport": ["self", "fd"],
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import errno
 import gc
 import os
@@ -59,6 +60,27 @@ def test_a_second_reader_replaces_the_first(loop, pair):
     run_briefly(loop)
     assert seen == ["second"]
     loop.remove_reader(a)
+
+
+def test_callbacks_run_in_the_context_that_is_given(loop, pair):
+    """As the transports of Python 3.15 ask for it."""
+    a, b = pair
+    variable = contextvars.ContextVar("variable", default="outside")
+    given = contextvars.copy_context()
+    given.run(variable.set, "given")
+    seen = []
+    for context in (given, None):
+        loop._add_reader(a, lambda: seen.append(variable.get()), context=context)
+        loop._add_writer(a, lambda: seen.append(variable.get()), context=context)
+        b.send(b"x")
+        run_briefly(loop)
+    assert seen == ["given", "given", "outside", "outside"]
+    with pytest.raises(TypeError, match="contekst"):
+        loop._add_reader(a, print, contekst=given)
+    with pytest.raises(TypeError, match=r"contextvars\.Context"):
+        loop._add_writer(a, print, context=1)
+    loop.remove_reader(a)
+    loop.remove_writer(a)
 
 
 def test_one_callback_may_remove_the_others(loop):
