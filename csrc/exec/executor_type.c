@@ -152,11 +152,13 @@ run_foreign(ModuleState *st, PyObject *loop, PyObject *executor, PyObject *const
     return future;
 }
 
-/* executor= and func= by name, as asyncio allows: positional then. */
-AH_RAISES static PyObject *
-run_by_name(PyObject *loop, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+/* executor= and func= by name, as asyncio allows, into their positions. */
+AH_RAISES static int
+take_named(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+           PyObject **by_position)
 {
-    PyObject *by_position[2] = {nargs > 0 ? args[0] : NULL, nargs > 1 ? args[1] : NULL};
+    by_position[0] = nargs > 0 ? args[0] : NULL;
+    by_position[1] = nargs > 1 ? args[1] : NULL;
     static const char *const names[] = {"executor", "func"};
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
         PyObject *name = PyTuple_GET_ITEM(kwnames, i);
@@ -171,17 +173,16 @@ run_by_name(PyObject *loop, PyObject *const *args, Py_ssize_t nargs, PyObject *k
                                  : "run_in_executor() got multiple values for argument "
                                    "'%U'",
                          name);
-            return NULL;
+            return -1;
         }
         by_position[at] = args[nargs + i];
     }
     if (by_position[0] == NULL || by_position[1] == NULL) {
         PyErr_SetString(PyExc_TypeError,
                         "run_in_executor() needs an executor (or None) and a function");
-        return NULL;
+        return -1;
     }
-    return PyObject_CallMethod(loop, "run_in_executor", "OO", by_position[0],
-                               by_position[1]);
+    return 0;
 }
 
 static PyObject *
@@ -189,8 +190,13 @@ Loop_run_in_executor(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                      PyObject *kwnames)
 {
     LoopObject *loop = (LoopObject *)self;
+    PyObject *by_position[2];
     if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0) {
-        return run_by_name(self, args, nargs, kwnames);
+        if (take_named(args, nargs, kwnames, by_position) < 0) {
+            return NULL;
+        }
+        args = by_position;
+        nargs = 2;
     }
     if (nargs < 2) {
         PyErr_SetString(PyExc_TypeError,

@@ -161,8 +161,14 @@ loop_is_closed(LineRequestObject *self)
 static void
 drop_all_waiters(LineRequestObject *self)
 {
-    for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
-        edge_queue_drop_waiters(q);
+    struct edge_queue *queue = self->queues;
+    while (queue != NULL) {
+        if (queue->num_waiters == 0) {
+            queue = queue->next;
+            continue;
+        }
+        Py_DECREF(edge_queue_remove_waiter(queue, 0)); /* runs Python */
+        queue = self->queues;                          /* the list may have changed */
     }
 }
 
@@ -298,6 +304,16 @@ claim_loop(LineRequestObject *self, PyObject *loop)
     return 0;
 }
 
+static bool
+is_attached(LineRequestObject *self, const struct edge_queue *queue)
+{
+    const struct edge_queue *q = self->queues;
+    while (q != NULL && q != queue) {
+        q = q->next;
+    }
+    return q != NULL;
+}
+
 /* Between begin and end. */
 static PyObject *
 arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
@@ -312,7 +328,7 @@ arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
     if (future == NULL) {
         return NULL;
     }
-    if (self->closing) {
+    if (self->closing || self->request == NULL || !is_attached(self, queue)) {
         (void)ah_edges_raise(self, -EBADF);
         goto error;
     }
@@ -333,7 +349,7 @@ arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
     {
         for (size_t i = queue->num_waiters; i-- > 0;) {
             if (queue->waiters[i].future == future) {
-                Py_DECREF(edge_queue_remove_waiter(queue, i));
+                Py_DECREF(edge_queue_remove_waiter(queue, i)); /* not the last */
             }
         }
         ah_edges_release_idle(self); /* runs Python */

@@ -404,8 +404,7 @@ LineRequest_get_num_lines(LineRequestObject *self, void *Py_UNUSED(closure))
 static PyObject *
 LineRequest_get_offsets(LineRequestObject *self, void *Py_UNUSED(closure))
 {
-    if (is_closed(self)) {
-        (void)raise_closed(self);
+    if (ah_line_begin(self) < 0) {
         return NULL;
     }
     PyObject *offsets = PyTuple_New((Py_ssize_t)self->request->num_lines);
@@ -418,6 +417,7 @@ LineRequest_get_offsets(LineRequestObject *self, void *Py_UNUSED(closure))
             PyTuple_SET_ITEM(offsets, i, offset);
         }
     }
+    ah_line_end(self);
     return offsets;
 }
 

@@ -223,10 +223,11 @@ irq_fd(const MFRC522Object *self)
 static void
 finish(MFRC522Object *self)
 {
-    hw_wait_disarm(&self->wait); /* runs Python */
-    Py_CLEAR(self->loop);
+    PyObject *loop = self->loop;
     PyObject *future = self->future;
-    self->future = NULL;
+    self->loop = self->future = NULL;
+    hw_wait_disarm(&self->wait); /* runs Python */
+    Py_XDECREF(loop);            /* runs Python */
     if (future == NULL) {
         return;
     }
@@ -296,23 +297,43 @@ use_loop(MFRC522Object *self, PyObject *loop)
     return 0;
 }
 
+/* It has not begun: the chip stays as it is. */
+static void
+forget_operation(MFRC522Object *self)
+{
+    self->pending = self->cancelling = 0;
+    mfrc522_abandon(&self->chip);
+    self->operation = OPERATION_NONE;
+}
+
+/* Is there an operation to begin?  An exception that is set already stays. */
+static int
+check_pending(MFRC522Object *self)
+{
+    if (self->pending && self->spi != NULL) {
+        return 0;
+    }
+    if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_RuntimeError, "no operation was started");
+    }
+    return -1;
+}
+
 PyObject *
 ah_mfrc522_arm(MFRC522Object *self, PyObject *loop)
 {
-    if (!self->pending) {
-        PyErr_SetString(PyExc_RuntimeError, "no operation was started");
+    PyObject *future = PyObject_CallMethod(loop, "create_future", NULL);
+    if (check_pending(self) < 0) { /* looked at after Python has run */
+        Py_XDECREF(future);
         return NULL;
     }
     self->pending = 0;
-    if (use_loop(self, loop) < 0) { /* runs Python */
-        mfrc522_abandon(&self->chip);
-        self->operation = OPERATION_NONE;
-        return NULL;
-    }
-    PyObject *future = PyObject_CallMethod(loop, "create_future", NULL);
-    if (future == NULL) {
-        mfrc522_abandon(&self->chip);
-        self->operation = OPERATION_NONE;
+    self->driving = 1; /* nobody else begins or closes meanwhile */
+    int status = future != NULL ? use_loop(self, loop) : -1;
+    self->driving = 0;
+    if (status < 0) {
+        Py_XDECREF(future);
+        forget_operation(self);
         return NULL;
     }
     self->loop = Py_NewRef(loop);
@@ -413,18 +434,23 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
                                      &token_arg)) {
         return NULL;
     }
-    if (!self->pending) {
-        PyErr_SetString(PyExc_RuntimeError, "no operation was started");
+    if (check_pending(self) < 0) {
         return NULL;
     }
-    if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 ||
-        ah_deadline_arg(timeout, "timeout", device_clock(self), &deadline_ns) < 0 ||
-        (tokens_are_cancelled(&tokens.set) &&
-         ah_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
+    struct vclock *clock = device_clock(self);
+    PyObject *kept = ah_keep_clock(clock);
+    bool ready =
+        ah_wait_tokens(self->st, token_arg, &tokens) == 0 &&
+        ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) == 0; /* runs Python */
+    Py_XDECREF(kept);
+    if (check_pending(self) < 0) {
         ah_wait_tokens_clear(&tokens);
-        self->pending = 0;
-        mfrc522_abandon(&self->chip); /* it has not begun: the chip stays as it is */
-        self->operation = OPERATION_NONE;
+        return NULL;
+    }
+    if (!ready || (tokens_are_cancelled(&tokens.set) &&
+                   ah_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
+        ah_wait_tokens_clear(&tokens);
+        forget_operation(self);
         return NULL;
     }
     self->pending = 0;

@@ -50,25 +50,36 @@ enter_chip(SimWorldObject *self, unsigned bus, unsigned cs)
     return chip;
 }
 
+/* Where the card of that object is listed, or would be: at the end. */
+static struct sim_card **
+card_place(SimWorldObject *self, PyObject *object)
+{
+    struct sim_card **place = &self->cards;
+    while (*place != NULL && (*place)->object != object) {
+        place = &(*place)->next;
+    }
+    return place;
+}
+
 /* The card of that object; made and listed when it is new. */
 static struct sim_card *
 find_card(SimWorldObject *self, PyObject *object)
 {
-    for (struct sim_card *card = self->cards; card != NULL; card = card->next) {
-        if (card->object == object) {
-            return card;
+    struct sim_card **place = card_place(self, object);
+    if (*place == NULL) {
+        struct sim_card *card = ah_sim_card_new(object); /* runs Python */
+        if (card == NULL) {
+            return NULL;
+        }
+        place = card_place(self, object); /* it may be listed by now */
+        if (*place != NULL) {
+            ah_sim_card_free(card); /* not the last reference to the object */
+        }
+        else {
+            *place = card;
         }
     }
-    struct sim_card *card = ah_sim_card_new(object); /* runs Python */
-    if (card == NULL) {
-        return NULL;
-    }
-    struct sim_card **last = &self->cards;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = card;
-    return card;
+    return *place;
 }
 
 static int

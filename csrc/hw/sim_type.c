@@ -200,6 +200,9 @@ SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         ah_virtual_clock_arg(st, clock_arg, &clock) < 0) {
         return NULL;
     }
+    if (PyUnicode_AsUTF8(name) == NULL) {
+        return NULL; /* requests are named after it */
+    }
     if (num_lines < 1 || num_lines > 1024) {
         PyErr_SetString(PyExc_ValueError, "num_lines must be 1 to 1024");
         return NULL;

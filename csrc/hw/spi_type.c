@@ -245,7 +245,10 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 static int
 raise_message_error(SPIDeviceObject *self, int err)
 {
-    const char *name = self->device != NULL ? self->device->name : "SPI device";
+    char name[sizeof self->device->name] = "SPI device";
+    if (self->device != NULL) {
+        memcpy(name, self->device->name, sizeof name); /* it may be closed meanwhile */
+    }
     if (err == -EBADF && is_closed(self)) {
         return raise_closed(self);
     }

@@ -29,11 +29,11 @@ callback_run(WaitCallbackObject *self, int what)
     if (wait == NULL) {
         Py_RETURN_NONE;
     }
-    if (what == HW_TIMEOUT) {
-        Py_CLEAR(wait->timer_handle);
-    }
     PyObject *owner = Py_NewRef(self->owner);
-    int err = wait->func(wait, what); /* runs Python */
+    if (what == HW_TIMEOUT) {
+        Py_CLEAR(wait->timer_handle); /* runs Python */
+    }
+    int err = self->wait != NULL ? wait->func(wait, what) : 0; /* runs Python */
     Py_DECREF(owner);
     if (err < 0) {
         return NULL;
@@ -134,13 +134,11 @@ foreign_call(PyObject *loop, const char *method, PyObject *arg)
 }
 
 static void
-foreign_stop_timer(struct hw_wait *wait)
+foreign_stop_timer(PyObject *handle)
 {
-    PyObject *handle = wait->timer_handle;
     if (handle == NULL) {
         return;
     }
-    wait->timer_handle = NULL;
     PyObject *result = PyObject_CallMethod(handle, "cancel", NULL); /* runs Python */
     if (result == NULL) {
         PyErr_WriteUnraisable(handle);
@@ -150,50 +148,64 @@ foreign_stop_timer(struct hw_wait *wait)
 }
 
 static void
-foreign_stop_reader(struct hw_wait *wait)
+foreign_stop_reader(PyObject *loop, int fd)
 {
-    if (wait->fd < 0) {
+    if (fd < 0) {
         return;
     }
-    PyObject *fd = PyLong_FromLong(wait->fd);
-    wait->fd = -1;
-    if (fd == NULL) {
-        PyErr_WriteUnraisable(wait->loop);
+    PyObject *number = PyLong_FromLong(fd);
+    if (number == NULL) {
+        PyErr_WriteUnraisable(loop);
         return;
     }
-    foreign_call(wait->loop, "remove_reader", fd);
-    Py_DECREF(fd);
+    foreign_call(loop, "remove_reader", number); /* runs Python */
+    Py_DECREF(number);
 }
 
 static int
-foreign_start_reader(struct hw_wait *wait, int fd)
+foreign_start_reader(struct hw_wait *wait, PyObject *loop, PyObject *callback, int fd)
 {
-    PyObject *func = PyObject_GetAttrString(wait->callback, "readable");
+    PyObject *func = PyObject_GetAttrString(callback, "readable");
     if (func == NULL) {
         return -1;
     }
     PyObject *result =
-        PyObject_CallMethod(wait->loop, "add_reader", "iO", fd, func); /* runs Python */
+        PyObject_CallMethod(loop, "add_reader", "iO", fd, func); /* runs Python */
     Py_DECREF(func);
     if (result == NULL) {
         return -1;
     }
     Py_DECREF(result);
-    wait->fd = fd;
+    if (wait->callback != callback) {
+        foreign_stop_reader(loop, fd); /* runs Python */
+    }
+    else {
+        wait->fd = fd;
+    }
     return 0;
 }
 
 static int
-foreign_start_timer(struct hw_wait *wait, int64_t deadline_ns)
+foreign_start_timer(struct hw_wait *wait, PyObject *loop, PyObject *callback,
+                    int64_t deadline_ns)
 {
-    PyObject *func = PyObject_GetAttrString(wait->callback, "timeout");
+    PyObject *func = PyObject_GetAttrString(callback, "timeout");
     if (func == NULL) {
         return -1;
     }
-    wait->timer_handle = PyObject_CallMethod(
-        wait->loop, "call_at", "dO", (double)deadline_ns / 1e9, func); /* runs Python */
+    PyObject *handle = PyObject_CallMethod(
+        loop, "call_at", "dO", (double)deadline_ns / 1e9, func); /* runs Python */
     Py_DECREF(func);
-    return wait->timer_handle == NULL ? -1 : 0;
+    if (handle == NULL) {
+        return -1;
+    }
+    if (wait->callback != callback) {
+        foreign_stop_timer(handle); /* runs Python */
+    }
+    else {
+        Py_XSETREF(wait->timer_handle, handle);
+    }
+    return 0;
 }
 
 /* Both parts that change are stopped first; `wait` is armed on wait->loop. */
@@ -207,14 +219,27 @@ foreign_arm(struct hw_wait *wait, ModuleState *st, int fd, int64_t deadline_ns,
             return -1;
         }
     }
-    foreign_stop_timer(wait);
-    if (fd != wait->fd) {
-        foreign_stop_reader(wait);
-        if (fd >= 0 && foreign_start_reader(wait, fd) < 0) {
-            return -1;
+    /* The loop's methods may disarm it: then no more is armed. */
+    PyObject *loop = Py_NewRef(wait->loop);
+    PyObject *callback = Py_NewRef(wait->callback);
+    PyObject *handle = wait->timer_handle;
+    wait->timer_handle = NULL;
+    foreign_stop_timer(handle); /* runs Python */
+    int err = 0;
+    if (fd != wait->fd && wait->callback == callback) {
+        int old_fd = wait->fd;
+        wait->fd = -1;
+        foreign_stop_reader(loop, old_fd); /* runs Python */
+        if (fd >= 0 && wait->callback == callback) {
+            err = foreign_start_reader(wait, loop, callback, fd); /* runs Python */
         }
     }
-    return deadline_ns == NS_NEVER ? 0 : foreign_start_timer(wait, deadline_ns);
+    if (err == 0 && deadline_ns != NS_NEVER && wait->callback == callback) {
+        err = foreign_start_timer(wait, loop, callback, deadline_ns); /* runs Python */
+    }
+    Py_DECREF(callback);
+    Py_DECREF(loop);
+    return err;
 }
 
 static void
@@ -273,7 +298,8 @@ native_disarm(struct hw_wait *wait)
 void
 hw_wait_disarm(struct hw_wait *wait)
 {
-    if (wait->loop == NULL) {
+    PyObject *loop = wait->loop;
+    if (loop == NULL) {
         return;
     }
     PyObject *owner = NULL;
@@ -283,24 +309,25 @@ hw_wait_disarm(struct hw_wait *wait)
         }
         native_disarm(wait);
     }
-    else {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
-        foreign_stop_timer(wait);
-        foreign_stop_reader(wait);
-        PyErr_Restore(type, value, traceback);
-    }
     if (wait->callback != NULL) {
         ((WaitCallbackObject *)wait->callback)->wait = NULL;
     }
     PyObject *callback = wait->callback;
-    PyObject *loop = wait->loop;
-    wait->callback = NULL;
-    wait->loop = NULL;
-    wait->owner = NULL;
+    PyObject *handle = wait->timer_handle;
+    int fd = wait->fd;
+    wait->callback = wait->timer_handle = wait->loop = wait->owner = NULL;
+    wait->fd = -1;
+    /* From here on it may be armed anew, or freed. */
+    if (callback != NULL) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        foreign_stop_timer(handle);    /* runs Python */
+        foreign_stop_reader(loop, fd); /* runs Python */
+        PyErr_Restore(type, value, traceback);
+    }
     Py_XDECREF(callback);
     Py_DECREF(loop);
-    Py_XDECREF(owner); /* the last: it may free `wait` */
+    Py_XDECREF(owner);
 }
 
 int

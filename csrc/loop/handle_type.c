@@ -258,20 +258,24 @@ report_failure(HandleObject *self)
     return 0;
 }
 
-/* A snapshot becomes a context of the handle's own: what it runs in, and what
- * get_context() shows before and after. */
-static int
+/* A new reference to the context of the handle's own: what it runs in, and what
+ * get_context() shows before and after.  A snapshot becomes one. */
+static PyObject *
 own_context(HandleObject *self)
 {
-    if (self->shared_context) {
-        PyObject *own = PyContext_Copy(self->context);
-        if (own == NULL) {
-            return -1;
+    PyObject *context = Py_NewRef(self->context != NULL ? self->context : Py_None);
+    if (self->shared_context && self->context != NULL) {
+        PyObject *own = PyContext_Copy(context); /* runs Python: the collector */
+        Py_DECREF(context);
+        if (own == NULL || !self->shared_context) {
+            Py_XDECREF(own);
+            return own != NULL ? Py_NewRef(self->context) : NULL;
         }
-        Py_SETREF(self->context, own);
+        context = own;
         self->shared_context = false;
+        Py_SETREF(self->context, Py_NewRef(own));
     }
-    return 0;
+    return context;
 }
 
 /* Wait until this handle does not run in another thread (Python 3.14). */
@@ -294,15 +298,12 @@ run_callback(HandleObject *self)
     if (self->callback == NULL) {
         return 0; /* cancelled, or cleared by the garbage collector */
     }
-    if (own_context(self) < 0) {
-        return -1;
-    }
     /* The callback may cancel its own handle: keep what the call needs. */
     PyObject *callback = Py_NewRef(self->callback);
     PyObject *args = Py_XNewRef(self->args);
-    PyObject *context = Py_NewRef(self->context);
+    PyObject *context = own_context(self);
     PyObject *result = NULL;
-    if (PyContext_Enter(context) == 0) {
+    if (context != NULL && PyContext_Enter(context) == 0) {
         if (self->nargs == 0) {
             result = PyObject_CallNoArgs(callback); /* runs Python */
         }
@@ -317,7 +318,7 @@ run_callback(HandleObject *self)
             Py_CLEAR(result);
         }
     }
-    Py_DECREF(context);
+    Py_XDECREF(context);
     Py_XDECREF(args);
     Py_DECREF(callback);
     if (result == NULL) {
@@ -386,10 +387,13 @@ ah_handle_args(HandleObject *self)
     if (self->callback == NULL) {
         Py_RETURN_NONE;
     }
-    if (self->nargs == 1) {
-        return PyTuple_Pack(1, self->args);
+    if (self->nargs != 1) {
+        return self->nargs == 0 ? PyTuple_New(0) : Py_NewRef(self->args);
     }
-    return self->nargs == 0 ? PyTuple_New(0) : Py_NewRef(self->args);
+    PyObject *arg = Py_NewRef(self->args);
+    PyObject *tuple = PyTuple_Pack(1, arg); /* runs Python: the collector */
+    Py_DECREF(arg);
+    return tuple;
 }
 
 /* -- Python methods -------------------------------------------------------- */
@@ -414,10 +418,7 @@ Handle_cancelled(HandleObject *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (own_context(self) < 0) {
-        return NULL;
-    }
-    return Py_NewRef(self->context != NULL ? self->context : Py_None);
+    return own_context(self);
 }
 
 PyObject *

@@ -23,7 +23,9 @@ keywords_with_loop(LoopObject *self, PyObject *const *values, PyObject *kwnames)
                        PyTuple_GET_ITEM(kwnames, 0) == self->st->name_name)) {
         return Py_NewRef(self->loop_keyword); /* asyncio.create_task() says name=None */
     }
-    PyObject *keywords = PyDict_Copy(self->loop_keyword);
+    PyObject *base = Py_NewRef(self->loop_keyword);
+    PyObject *keywords = PyDict_Copy(base); /* runs Python: the collector */
+    Py_DECREF(base);
     for (Py_ssize_t i = 0; keywords != NULL && i < count; i++) {
         if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(kwnames, i), values[i]) < 0) {
             Py_CLEAR(keywords);

@@ -369,9 +369,10 @@ Loop_watched(LoopObject *self, PyObject *arg)
     if (entry == NULL || !entry_used(entry)) {
         Py_RETURN_NONE;
     }
-    return Py_BuildValue("(IOO)", (unsigned)entry->events,
-                         entry->reader != NULL ? (PyObject *)entry->reader : Py_None,
-                         entry->writer != NULL ? (PyObject *)entry->writer : Py_None);
+    PyObject *reader = entry->reader != NULL ? (PyObject *)entry->reader : Py_None;
+    PyObject *writer = entry->writer != NULL ? (PyObject *)entry->writer : Py_None;
+    return Py_BuildValue("(INN)", (unsigned)entry->events, Py_NewRef(reader),
+                         Py_NewRef(writer)); /* runs Python: the collector */
 }
 
 static PyObject *

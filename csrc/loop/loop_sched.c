@@ -118,6 +118,26 @@ release_ring(struct ring *ring)
     ring_free(ring);
 }
 
+/* All of them first: dropping an owner may start the timer of another one anew. */
+static void
+disarm_all(struct heap *timers)
+{
+    PyObject **owners = (PyObject **)timers->entries; /* no larger than an entry */
+    size_t count = 0;
+    for (size_t i = 0; i < timers->size; i++) {
+        struct ah_timer *timer = (struct ah_timer *)timers->entries[i].node;
+        if (timer != NULL) {
+            timer->node.index = -1;
+            owners[count++] = timer->owner;
+            timer->owner = NULL;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        Py_DECREF(owners[i]); /* runs Python */
+    }
+    heap_free(timers);
+}
+
 void
 loop_clear_schedule(LoopObject *self)
 {
@@ -128,23 +148,9 @@ loop_clear_schedule(LoopObject *self)
     struct heap timers = self->timers;
     self->ready = self->inherited = (struct ring){0};
     self->timers = (struct heap){0};
-    for (size_t i = 0; i < timers.size; i++) {
-        if (timers.entries[i].node != NULL) {
-            timers.entries[i].node->index = -1;
-        }
-    }
-    for (size_t i = 0; i < timers.size; i++) {
-        struct ah_timer *timer = (struct ah_timer *)timers.entries[i].node;
-        if (timer == NULL) {
-            continue;
-        }
-        PyObject *owner = timer->owner;
-        timer->owner = NULL;
-        Py_DECREF(owner); /* runs Python */
-    }
+    disarm_all(&timers);      /* runs Python */
     release_ring(&ready);     /* runs Python */
     release_ring(&inherited); /* runs Python */
-    heap_free(&timers);
 }
 
 static int

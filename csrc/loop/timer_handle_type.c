@@ -112,15 +112,20 @@ timer_handles_equal(TimerHandleObject *a, TimerHandleObject *b)
     if (a->base.cancelled) {
         return 1;
     }
-    int equal = PyObject_RichCompareBool(a->base.callback, b->base.callback, Py_EQ);
-    if (equal <= 0) {
-        return equal;
-    }
+    /* Comparing may cancel both. */
+    PyObject *a_callback = Handle_get_callback(&a->base, NULL);
+    PyObject *b_callback = Handle_get_callback(&b->base, NULL);
     PyObject *a_args = ah_handle_args(&a->base);
     PyObject *b_args = ah_handle_args(&b->base);
-    equal = a_args != NULL && b_args != NULL
-                ? PyObject_RichCompareBool(a_args, b_args, Py_EQ)
-                : -1;
+    int equal = a_args == NULL || b_args == NULL ? -1 : 1;
+    if (equal > 0) {
+        equal = PyObject_RichCompareBool(a_callback, b_callback, Py_EQ);
+    }
+    if (equal > 0) {
+        equal = PyObject_RichCompareBool(a_args, b_args, Py_EQ); /* runs Python */
+    }
+    Py_DECREF(a_callback);
+    Py_DECREF(b_callback);
     Py_XDECREF(a_args);
     Py_XDECREF(b_args);
     return equal;

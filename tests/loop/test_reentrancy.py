@@ -1,6 +1,8 @@
 """Python code that runs in the middle of ours, because something is dropped there."""
 
 import contextvars
+import gc
+import sys
 import weakref
 
 import pytest
@@ -62,3 +64,89 @@ def test_a_long_chain_of_handles_is_dropped(loop, verb):
     dropped = weakref.ref(handle)
     del handle
     assert dropped() is None
+
+
+@pytest.mark.parametrize("ends", ["both", "first", "second", "loop"])
+@pytest.mark.parametrize("where", ["callback", "argument"])
+def test_comparing_timers_cancels_them(loop, where, ends):
+    dead = []
+
+    class Evil:
+        __hash__ = None
+
+        def __call__(self, *args):
+            pass
+
+        def __eq__(self, other):
+            assert not dead
+            if ends == "loop":
+                loop.close()
+            if ends in ("both", "first"):
+                one.cancel()
+            if ends in ("both", "second"):
+                two.cancel()
+            gc.collect()
+            assert not dead
+            return NotImplemented
+
+    def timer():
+        evil = Evil()
+        weakref.finalize(evil, dead.append, None)
+        return loop.call_at(1e6, evil) if where == "callback" else loop.call_at(1e6, id, evil)
+
+    one, two = timer(), timer()
+    assert (one == two) is False
+    if ends == "both":
+        assert len(dead) == 2
+    assert (one == two) is (ends == "both")  # cancelled, and of the same time
+
+
+class CollectorRuns:
+    """While the next objects are allocated, `deed` is done, by the collector."""
+
+    def __init__(self, deed):
+        self.deed = deed
+
+    def __enter__(self):
+        class Cycle:
+            def __del__(self, deed=self.deed):
+                deed()
+
+        self.threshold = gc.get_threshold()
+        gc.collect()
+        gc.disable()
+        for _ in range(10):
+            cycle = Cycle()
+            cycle.itself = cycle
+        del cycle
+        gc.set_threshold(1, 1, 1)
+        gc.enable()
+
+    def __exit__(self, *exc):
+        gc.set_threshold(*self.threshold)
+
+
+@pytest.mark.parametrize("attribute", ["_args", "_context", "_run", "__repr__"])
+def test_a_handle_that_the_collector_cancels_while_it_is_asked(loop, attribute):
+    class Argument:
+        pass
+
+    var = contextvars.ContextVar("var")
+    for _ in range(30):
+        var.set(object())
+        handle = loop.call_soon(id, Argument())
+        with CollectorRuns(handle.cancel):
+            value = getattr(handle, attribute)
+            value = value() if callable(value) else value
+        del value
+    contexts = [handle._context, loop.call_soon(id)._context]
+    assert sys.getrefcount(contexts[0]) == sys.getrefcount(contexts[1])
+
+
+def test_a_reader_that_the_collector_removes_while_it_is_shown(loop):
+    fd = loop._csock.fileno()
+    for _ in range(30):
+        loop._add_reader(fd, id, object())
+        with CollectorRuns(lambda: loop._remove_reader(fd)):
+            key = loop._watched(fd)
+        del key
