@@ -1,11 +1,18 @@
 """For every test: the hw_board fixture, and no C object that outlives the test.
 
-Tests marked `conformance` run only with --conformance.
+Tests marked `conformance` run only with --conformance.  With --thorough, what is long
+by nature runs in full.  With --strict-skips, a test that is skipped must be in
+expected_skips.txt.
 """
 
 from __future__ import annotations
 
+import gc
+import signal
+from collections.abc import Generator
+
 import pytest
+from skips import is_expected
 
 pytest_plugins = ["pyasync_hw.testing.plugin"]
 
@@ -16,12 +23,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="also run CPython's own test_asyncio on our loop (a few minutes)",
     )
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="run in full what is long by nature: soak, subinterpreters, ends of the door, ...",
+    )
+    parser.addoption(
+        "--strict-skips",
+        action="store_true",
+        help="a skip that tests/expected_skips.txt does not name is a failure",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "conformance: CPython's test_asyncio on our loop; only with --conformance"
     )
+    # In the background of a shell without job control it is ignored, and children
+    # inherit that; Python then has no KeyboardInterrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,6 +53,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in off]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and item.config.getoption("--strict-skips") and not is_expected(item.nodeid):
+        report.outcome = "failed"
+        report.longrepr = f"a skip that tests/expected_skips.txt does not name: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether to run in full what is long by nature."""
+    return bool(pytestconfig.getoption("--thorough"))
+
+
 @pytest.fixture(autouse=True)
-def _no_live_growth(no_live_growth: None) -> None:
+def _cheap_collections() -> None:
+    """Collections look only at what tests make, not at pytest and all modules."""
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_live_growth(_cheap_collections: None, no_live_growth: None) -> None:
     pass

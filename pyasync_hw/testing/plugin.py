@@ -11,6 +11,7 @@ def test_button(hw_board):
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -20,6 +21,8 @@ from ..sim import Board
 from . import live_objects, open_descriptors
 
 __all__ = ["hw_board", "no_live_growth"]
+
+PATIENCE_S = 1.0
 
 _failed = pytest.StashKey[bool]()
 
@@ -36,13 +39,19 @@ def pytest_runtest_makereport(
 
 
 def _growth(before: dict[str, int]) -> dict[str, int]:
-    """What is alive more than before; collects garbage only if something seems to be."""
-    for count in (_core._live, live_objects):
-        after = count()
-        grown = {name: n - before[name] for name, n in after.items() if n > before[name]}
-        if not grown:
-            break
-    return grown
+    """What is alive more than before, although threads that end had time to let go of it."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        # collects garbage only if something seems to be alive
+        for count in (_core._live, live_objects):
+            after = count()
+            grown = {name: n - before[name] for name, n in after.items()}
+            grown = {name: n for name, n in grown.items() if n > 0}
+            if not grown:
+                return grown
+        if time.monotonic() > until:
+            return grown
+        time.sleep(0.001)
 
 
 @pytest.fixture
@@ -62,9 +71,9 @@ def hw_board(request: pytest.FixtureRequest) -> Iterator[Board]:
     if request.node.stash.get(_failed, False):
         return
     request.node.funcargs.clear()  # the values of fixtures, which pytest still holds
+    for own in ("SimWorld", "VirtualClock"):  # of the board, which pytest still holds
+        objects[own] += 1
     grown = _growth(objects)
-    own = {"SimWorld": 1, "VirtualClock": 1}  # of the board, which pytest still holds
-    grown = {name: n for name, n in grown.items() if n > own.get(name, 0)}
     assert not grown, f"the test left C objects alive: {grown}"
     left = {fd: what for fd, what in open_descriptors().items() if fd not in descriptors}
     assert not left, f"the test left descriptors open: {left}"

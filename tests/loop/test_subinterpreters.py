@@ -121,7 +121,7 @@ def outcome(code: str, gil: str, threads: int, rounds: int, main: str = "") -> A
 def check(code: str, gil: str, threads: int, rounds: int, main: str = "") -> None:
     control = outcome(CONTROL, gil, threads, 5)
     if isinstance(control, str) or control["errors"]:
-        pytest.skip(f"CPython itself does not survive this: {control}")
+        pytest.skip(f"CPython itself does not survive this: {str(control)[:60]}")
     result = outcome(PRELUDE + code, gil, threads, rounds, main)
     assert isinstance(result, dict), result
     assert result["errors"] == []
@@ -136,9 +136,9 @@ def test_in_several_threads_at_once(gil: str) -> None:
     check("".join(SCENARIOS.values()), gil, threads=3, rounds=2)
 
 
-def test_fifty_times_nothing_is_left() -> None:
+def test_many_times_nothing_is_left(thorough: bool) -> None:
     gil = "shared" if isinstance(outcome(CONTROL, "own", 1, 5), str) else "own"
-    check(SCENARIOS["left open"] + SCENARIOS["timers and tasks"], gil, threads=1, rounds=50)
+    check(SCENARIOS["left open"] + SCENARIOS["timers and tasks"], gil, 1, 50 if thorough else 10)
 
 
 MAIN = """
