@@ -208,14 +208,12 @@ class Loop:
     def call_soon(
         self,
         callback: Callable[[*_Ts], object],
-        /,
         *args: *_Ts,
         context: Context | None = None,
     ) -> AsyncioHandle: ...
     def call_soon_threadsafe(
         self,
         callback: Callable[[*_Ts], object],
-        /,
         *args: *_Ts,
         context: Context | None = None,
     ) -> AsyncioHandle: ...
@@ -223,7 +221,6 @@ class Loop:
         self,
         when: float,
         callback: Callable[[*_Ts], object],
-        /,
         *args: *_Ts,
         context: Context | None = None,
     ) -> AsyncioTimerHandle: ...
@@ -231,7 +228,6 @@ class Loop:
         self,
         delay: float,
         callback: Callable[[*_Ts], object],
-        /,
         *args: *_Ts,
         context: Context | None = None,
     ) -> AsyncioTimerHandle: ...
@@ -251,7 +247,6 @@ class Loop:
         self,
         fd: Any,
         callback: Callable[..., object],
-        /,
         *args: Any,
         context: Context | None = None,
     ) -> AsyncioHandle: ...
@@ -259,7 +254,6 @@ class Loop:
         self,
         fd: Any,
         callback: Callable[..., object],
-        /,
         *args: Any,
         context: Context | None = None,
     ) -> AsyncioHandle: ...

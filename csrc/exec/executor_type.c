@@ -152,6 +152,18 @@ run_foreign(ModuleState *st, PyObject *loop, PyObject *executor, PyObject *const
     return future;
 }
 
+static void
+raise_missing(bool executor, bool func)
+{
+    PyErr_Format(
+        PyExc_TypeError,
+        "BaseEventLoop.run_in_executor() missing %s required positional argument%s",
+        executor && func ? "2" : "1",
+        executor && func ? "s: 'executor' and 'func'"
+        : executor       ? ": 'executor'"
+                         : ": 'func'");
+}
+
 /* executor= and func= by name, as asyncio allows, into their positions. */
 AH_RAISES static int
 take_named(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
@@ -168,18 +180,17 @@ take_named(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
         }
         if (at == 2 || by_position[at] != NULL) {
             PyErr_Format(PyExc_TypeError,
-                         at == 2 ? "run_in_executor() got an unexpected keyword "
-                                   "argument '%U'; use functools.partial()"
-                                 : "run_in_executor() got multiple values for argument "
-                                   "'%U'",
+                         at == 2 ? "BaseEventLoop.run_in_executor() got an unexpected "
+                                   "keyword argument '%U'"
+                                 : "BaseEventLoop.run_in_executor() got multiple "
+                                   "values for argument '%U'",
                          name);
             return -1;
         }
         by_position[at] = args[nargs + i];
     }
     if (by_position[0] == NULL || by_position[1] == NULL) {
-        PyErr_SetString(PyExc_TypeError,
-                        "run_in_executor() needs an executor (or None) and a function");
+        raise_missing(by_position[0] == NULL, by_position[1] == NULL);
         return -1;
     }
     return 0;
@@ -199,8 +210,7 @@ Loop_run_in_executor(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
         nargs = 2;
     }
     if (nargs < 2) {
-        PyErr_SetString(PyExc_TypeError,
-                        "run_in_executor() needs an executor (or None) and a function");
+        raise_missing(nargs == 0, true);
         return NULL;
     }
     if (ah_loop_check_open(loop) < 0 ||

@@ -27,6 +27,14 @@ keywords_with_loop(LoopObject *self, PyObject *const *values, PyObject *kwnames)
     PyObject *keywords = PyDict_Copy(base); /* runs Python: the collector */
     Py_DECREF(base);
     for (Py_ssize_t i = 0; keywords != NULL && i < count; i++) {
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "coro") ==
+            0) {
+            PyErr_SetString(PyExc_TypeError,
+                            "BaseEventLoop.create_task() got multiple values for "
+                            "argument 'coro'");
+            Py_CLEAR(keywords);
+            break;
+        }
         if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(kwnames, i), values[i]) < 0) {
             Py_CLEAR(keywords);
         }

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "loop/loop_args.h"
 #include "py/compat.h"
 #include "py/errors.h"
 
@@ -252,23 +253,19 @@ replace_handle(HandleObject **slot, HandleObject *handle)
 
 static PyObject *
 add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-           uint32_t event, const char *method)
+           uint32_t event, const struct signature *signature)
 {
-    PyObject *context;
-    if (nargs < 2) {
-        PyErr_Format(PyExc_TypeError, "%s() takes a descriptor and a callback", method);
-        return NULL;
-    }
-    if (loop_parse_context(self, method, args, nargs, kwnames, &context) < 0 ||
+    struct call call;
+    if (loop_parse_call(self, signature, args, nargs, kwnames, &call) < 0 ||
         loop_check_open(self) < 0) {
         return NULL;
     }
-    int fd = fd_of(args[0]);
+    int fd = fd_of(call.params[0]); /* runs Python */
     if (fd < 0) {
         return NULL;
     }
     HandleObject *handle =
-        ah_handle_new(self, args[1], args + 2, nargs - 2, context, false);
+        ah_handle_new(self, call.params[1], call.args, call.nargs, call.context, false);
     if (handle == NULL) {
         return NULL;
     }
@@ -331,18 +328,23 @@ remove_handle(LoopObject *self, PyObject *arg, uint32_t event)
     Py_RETURN_TRUE;
 }
 
+static const struct signature add_reader_signature = {
+    "BaseSelectorEventLoop._add_reader", 2, {"fd", "callback"}};
+static const struct signature add_writer_signature = {
+    "BaseSelectorEventLoop._add_writer", 2, {"fd", "callback"}};
+
 static PyObject *
 Loop_add_reader(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                 PyObject *kwnames)
 {
-    return add_handle(self, args, nargs, kwnames, EPOLLIN, "_add_reader");
+    return add_handle(self, args, nargs, kwnames, EPOLLIN, &add_reader_signature);
 }
 
 static PyObject *
 Loop_add_writer(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                 PyObject *kwnames)
 {
-    return add_handle(self, args, nargs, kwnames, EPOLLOUT, "_add_writer");
+    return add_handle(self, args, nargs, kwnames, EPOLLOUT, &add_writer_signature);
 }
 
 static PyObject *

@@ -4,6 +4,7 @@
  * are nanoseconds of the loop's clock; a timer is due when its time, rounded up, has
  * come, so loop.time() in its callback is never below when().
  */
+#include "loop/loop_args.h"
 #include "loop/loop_type.h"
 
 #include <math.h>
@@ -190,34 +191,14 @@ loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
 
 /* -- arguments ------------------------------------------------------------- */
 
-/* The keywords of call_*(): context=, or none. */
-int
-loop_parse_context(LoopObject *self, const char *method, PyObject *const *args,
-                   Py_ssize_t nargs, PyObject *kwnames, PyObject **context)
-{
-    *context = NULL;
-    if (kwnames == NULL) {
-        return 0;
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
-        PyObject *name = PyTuple_GET_ITEM(kwnames, i);
-        if (name != self->st->name_context && /* interned, as a rule */
-            PyUnicode_Compare(name, self->st->name_context) != 0) {
-            PyErr_Format(PyExc_TypeError,
-                         "%s() got an unexpected keyword argument '%U'", method, name);
-            return -1;
-        }
-        *context = args[nargs + i];
-    }
-    if (*context != NULL && *context != Py_None && !PyContext_CheckExact(*context)) {
-        PyErr_Format(PyExc_TypeError,
-                     "%s() argument 'context' must be a contextvars.Context or None, "
-                     "not %.100s",
-                     method, Py_TYPE(*context)->tp_name);
-        return -1;
-    }
-    return 0;
-}
+static const struct signature call_soon_signature = {
+    "BaseEventLoop.call_soon", 1, {"callback"}};
+static const struct signature threadsafe_signature = {
+    "BaseEventLoop.call_soon_threadsafe", 1, {"callback"}};
+static const struct signature call_at_signature = {
+    "BaseEventLoop.call_at", 2, {"when", "callback"}};
+static const struct signature call_later_signature = {
+    "BaseEventLoop.call_later", 2, {"delay", "callback"}};
 
 /* Debug mode: right thread, and something that can be called. */
 static int
@@ -246,18 +227,6 @@ ah_loop_check_callback(LoopObject *self, PyObject *callback, const char *method)
     return self->debug ? check_debug(self, callback, method, false) : 0;
 }
 
-static int
-check_count(const char *method, Py_ssize_t nargs, Py_ssize_t least)
-{
-    if (nargs < least) {
-        PyErr_Format(PyExc_TypeError,
-                     "%s() takes at least %zd positional arguments (%zd given)", method,
-                     least, nargs);
-        return -1;
-    }
-    return 0;
-}
-
 /* Seconds, rounded up to nanoseconds so that ns / 1e9 >= seconds. */
 static int64_t
 seconds_to_ns_up(double seconds)
@@ -275,41 +244,26 @@ seconds_to_ns_up(double seconds)
     return ns;
 }
 
-static PyObject *
-schedule_at(LoopObject *self, double when, PyObject *const *args, Py_ssize_t nargs,
-            PyObject *context)
-{
-    TimerHandleObject *handle =
-        ah_timer_handle_new(self, when, args[0], args + 1, nargs - 1, context);
-    if (handle == NULL) {
-        return NULL;
-    }
-    if (ah_loop_timer_start(self, &handle->base.timer, seconds_to_ns_up(when),
-                            timer_handle_due, (PyObject *)handle) < 0) {
-        Py_DECREF(handle);
-        return NULL;
-    }
-    return (PyObject *)handle;
-}
-
 /* -- Python methods -------------------------------------------------------- */
 
 static PyObject *
-schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
-              Py_ssize_t nargs, PyObject *kwnames, bool threadsafe)
+schedule_soon(LoopObject *self, const struct signature *signature,
+              PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+              const char *method, bool threadsafe)
 {
-    PyObject *context;
-    if (check_count(method, nargs, 1) < 0 ||
-        loop_parse_context(self, method, args, nargs, kwnames, &context) < 0 ||
+    struct call call;
+    if (loop_parse_call(self, signature, args, nargs, kwnames, &call) < 0 ||
         loop_check_open(self) < 0) {
         return NULL;
     }
-    if (self->debug && check_debug(self, args[0], method, !threadsafe) < 0) {
+    PyObject *callback = call.params[0];
+    if (self->debug && check_debug(self, callback, method, !threadsafe) < 0) {
         return NULL;
     }
     HandleObject *handle;
     if (threadsafe) {
-        handle = ah_handle_new_threadsafe(self, args[0], args + 1, nargs - 1, context);
+        handle = ah_handle_new_threadsafe(self, callback, call.args, call.nargs,
+                                          call.context);
         if (handle != NULL && loop_post_handle(self, handle) < 0) {
             Py_CLEAR(handle);
         }
@@ -318,7 +272,7 @@ schedule_soon(LoopObject *self, const char *method, PyObject *const *args,
     if (loop_collect(self) < 0) { /* what this thread posted before comes first */
         return NULL;
     }
-    handle = ah_handle_new(self, args[0], args + 1, nargs - 1, context, true);
+    handle = ah_handle_new(self, callback, call.args, call.nargs, call.context, true);
     if (handle == NULL) {
         return NULL;
     }
@@ -333,71 +287,85 @@ static PyObject *
 Loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                PyObject *kwnames)
 {
-    return schedule_soon(self, "call_soon", args, nargs, kwnames, false);
+    return schedule_soon(self, &call_soon_signature, args, nargs, kwnames, "call_soon",
+                         false);
 }
 
 static PyObject *
 Loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                           PyObject *kwnames)
 {
-    return schedule_soon(self, "call_soon_threadsafe", args, nargs, kwnames, true);
+    return schedule_soon(self, &threadsafe_signature, args, nargs, kwnames,
+                         "call_soon_threadsafe", true);
+}
+
+/* A number of seconds that is an argument.  `none` is what asyncio says of None. */
+static int
+parse_seconds(const struct signature *signature, PyObject *arg, const char *none,
+              double *seconds)
+{
+    if (arg == Py_None) {
+        PyErr_SetString(PyExc_TypeError, none);
+        return -1;
+    }
+    *seconds = PyFloat_AsDouble(arg); /* runs Python */
+    if (*seconds == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (isnan(*seconds)) {
+        PyErr_Format(PyExc_ValueError, "%s must be a time, not NaN",
+                     signature->names[0]);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *
+schedule_at(LoopObject *self, double when, const struct call *call)
+{
+    TimerHandleObject *handle = ah_timer_handle_new(
+        self, when, call->params[1], call->args, call->nargs, call->context);
+    if (handle == NULL) {
+        return NULL;
+    }
+    if (ah_loop_timer_start(self, &handle->base.timer, seconds_to_ns_up(when),
+                            timer_handle_due, (PyObject *)handle) < 0) {
+        Py_DECREF(handle);
+        return NULL;
+    }
+    return (PyObject *)handle;
 }
 
 static PyObject *
 Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
              PyObject *kwnames)
 {
-    PyObject *context;
-    if (check_count("call_at", nargs, 2) < 0 ||
-        loop_parse_context(self, "call_at", args, nargs, kwnames, &context) < 0) {
+    struct call call;
+    double when;
+    if (loop_parse_call(self, &call_at_signature, args, nargs, kwnames, &call) < 0 ||
+        parse_seconds(&call_at_signature, call.params[0], "when cannot be None",
+                      &when) < 0 ||
+        loop_check_open(self) < 0 ||
+        (self->debug && check_debug(self, call.params[1], "call_at", true) < 0)) {
         return NULL;
     }
-    if (args[0] == Py_None) {
-        PyErr_SetString(PyExc_TypeError, "when cannot be None");
-        return NULL;
-    }
-    double when = PyFloat_AsDouble(args[0]);
-    if (when == -1.0 && PyErr_Occurred()) {
-        return NULL;
-    }
-    if (isnan(when)) {
-        PyErr_SetString(PyExc_ValueError, "when must be a time, not NaN");
-        return NULL;
-    }
-    if (loop_check_open(self) < 0 ||
-        (self->debug && check_debug(self, args[1], "call_at", true) < 0)) {
-        return NULL;
-    }
-    return schedule_at(self, when, args + 1, nargs - 1, context);
+    return schedule_at(self, when, &call);
 }
 
 static PyObject *
 Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                 PyObject *kwnames)
 {
-    PyObject *context;
-    if (check_count("call_later", nargs, 2) < 0 ||
-        loop_parse_context(self, "call_later", args, nargs, kwnames, &context) < 0) {
+    struct call call;
+    double delay;
+    if (loop_parse_call(self, &call_later_signature, args, nargs, kwnames, &call) < 0 ||
+        parse_seconds(&call_later_signature, call.params[0], "delay must not be None",
+                      &delay) < 0 ||
+        loop_check_open(self) < 0 ||
+        (self->debug && check_debug(self, call.params[1], "call_at", true) < 0)) {
         return NULL;
     }
-    if (args[0] == Py_None) {
-        PyErr_SetString(PyExc_TypeError, "delay must not be None");
-        return NULL;
-    }
-    double delay = PyFloat_AsDouble(args[0]);
-    if (delay == -1.0 && PyErr_Occurred()) {
-        return NULL;
-    }
-    if (isnan(delay)) {
-        PyErr_SetString(PyExc_ValueError, "delay must be a time, not NaN");
-        return NULL;
-    }
-    if (loop_check_open(self) < 0 ||
-        (self->debug && check_debug(self, args[1], "call_at", true) < 0)) {
-        return NULL;
-    }
-    double now = (double)ah_loop_now(self) / 1e9;
-    return schedule_at(self, now + delay, args + 1, nargs - 1, context);
+    return schedule_at(self, (double)ah_loop_now(self) / 1e9 + delay, &call);
 }
 
 static PyObject *
@@ -435,17 +403,17 @@ Loop_add_callback(LoopObject *self, PyObject *handle)
 
 PyMethodDef loop_sched_methods[] = {
     {"call_soon", FASTCALL(Loop_call_soon),
-     PyDoc_STR("call_soon($self, callback, /, *args, context=None)\n--\n\n"
+     PyDoc_STR("call_soon($self, callback, *args, context=None)\n--\n\n"
                "Call callback(*args) in the next turn of the loop; return a Handle.")},
     {"call_soon_threadsafe", FASTCALL(Loop_call_soon_threadsafe),
-     PyDoc_STR("call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n"
+     PyDoc_STR("call_soon_threadsafe($self, callback, *args, context=None)\n--\n\n"
                "Like call_soon(), from any thread.")},
     {"call_at", FASTCALL(Loop_call_at),
-     PyDoc_STR("call_at($self, when, callback, /, *args, context=None)\n--\n\n"
+     PyDoc_STR("call_at($self, when, callback, *args, context=None)\n--\n\n"
                "Call callback(*args) at the time `when`, seconds of time(); "
                "return a TimerHandle.")},
     {"call_later", FASTCALL(Loop_call_later),
-     PyDoc_STR("call_later($self, delay, callback, /, *args, context=None)\n--\n\n"
+     PyDoc_STR("call_later($self, delay, callback, *args, context=None)\n--\n\n"
                "Call callback(*args) in `delay` seconds; return a TimerHandle.")},
     {"time", (PyCFunction)Loop_time, METH_NOARGS,
      PyDoc_STR("time($self, /)\n--\n\nThe loop's clock, in seconds.")},

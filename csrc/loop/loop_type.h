@@ -173,9 +173,6 @@ void loop_arrive(LoopObject *self, inbox_item items); /* in order, oldest first 
 int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
 
 /* loop_sched.c */
-AH_RAISES int loop_parse_context(LoopObject *self, const char *method,
-                                 PyObject *const *args, Py_ssize_t nargs,
-                                 PyObject *kwnames, PyObject **context);
 AH_RAISES int loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag);
 AH_RAISES int loop_push_due_timers(LoopObject *self, int64_t now_ns); /* runs Python */
 void loop_clear_schedule(LoopObject *self);

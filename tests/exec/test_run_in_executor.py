@@ -95,8 +95,8 @@ def test_arguments() -> None:
         add: Any = lambda *args: sum(args)  # noqa: E731
         assert await loop.run_in_executor(None, add, *range(100)) == 4950
         for call, text in (
-            (lambda: loop.run_in_executor(), "needs an executor"),  # type: ignore[call-arg]
-            (lambda: loop.run_in_executor(None), "needs an executor"),  # type: ignore[call-arg]
+            (lambda: loop.run_in_executor(), "missing 2 .*executor"),  # type: ignore[call-arg]
+            (lambda: loop.run_in_executor(None), "missing 1 .*'func'"),  # type: ignore[call-arg]
             (lambda: loop.run_in_executor(None, int, base=2), "'base'"),  # type: ignore[call-arg]
             (lambda: loop.run_in_executor(None, int, func=int), "multiple values"),  # type: ignore[misc]
         ):

@@ -1,0 +1,50 @@
+/* What a method was given that schedules a callback: f(..., callback, *args, context=).
+ *
+ * Each parameter may be given by position or by name, as in asyncio; errors are said
+ * in Python's words for asyncio's own method.
+ */
+#ifndef AH_LOOP_LOOP_ARGS_H
+#define AH_LOOP_LOOP_ARGS_H
+
+#include "loop/loop.h"
+
+#define PARAMETERS_MAX 2
+
+/* The parameters before *args; the last one is the callback. */
+struct signature {
+    const char *method;
+    Py_ssize_t count;
+    const char *names[PARAMETERS_MAX];
+};
+
+/* What it was given; all of it is the caller's. */
+struct call {
+    PyObject *params[PARAMETERS_MAX];
+    PyObject *const *args;
+    Py_ssize_t nargs;
+    PyObject *context; /* NULL: not given */
+};
+
+/* Some are given by name, or are missing. */
+AH_RAISES int loop_parse_named(LoopObject *self, const struct signature *signature,
+                               PyObject *const *args, Py_ssize_t nargs,
+                               PyObject *kwnames, struct call *call);
+
+AH_RAISES static inline int
+loop_parse_call(LoopObject *self, const struct signature *signature,
+                PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                struct call *call)
+{
+    if (kwnames != NULL || nargs < signature->count) {
+        return loop_parse_named(self, signature, args, nargs, kwnames, call);
+    }
+    for (Py_ssize_t i = 0; i < signature->count; i++) {
+        call->params[i] = args[i];
+    }
+    call->args = args + signature->count;
+    call->nargs = nargs - signature->count;
+    call->context = NULL;
+    return 0;
+}
+
+#endif
