@@ -6,6 +6,7 @@
 #include "loop/handle_type.h"
 
 #include "loop/handle_common.h"
+#include "loop/handle_running.h"
 #include "loop/loop_type.h"
 #include "py/compat.h"
 #include "setup.h"
@@ -278,20 +279,6 @@ own_context(HandleObject *self)
     return context;
 }
 
-/* Wait until this handle does not run in another thread (Python 3.14). */
-static void
-wait_while_running(HandleObject *self)
-{
-    LoopObject *loop = self->loop;
-    if (loop->running != self || loop->running_thread == PyThread_get_thread_ident()) {
-        return;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    PyThread_acquire_lock(loop->running_lock, WAIT_LOCK);
-    Py_END_ALLOW_THREADS
-    PyThread_release_lock(loop->running_lock);
-}
-
 static int
 run_callback(HandleObject *self)
 {
@@ -332,20 +319,12 @@ run_callback(HandleObject *self)
 static int
 run_threadsafe(HandleObject *self)
 {
-    LoopObject *loop = self->loop;
-    if (loop->running != NULL) {
-        return run_callback(self); /* called by hand, from inside another one */
+    struct running_handle note;
+    if (ah_running_begin(&note, self) < 0) {
+        return -1;
     }
-    if (!PyThread_acquire_lock(loop->running_lock, NOWAIT_LOCK)) {
-        Py_BEGIN_ALLOW_THREADS
-        PyThread_acquire_lock(loop->running_lock, WAIT_LOCK);
-        Py_END_ALLOW_THREADS
-    }
-    loop->running_thread = PyThread_get_thread_ident();
-    loop->running = self;
     int status = run_callback(self); /* runs Python */
-    loop->running = NULL;
-    PyThread_release_lock(loop->running_lock);
+    ah_running_end(&note);
     return status;
 }
 
@@ -401,8 +380,7 @@ ah_handle_args(HandleObject *self)
 static PyObject *
 Handle_cancel(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    wait_while_running(self);
-    if (ah_handle_cancel(self) < 0) {
+    if (ah_handle_wait(self) < 0 || ah_handle_cancel(self) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -411,7 +389,9 @@ Handle_cancel(HandleObject *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 Handle_cancelled(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    wait_while_running(self);
+    if (ah_handle_wait(self) < 0) {
+        return NULL;
+    }
     return PyBool_FromLong(self->cancelled);
 }
 

@@ -107,12 +107,6 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     ah_fork_watch(st, &self->fork, (PyObject *)self, loop_in_child);
     loop_debug_init(self);
     self->closed = true; /* until __init__ of BaseEventLoop opens it */
-    self->running_lock = PyThread_allocate_lock();
-    if (self->running_lock == NULL) {
-        PyErr_NoMemory();
-        Py_DECREF(self);
-        return NULL;
-    }
     const char *call;
     int err = open_poller(self, &call);
     if (err < 0) {
@@ -165,9 +159,6 @@ Loop_dealloc(LoopObject *self)
     (void)Loop_clear(self);
     poller_close(&self->poller);
     ah_handle_free_list_trim(self, 0);
-    if (self->running_lock != NULL) {
-        PyThread_free_lock(self->running_lock);
-    }
     Py_CLEAR(self->clock);
     Py_CLEAR(self->thread_id);
     self->st->live[AH_LIVE_Loop]--;

@@ -81,9 +81,7 @@ struct LoopObject {
     unsigned turns_since_poll;
     bool polled_events; /* the last poll found some */
 
-    PyThread_type_lock running_lock; /* held while a thread-safe handle runs */
-    HandleObject *running;           /* that handle, borrowed, or NULL */
-    unsigned long running_thread;    /* who runs it */
+    struct running_handle *running; /* thread-safe handles: see handle_running.h */
 
     struct context_snapshot snapshot;
     HandleObject *fresh;        /* borrowed: see handle_type.h */

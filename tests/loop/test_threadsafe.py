@@ -1,7 +1,11 @@
 """call_soon_threadsafe: order, nothing lost, closing, and references."""
 
 import asyncio
+import contextlib
 import gc
+import os
+import queue
+import signal
 import threading
 import weakref
 
@@ -183,3 +187,145 @@ def test_threads_that_post_without_end_do_not_starve_the_loop(loop):
         sender.join()
     assert early, "the timers waited until the threads had posted all"
     assert behind < 200_000
+
+
+waits = pytest.mark.skipif(
+    not hasattr(asyncio.events, "_ThreadSafeHandle"), reason="came with Python 3.14"
+)
+
+
+class Running:
+    """A callback that runs in another thread until it is told to end."""
+
+    def __init__(self, loop):
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.has_ended = False
+        self.handle = loop.call_soon_threadsafe(self)
+
+    def __call__(self):
+        self.begun.set()
+        assert self.may_end.wait(30)
+        self.has_ended = True
+
+
+@contextlib.contextmanager
+def running_elsewhere(loop):
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+
+
+@waits
+def test_a_cancel_waits_for_its_own_handle_only(loop):
+    first = Running(loop)
+    came_back = threading.Event()
+    seen = []
+
+    def cancel():
+        first.begun.wait(30)
+        threading.Timer(0.05, first.may_end.set).start()
+        first.handle.cancel()
+        seen.append(first.has_ended)
+        came_back.set()
+
+    loop.call_soon_threadsafe(lambda: seen.append(came_back.wait(30)))
+    loop.call_soon_threadsafe(loop.stop)
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    assert sorted(seen) == [True, True]
+
+
+@waits
+def test_every_waiter_comes_back(loop):
+    running = Running(loop)
+    seen = []
+
+    def ask(verb):
+        running.begun.wait(30)
+        getattr(running.handle, verb)()
+        seen.append(running.has_ended)
+
+    verbs = ["cancel", "cancelled", "_run"] * 4
+    threads = [threading.Thread(target=ask, args=(verb,)) for verb in verbs]
+    with running_elsewhere(loop):
+        running.begun.wait(30)
+        for thread in threads:
+            thread.start()
+        threading.Timer(0.02, running.may_end.set).start()
+        for thread in threads:
+            thread.join()
+    assert seen == [True] * len(verbs)
+
+
+@waits
+def test_handles_that_run_at_once_are_waited_for_one_by_one(loop):
+    """One in the loop's thread, one by hand in another: the second may end first."""
+    first, second = Running(loop), Running(loop)
+    with running_elsewhere(loop):
+        first.begun.wait(30)
+        by_hand = threading.Thread(target=second.handle._run)
+        by_hand.start()
+        second.begun.wait(30)
+        threading.Timer(0.02, second.may_end.set).start()
+        second.handle.cancel()
+        assert (first.has_ended, second.has_ended) == (False, True)
+        by_hand.join()
+        threading.Timer(0.02, first.may_end.set).start()
+        first.handle.cancel()
+        assert first.has_ended
+
+
+@waits
+def test_a_signal_ends_the_wait(loop):
+    class Alarm(Exception):
+        pass
+
+    def handler(number, frame):
+        raise Alarm
+
+    old = signal.signal(signal.SIGALRM, handler)
+    running = Running(loop)
+    try:
+        with running_elsewhere(loop):
+            running.begun.wait(30)
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            with pytest.raises(Alarm):
+                running.handle.cancel()
+            assert not running.has_ended
+            running.may_end.set()
+            running.handle.cancel()
+            assert running.has_ended
+    finally:
+        signal.signal(signal.SIGALRM, old)
+
+
+@waits
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_does_not_wait_for_its_parent_s_threads(loop):
+    """It was forked by another thread while a handle ran, or by that handle itself."""
+    running = Running(loop)
+
+    def child_of(deed):
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                signal.alarm(20)
+                deed()
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitpid(pid, 0)[1] == 0
+
+    with running_elsewhere(loop):
+        running.begun.wait(30)
+        child_of(running.handle.cancel)
+        running.may_end.set()
+
+        pids = queue.SimpleQueue()
+        loop.call_soon_threadsafe(lambda: pids.put(os.fork()))
+        assert os.waitpid(pids.get(timeout=30), 0)[1] == 0
