@@ -144,12 +144,17 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
         }
     }
     self->polled_events = count > 0;
+    /* Here what a signal's handler raises ends the run; in a callback it is reported.
+     */
+    if (PyErr_CheckSignals() < 0) { /* runs Python */
+        return -1;
+    }
     if (count > 0) {
         loop_dispatch(self, events, count); /* runs Python */
         return raise_pending(self);
     }
     if (count == -EINTR) {
-        return PyErr_CheckSignals(); /* runs Python */
+        return 0;
     }
     if (count == -ESRCH) {
         PyErr_SetString(self->st->sleep_forever_error,

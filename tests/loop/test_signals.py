@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import threading
 
 import pytest
@@ -98,3 +99,31 @@ def test_a_wakeup_descriptor_set_while_the_loop_runs_stays():
     finally:
         os.close(r)
         os.close(w)
+
+
+@pytest.mark.parametrize("virtual", [False, True], ids=["real", "virtual"])
+def test_what_a_python_signal_handler_raises_ends_a_run_without_python_code(virtual):
+    """Callbacks in C give the interpreter no chance to run the handler."""
+
+    class OverError(BaseException):
+        pass
+
+    def handle(number, frame):
+        raise OverError
+
+    loop = pyasync_hw.new_event_loop(pyasync_hw.VirtualClock() if virtual else None)
+    loop.set_exception_handler(lambda loop, context: pytest.fail("reported instead"))
+    readable, writable = socket.socketpair()
+    old = signal.signal(signal.SIGALRM, handle)
+    try:
+        with readable, writable:
+            loop.add_writer(writable, int)  # is called in each turn
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            with pytest.raises(OverError):
+                loop.run_forever()
+            loop.remove_writer(writable)
+        assert not loop.is_running()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+        loop.close()
