@@ -80,6 +80,7 @@ typedef struct {
     PyObject *name_create_future;
     PyObject *name_default_executor;
     PyObject *name_done;
+    PyObject *name_end_unrun;
     PyObject *name_executor_shutdown_called;
     PyObject *name_job_note; /* py/token_type.h */
     PyObject *name_new_default_executor;

@@ -25,6 +25,8 @@ __all__: list[str] = []
 def _after_fork() -> None:
     failure: OSError | None = None
     for inherited in _core._after_fork():
+        if isinstance(inherited, _core.ThreadPool):
+            inherited.drop_inherited()
         if not isinstance(inherited, EventLoop):
             continue
         if not inherited.is_closed():

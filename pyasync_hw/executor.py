@@ -41,16 +41,20 @@ def _python_exit() -> None:
     workers = list(_workers.items())
     for _, (pool, _executor) in workers:
         pool.close()
-    for thread, _ in workers:
-        if thread.ident is not None:  # else its starter finds that we exit
-            thread.join()
+    for thread, (pool, _executor) in workers:
+        _join(thread, pool)
+
+
+def _join(thread: threading.Thread, pool: _core.ThreadPool) -> None:
+    pool.settle()
+    if thread.ident is not None:  # else it was not started, after all
+        thread.join()
 
 
 def _forget_parents_threads() -> None:
     workers = list(_workers.values())
     _workers.clear()
-    for pool, reference in workers:
-        pool.after_fork()
+    for _pool, reference in workers:
         executor = reference()
         if executor is not None:
             executor._threads.clear()
@@ -75,6 +79,13 @@ class Future(concurrent.futures.Future[T]):
         if self._job is not None and self._job.drop():
             self.set_running_or_notify_cancel()  # no worker will
         return True
+
+    def _end_unrun(self, exception: BaseException | None) -> None:
+        """Called by the C half: no worker will run it.  None: it is cancelled."""
+        if exception is None:
+            self.cancel()
+        if self.set_running_or_notify_cancel():
+            self.set_exception(exception)
 
     @property
     def token(self) -> CancelToken:
@@ -104,10 +115,10 @@ def _work(
     end: Callable[[], object] | None,
 ) -> None:
     """What a worker thread runs; it must not keep the executor alive."""
+    if not worker.enter():  # whoever started this thread has given it up
+        return
     thread = threading.current_thread()
     try:
-        if thread not in _workers:  # Ctrl+C ended start() when it had just begun to run
-            _enter(thread, worker, executor_reference)
         if begin is not None:
             try:
                 begin(*arguments)
@@ -116,33 +127,21 @@ def _work(
                 executor = executor_reference()
                 if executor is not None:
                     executor._initializer_failed()
-                worker.leave()
+                worker.leave(BrokenThreadPool(_BROKEN))
                 return
         try:
             worker.run()
-        except BaseException:
+        except BaseException as exc:
             _base.LOGGER.critical("Exception in worker", exc_info=True)
+            worker.leave(exc)
         finally:
             if end is not None:
                 end()
     finally:
-        _workers.pop(thread, None)
         executor = executor_reference()
         if executor is not None and not executor._shutdown:
             executor._threads.discard(thread)
-
-
-def _enter(
-    thread: threading.Thread,
-    worker: _core.Worker,
-    executor_reference: weakref.ref[ThreadPoolExecutor],
-) -> None:
-    _workers[thread] = (worker.pool, executor_reference)
-    executor = executor_reference()
-    if executor is not None:
-        executor._threads.add(thread)
-    if _exiting:
-        worker.pool.close()
+        _workers.pop(thread, None)
 
 
 class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
@@ -188,12 +187,11 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
         self._shutdown = True
         self._pool.close()
         if cancel_futures:
-            for future in self._drain(None):
-                future.cancel()
-                future.set_running_or_notify_cancel()
+            self._drain(None)
         if wait:
+            self._pool.settle()
             for thread in list(self._threads):
-                thread.join()
+                _join(thread, self._pool)
 
     def stats(self) -> dict[str, int]:
         """What it holds now: queued jobs; threads, and how many of them are idle."""
@@ -202,8 +200,6 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
     # -- called by the C half ------------------------------------------------
 
     def _start_worker(self, worker: _core.Worker) -> None:
-        if _exiting:
-            self._refuse()
         begin: Callable[..., object] | None
         end: Callable[[], object] | None = None
         arguments: tuple[Any, ...] = ()
@@ -221,21 +217,19 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
         try:
             _workers[thread] = (worker.pool, reference)
             self._threads.add(thread)
+            if _exiting:  # looked at when _python_exit() can see the thread
+                self._refuse()
             thread.start()
         except BaseException:
-            if thread.ident is None:  # else Ctrl+C ended the wait for it
-                _workers.pop(thread, None)
+            if worker.withdraw():  # else Ctrl+C ended the wait for a thread that runs
                 self._threads.discard(thread)
+                _workers.pop(thread, None)
             raise
-        if _exiting:  # since a moment ago: _python_exit() may have missed it
-            self._pool.close()
 
     def _initializer_failed(self) -> None:
         self._broken = _BROKEN
         self._pool.close()
-        for future in self._drain(BrokenThreadPool(_BROKEN)):
-            if future.set_running_or_notify_cancel():
-                future.set_exception(BrokenThreadPool(_BROKEN))
+        self._drain(BrokenThreadPool(_BROKEN))
 
     def _refuse(self) -> None:
         """Say why no job is taken any more."""

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_IN_S INT64_C(1000000000)
+#include "base/clock.h"
 
 /* -- seats ----------------------------------------------------------------- */
 
@@ -25,12 +25,16 @@ seat_claim_locked(struct pool *pool)
         if (seat == NULL) {
             return NULL;
         }
-        sem_init(&seat->wakeup, 0, 0);
+        if (sem_init(&seat->wakeup, 0, 0) < 0) {
+            free(seat);
+            return NULL;
+        }
         seat->index = index;
         *link = seat;
     }
-    (*link)->state = POOL_SEAT_COMING;
-    pool->coming++;
+    (*link)->state = POOL_SEAT_CLAIMED;
+    (*link)->starter = pthread_self();
+    pool->starting++;
     pool->workers++;
     return *link;
 }
@@ -40,6 +44,18 @@ seat_free_locked(struct pool *pool, struct pool_seat *seat)
 {
     seat->state = POOL_SEAT_FREE;
     pool->workers--;
+}
+
+/* What was expected of it has come, or will not. */
+static void
+seat_arrived_locked(struct pool *pool, struct pool_seat *seat)
+{
+    if (seat->state == POOL_SEAT_CLAIMED || seat->state == POOL_SEAT_STARTING) {
+        pool->starting--;
+    }
+    else if (seat->state == POOL_SEAT_WOKEN) {
+        pool->woken--;
+    }
 }
 
 static void
@@ -77,10 +93,25 @@ call_sleeper_locked(struct pool *pool)
     struct pool_seat *seat = pool->idle;
     if (seat != NULL) {
         unlink_idle_locked(pool, seat);
-        seat->state = POOL_SEAT_COMING;
-        pool->coming++;
+        seat->state = POOL_SEAT_WOKEN;
+        pool->woken++;
     }
     return seat;
+}
+
+/* The same, when there is a job that nobody is on his way for. */
+static struct pool_seat *
+call_if_needed_locked(struct pool *pool)
+{
+    return pool->queued > 0 && pool->woken == 0 ? call_sleeper_locked(pool) : NULL;
+}
+
+static void
+wake(struct pool_seat *sleeper)
+{
+    if (sleeper != NULL) {
+        sem_post(&sleeper->wakeup);
+    }
 }
 
 /* -- the queue ------------------------------------------------------------- */
@@ -135,12 +166,32 @@ drain_locked(struct pool *pool)
 
 /* -- life ------------------------------------------------------------------ */
 
+static int
+init_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    int err = pthread_condattr_init(&attributes);
+    if (err == 0) {
+        err = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        err = err == 0 ? pthread_cond_init(cond, &attributes) : err;
+        pthread_condattr_destroy(&attributes);
+    }
+    return -err;
+}
+
 int
 pool_init(struct pool *pool, unsigned max_workers)
 {
     memset(pool, 0, sizeof *pool);
     pool->max_workers = max_workers;
-    return -pthread_mutex_init(&pool->lock, NULL);
+    int err = init_cond(&pool->entered);
+    if (err == 0) {
+        err = -pthread_mutex_init(&pool->lock, NULL);
+        if (err < 0) {
+            pthread_cond_destroy(&pool->entered);
+        }
+    }
+    return err;
 }
 
 static void
@@ -159,6 +210,7 @@ pool_destroy(struct pool *pool)
 {
     free_seats(pool->seats);
     free_seats(pool->lost);
+    pthread_cond_destroy(&pool->entered);
     pthread_mutex_destroy(&pool->lock);
 }
 
@@ -183,8 +235,10 @@ pool_drain_after_fork(struct pool *pool)
 void
 pool_after_fork(struct pool *pool)
 {
-    /* Another thread of the parent may have held the lock. */
-    pthread_mutex_init(&pool->lock, NULL);
+    /* Other threads of the parent may have held the lock, and waited.  Making them
+     * anew cannot fail where it once has not. */
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)init_cond(&pool->entered);
     while (pool->seats != NULL) {
         struct pool_seat *seat = pool->seats;
         pool->seats = seat->next;
@@ -193,10 +247,17 @@ pool_after_fork(struct pool *pool)
         pool->lost = seat;
     }
     pool->idle = NULL;
-    pool->idle_count = pool->coming = pool->workers = 0;
+    pool->idle_count = pool->starting = pool->woken = pool->workers = 0;
 }
 
 /* -- who brings jobs ------------------------------------------------------- */
+
+/* More jobs wait than have somebody to count on. */
+static bool
+is_short_locked(struct pool *pool, size_t jobs, unsigned starting)
+{
+    return jobs > (size_t)pool->idle_count + pool->woken + starting;
+}
 
 int
 pool_submit(struct pool *pool, struct pool_job *job, struct pool_seat **seat)
@@ -207,21 +268,17 @@ pool_submit(struct pool *pool, struct pool_job *job, struct pool_seat **seat)
     if (pool->closed) {
         result = -ESHUTDOWN;
     }
-    else if (pool->queued >= (size_t)pool->idle_count + pool->coming &&
-             pool->workers < pool->max_workers) {
+    else if (pool->workers < pool->max_workers &&
+             is_short_locked(pool, pool->queued + 1, pool->starting)) {
         *seat = seat_claim_locked(pool);
         result = *seat != NULL ? POOL_NEEDS_WORKER : -ENOMEM;
     }
-    else if (pool->coming == 0) {
-        sleeper = call_sleeper_locked(pool);
-    }
     if (result >= 0) {
         append_locked(pool, job);
+        sleeper = call_if_needed_locked(pool);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (sleeper != NULL) {
-        sem_post(&sleeper->wakeup);
-    }
+    wake(sleeper);
     return result;
 }
 
@@ -257,6 +314,81 @@ pool_count(struct pool *pool)
 
 /* -- workers --------------------------------------------------------------- */
 
+void
+pool_enter(struct pool *pool, struct pool_seat *seat)
+{
+    if (seat->leaving) {
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    seat->state = POOL_SEAT_STARTING;
+    pthread_cond_broadcast(&pool->entered);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+bool
+pool_is_wanted(struct pool *pool, struct pool_seat *seat)
+{
+    if (seat->leaving) {
+        return false;
+    }
+    pthread_mutex_lock(&pool->lock);
+    bool wanted = is_short_locked(pool, pool->queued, pool->starting - 1);
+    pthread_mutex_unlock(&pool->lock);
+    return wanted;
+}
+
+struct pool_job *
+pool_leave(struct pool *pool, struct pool_seat *seat)
+{
+    struct pool_seat *sleeper = NULL;
+    struct pool_job *left = NULL;
+    if (seat->leaving) {
+        return NULL; /* not counted any more */
+    }
+    pthread_mutex_lock(&pool->lock);
+    seat_arrived_locked(pool, seat);
+    seat_free_locked(pool, seat);
+    if (pool->workers == 0) {
+        left = drain_locked(pool);
+    }
+    else {
+        sleeper = call_if_needed_locked(pool);
+    }
+    pthread_cond_broadcast(&pool->entered);
+    pthread_mutex_unlock(&pool->lock);
+    wake(sleeper);
+    return left;
+}
+
+static bool
+is_claimed_by_others_locked(const struct pool *pool)
+{
+    pthread_t self = pthread_self();
+    for (const struct pool_seat *seat = pool->seats; seat != NULL; seat = seat->next) {
+        if (seat->state == POOL_SEAT_CLAIMED && !pthread_equal(seat->starter, self)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+pool_settle(struct pool *pool, int64_t timeout_ns)
+{
+    const int64_t until_ns = clock_monotonic_ns() + timeout_ns;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % NS_PER_S)};
+    int err = 0;
+    bool unsettled;
+    pthread_mutex_lock(&pool->lock);
+    while ((unsettled = is_claimed_by_others_locked(pool)) && err == 0) {
+        err = pthread_cond_timedwait(&pool->entered, &pool->lock, &until);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return !unsettled;
+}
+
 struct pool_job *
 pool_take(struct pool *pool, struct pool_seat *seat)
 {
@@ -265,16 +397,12 @@ pool_take(struct pool *pool, struct pool_seat *seat)
         return NULL;
     }
     pthread_mutex_lock(&pool->lock);
-    if (seat->state == POOL_SEAT_COMING) {
-        pool->coming--;
-    }
+    seat_arrived_locked(pool, seat);
     struct pool_job *job = pool->head;
     if (job != NULL) {
         unlink_locked(pool, job, POOL_JOB_TAKEN);
         seat->state = POOL_SEAT_BUSY;
-        if (pool->queued > 0 && pool->coming == 0) {
-            sleeper = call_sleeper_locked(pool);
-        }
+        sleeper = call_if_needed_locked(pool);
     }
     else if (pool->closed) {
         seat_free_locked(pool, seat);
@@ -284,9 +412,7 @@ pool_take(struct pool *pool, struct pool_seat *seat)
         push_idle_locked(pool, seat);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (sleeper != NULL) {
-        sem_post(&sleeper->wakeup);
-    }
+    wake(sleeper);
     return job;
 }
 
@@ -305,10 +431,10 @@ wait_for_wakeup_until(struct pool_seat *seat, int64_t timeout_ns)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    int64_t ns = until.tv_nsec + timeout_ns % NS_IN_S;
-    int64_t s = until.tv_sec + timeout_ns / NS_IN_S + ns / NS_IN_S;
+    int64_t ns = until.tv_nsec + timeout_ns % NS_PER_S;
+    int64_t s = until.tv_sec + timeout_ns / NS_PER_S + ns / NS_PER_S;
     until.tv_sec = (time_t)s;
-    until.tv_nsec = (long)(ns % NS_IN_S);
+    until.tv_nsec = (long)(ns % NS_PER_S);
     if (until.tv_sec != s) { /* 32 bits: beyond 2038 */
         wait_for_wakeup(seat);
         return true;
@@ -332,8 +458,8 @@ leave_when_idle(struct pool *pool, struct pool_seat *seat)
         unlink_idle_locked(pool, seat);
         if (pool->queued > 0) {
             /* Its absence was not reckoned with when these were queued. */
-            seat->state = POOL_SEAT_COMING;
-            pool->coming++;
+            seat->state = POOL_SEAT_WOKEN;
+            pool->woken++;
             sem_post(&seat->wakeup);
             idle = false;
         }
@@ -361,25 +487,4 @@ pool_sleep(struct pool *pool, struct pool_seat *seat, int64_t timeout_ns)
         wait_for_wakeup(seat);
     }
     return POOL_AWAKE;
-}
-
-void
-pool_leave(struct pool *pool, struct pool_seat *seat)
-{
-    struct pool_seat *sleeper = NULL;
-    if (seat->leaving) {
-        return; /* not counted any more */
-    }
-    pthread_mutex_lock(&pool->lock);
-    if (seat->state == POOL_SEAT_COMING) {
-        pool->coming--;
-        if (pool->queued > 0 && pool->coming == 0) {
-            sleeper = call_sleeper_locked(pool);
-        }
-    }
-    seat_free_locked(pool, seat);
-    pthread_mutex_unlock(&pool->lock);
-    if (sleeper != NULL) {
-        sem_post(&sleeper->wakeup);
-    }
 }

@@ -3,7 +3,7 @@
  *   Executor    base type of pyasync_hw.executor.ThreadPoolExecutor; owns a ThreadPool
  *   ThreadPool  queue and seats (base/pool.h); shared by executor, workers and jobs, so
  *               that a dropped executor closes it and its threads end
- *   Worker      what a worker thread calls: take, run, post, sleep
+ *   Worker      a seat that is offered to a new thread, and what that thread calls
  *   Job         one call, and the asyncio future that waits for it
  */
 #ifndef AH_EXEC_EXEC_H
@@ -12,13 +12,16 @@
 #include "module.h"
 #include "base/pool.h"
 #include "loop/loop.h"
+#include "py/fork.h"
 #include "py/token_type.h"
 
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
-    struct pool pool;     /* owns a reference to each job in it */
-    int64_t idle_timeout; /* ns, or POOL_NO_TIMEOUT */
+    struct fork_node fork;
+    struct pool pool;           /* owns a reference to each job in it */
+    struct pool_job *inherited; /* in a child: the parent's jobs, to be dropped */
+    int64_t idle_timeout;       /* ns, or POOL_NO_TIMEOUT */
 } ThreadPoolObject;
 
 typedef struct {
@@ -28,11 +31,18 @@ typedef struct {
     bool direct;            /* run_in_executor() need not call submit() */
 } ExecutorObject;
 
+enum worker_state {
+    WORKER_OFFERED,   /* whoever is first: the thread enters, or its starter gives up */
+    WORKER_ENTERED,   /* the seat is the thread's */
+    WORKER_WITHDRAWN, /* it is its starter's again */
+};
+
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
     ThreadPoolObject *pool; /* owned */
-    struct pool_seat *seat; /* in the pool; NULL: left */
+    struct pool_seat *seat; /* in the pool; NULL: withdrawn or left */
+    enum worker_state state;
 } WorkerObject;
 
 enum job_outcome {
@@ -82,14 +92,21 @@ bool ah_job_post_begin(JobObject *job);
 int ah_job_post_nogil(AH_STEALS JobObject *job);
 void ah_job_lost(AH_STEALS JobObject *job);
 
-/* It left the queue and is not run; its loop is told (JOB_CANCELLED, JOB_EXCEPTION) or
- * knows (JOB_NO_OUTCOME).  `value` is borrowed. */
-void ah_job_drop(AH_STEALS JobObject *job, enum job_outcome outcome,
-                 PyObject *value); /* runs Python */
+/* It left the queue and is not run; who waits for it knows. */
+void ah_job_drop(AH_STEALS JobObject *job); /* runs Python */
+
+/* A list that left the queue (pool_drain): who waits is told an exception, or of a
+ * cancel (NULL).  No exception may be set. */
+void ah_jobs_end(AH_STEALS struct pool_job *first,
+                 AH_BORROWED PyObject *exc); /* runs Python */
 
 /* worker.c */
-AH_RAISES PyObject *ah_worker_new(ModuleState *st, ThreadPoolObject *pool,
-                                  struct pool_seat *seat);
+AH_RAISES WorkerObject *ah_worker_new(ModuleState *st, ThreadPoolObject *pool,
+                                      struct pool_seat *seat);
+
+/* Take the seat back, since no thread was started: false when one has it all the
+ * same. Idempotent. */
+bool ah_worker_withdraw(WorkerObject *worker);
 
 /* thread_pool_type.c */
 AH_RAISES ThreadPoolObject *ah_thread_pool_new(ModuleState *st, unsigned max_workers,

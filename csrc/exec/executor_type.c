@@ -27,27 +27,78 @@ check_open(ExecutorObject *self)
     return 0;
 }
 
+/* True: the seat has a thread.  *exc: owned, what starting it raised, or NULL; both
+ * when Ctrl+C ended the wait for a thread that runs. */
+static bool
+start_thread(ExecutorObject *self, struct pool_seat *seat, PyObject **exc)
+{
+    PyObject *started = NULL;
+    WorkerObject *worker = ah_worker_new(self->st, self->pool, seat);
+    if (worker != NULL) {
+        started =
+            PyObject_CallMethodOneArg((PyObject *)self, self->st->name_start_worker,
+                                      (PyObject *)worker); /* runs Python */
+    }
+    *exc = started == NULL ? ah_take_exception() : NULL;
+    bool has_thread =
+        started != NULL || (worker != NULL && !ah_worker_withdraw(worker));
+    Py_XDECREF(started);
+    Py_XDECREF((PyObject *)worker);
+    return has_thread;
+}
+
+static bool
+is_ctrl_c(PyObject *exc)
+{
+    return !PyErr_GivenExceptionMatches(exc, PyExc_Exception);
+}
+
+/* Give the seat up; who leaves last fails what others have queued. */
+static void
+leave(ExecutorObject *self, struct pool_seat *seat, PyObject *exc)
+{
+    struct pool_job *left = pool_leave(&self->pool->pool, seat);
+    if (left == NULL) {
+        return;
+    }
+    PyObject *error = Py_NewRef(exc);
+    if (is_ctrl_c(exc)) { /* which is not theirs */
+        Py_DECREF(error);
+        PyErr_SetString(PyExc_RuntimeError, "can't start new thread");
+        error = ah_take_exception();
+    }
+    ah_jobs_end(left, error); /* runs Python */
+    Py_DECREF(error);
+}
+
 /* A thread for the job that was just queued.  The job goes when there is none. */
 AH_RAISES static int
 start_worker(ExecutorObject *self, JobObject *job, struct pool_seat *seat)
 {
-    PyObject *started = NULL;
-    PyObject *worker = ah_worker_new(self->st, self->pool, seat);
-    if (worker != NULL) {
-        started = PyObject_CallMethodOneArg(
-            (PyObject *)self, self->st->name_start_worker, worker); /* runs Python */
-        Py_DECREF(worker);
-    }
-    if (started != NULL) {
-        Py_DECREF(started);
+    struct pool *pool = &self->pool->pool;
+    PyObject *exc, *second = NULL;
+    bool has_thread = start_thread(self, seat, &exc); /* runs Python */
+    if (exc == NULL) {
         return 0;
     }
-    PyObject *exc = ah_take_exception();
-    bool removed = pool_remove(&self->pool->pool, &job->node);
+    bool removed = pool_remove(pool, &job->node);
     if (removed) {
-        ah_job_drop(job, JOB_NO_OUTCOME, NULL); /* runs Python */
+        ah_job_drop(job); /* runs Python */
     }
-    if (removed || !PyErr_GivenExceptionMatches(exc, PyExc_Exception)) { /* Ctrl+C */
+    /* Jobs of other threads that count on this seat get an attempt of their own. */
+    if (!has_thread && pool_is_wanted(pool, seat)) {
+        has_thread = start_thread(self, seat, &second); /* runs Python */
+    }
+    if (!has_thread) {
+        leave(self, seat, second != NULL ? second : exc); /* runs Python */
+    }
+    if (second != NULL && is_ctrl_c(second)) {
+        Py_SETREF(exc, second);
+    }
+    else {
+        Py_XDECREF(second);
+    }
+    if (removed || is_ctrl_c(exc)) {
         ah_restore_exception(exc);
         return -1;
     }
@@ -69,7 +120,7 @@ submit(ExecutorObject *self, JobObject *job)
     if (result == POOL_NEEDS_WORKER) {
         return start_worker(self, job, seat); /* runs Python */
     }
-    ah_job_drop(job, JOB_NO_OUTCOME, NULL);
+    ah_job_drop(job); /* runs Python */
     if (result != -ESHUTDOWN) {
         PyErr_NoMemory();
         return -1;
@@ -120,14 +171,14 @@ run_native(ExecutorObject *self, LoopObject *loop, PyObject *func,
         return NULL;
     }
     JobObject *job = ah_job_new(st, self->pool, loop, future, func, args, nargs);
-    if (job != NULL && submit(self, job) == 0) { /* runs Python */
+    if (job != NULL) {
         added = PyObject_CallMethodOneArg(future, st->name_add_done_callback,
-                                          (PyObject *)job);
+                                          (PyObject *)job); /* runs Python */
     }
-    Py_XDECREF(job);
-    if (added == NULL) {
+    if (added == NULL || submit(self, job) < 0) { /* runs Python */
         Py_CLEAR(future);
     }
+    Py_XDECREF((PyObject *)job);
     Py_XDECREF(added);
     return future;
 }
@@ -315,34 +366,20 @@ Executor_put(ExecutorObject *self, PyObject *const *args, Py_ssize_t nargs)
     return (PyObject *)job;
 }
 
-/* The queued jobs end unrun: those of loops by `arg`, an exception or None for a
- * cancel; the futures of the others are returned. */
+/* `exc`: None for a cancel. */
 static PyObject *
-Executor_drain(ExecutorObject *self, PyObject *arg)
+Executor_drain(ExecutorObject *self, PyObject *exc)
 {
     if (check_open(self) < 0) {
         return NULL;
     }
-    PyObject *futures = PyList_New(0);
-    if (futures == NULL) {
+    if (exc != Py_None && !PyExceptionInstance_Check(exc)) {
+        PyErr_SetString(PyExc_TypeError, "_drain() needs an exception or None");
         return NULL;
     }
-    enum job_outcome outcome = arg == Py_None ? JOB_CANCELLED : JOB_EXCEPTION;
-    struct pool_job *node = pool_drain(&self->pool->pool);
-    int status = 0;
-    while (node != NULL) {
-        struct pool_job *next = node->next;
-        JobObject *job = job_of_node(node);
-        if (job->loop == NULL && PyList_Append(futures, job->future) < 0) {
-            status = -1; /* no memory: the others still end */
-        }
-        ah_job_drop(job, outcome, arg == Py_None ? NULL : arg); /* runs Python */
-        node = next;
-    }
-    if (status < 0) {
-        Py_CLEAR(futures);
-    }
-    return futures;
+    ah_jobs_end(pool_drain(&self->pool->pool),
+                exc != Py_None ? exc : NULL); /* runs Python */
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef Executor_methods[] = {
@@ -354,7 +391,7 @@ static PyMethodDef Executor_methods[] = {
                "Queue func(*args), which tells the future; return the Job.")},
     {"_drain", (PyCFunction)Executor_drain, METH_O,
      PyDoc_STR("_drain($self, exception, /)\n--\n\n"
-               "Drop what is queued; the futures of _put() among it.")},
+               "What is queued ends with an exception, or cancelled (None).")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -160,18 +160,61 @@ ah_job_post(JobObject *self)
 }
 
 void
-ah_job_drop(JobObject *self, enum job_outcome outcome, PyObject *value)
+ah_job_drop(JobObject *self)
 {
-    release_call(self); /* runs Python */
-    if (self->loop != NULL && outcome != JOB_NO_OUTCOME) {
-        self->outcome = outcome;
-        self->value = Py_XNewRef(value);
-        ah_job_post(self);
-        return;
-    }
+    release_call(self);  /* runs Python */
     forget_future(self); /* runs Python */
     release_clock(self);
     Py_DECREF(self);
+}
+
+/* A new reference to one like it: to raise an exception changes it. */
+static PyObject *
+copy_of_exception(PyObject *exc)
+{
+    PyObject *args = PyObject_GetAttrString(exc, "args"); /* runs Python */
+    PyObject *copy =
+        args != NULL ? PyObject_Call((PyObject *)Py_TYPE(exc), args, NULL) : NULL;
+    Py_XDECREF(args);
+    if (copy == NULL || !PyExceptionInstance_Check(copy)) {
+        PyErr_Clear(); /* then they share it */
+        Py_XDECREF(copy);
+        copy = Py_NewRef(exc);
+    }
+    return copy;
+}
+
+/* `value`: an exception, or NULL for a cancel. */
+static void
+end_unrun(JobObject *self, AH_STEALS PyObject *value)
+{
+    release_call(self); /* runs Python */
+    if (self->loop != NULL) {
+        self->outcome = value != NULL ? JOB_EXCEPTION : JOB_CANCELLED;
+        self->value = value;
+        ah_job_post(self);
+        return;
+    }
+    PyObject *told =
+        PyObject_CallMethodOneArg(self->future, self->st->name_end_unrun,
+                                  value != NULL ? value : Py_None); /* runs Python */
+    if (told == NULL) {
+        PyErr_WriteUnraisable(self->future);
+    }
+    Py_XDECREF(told);
+    Py_XDECREF(value);
+    ah_job_drop(self); /* runs Python */
+}
+
+void
+ah_jobs_end(struct pool_job *node, PyObject *exc)
+{
+    while (node != NULL) {
+        struct pool_job *next = node->next;
+        end_unrun(job_of_node(node),
+                  exc != NULL ? copy_of_exception(exc) : NULL); /* runs Python */
+        node = next;
+    }
 }
 
 bool
@@ -276,7 +319,7 @@ AH_RAISES static int
 cancel(JobObject *self)
 {
     if (pool_remove(&self->pool->pool, &self->node)) {
-        ah_job_drop(self, JOB_NO_OUTCOME, NULL); /* the queue's reference */
+        ah_job_drop(self); /* the queue's reference; runs Python */
         return 0;
     }
     return ah_job_cancel(&self->cancel);
@@ -313,7 +356,7 @@ Job_drop(JobObject *self, PyObject *Py_UNUSED(ignored))
     if (!pool_remove(&self->pool->pool, &self->node)) {
         Py_RETURN_FALSE;
     }
-    ah_job_drop(self, JOB_NO_OUTCOME, NULL); /* runs Python */
+    ah_job_drop(self); /* runs Python */
     Py_RETURN_TRUE;
 }
 
@@ -370,6 +413,7 @@ ah_job_type_setup(PyObject *module)
     st->job_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Job_spec, NULL);
     st->name_cancel = PyUnicode_InternFromString("cancel");
     st->name_cancelled = PyUnicode_InternFromString("cancelled");
+    st->name_end_unrun = PyUnicode_InternFromString("_end_unrun");
     st->name_set_exception = PyUnicode_InternFromString("set_exception");
     PyObject *futures = PyImport_ImportModule("asyncio.futures");
     if (futures != NULL) {
@@ -377,7 +421,8 @@ ah_job_type_setup(PyObject *module)
         Py_DECREF(futures);
     }
     if (st->job_type == NULL || st->name_cancel == NULL || st->name_cancelled == NULL ||
-        st->name_set_exception == NULL || st->convert_future_exc == NULL) {
+        st->name_end_unrun == NULL || st->name_set_exception == NULL ||
+        st->convert_future_exc == NULL) {
         return -1;
     }
     return PyModule_AddType(module, st->job_type);

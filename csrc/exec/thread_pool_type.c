@@ -3,6 +3,23 @@
 #include "py/errors.h"
 #include "setup.h"
 
+/* How often a wait for threads that start looks for signals. */
+#define SIGNALS_NS (50 * NS_PER_MS)
+
+/* No thread of it is here, and none will come. */
+static void
+thread_pool_in_child(PyObject *object)
+{
+    ThreadPoolObject *self = (ThreadPoolObject *)object;
+    struct pool_job **end = &self->inherited; /* empty, but for a fork in its midst */
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = pool_drain_after_fork(&self->pool);
+    pool_after_fork(&self->pool);
+    self->fork.made_in = 0; /* usable */
+}
+
 ThreadPoolObject *
 ah_thread_pool_new(ModuleState *st, unsigned max_workers, int64_t idle_timeout)
 {
@@ -21,6 +38,7 @@ ah_thread_pool_new(ModuleState *st, unsigned max_workers, int64_t idle_timeout)
     st->live[AH_LIVE_ThreadPool]++;
     self->st = st;
     self->idle_timeout = idle_timeout;
+    ah_fork_watch(st, &self->fork, (PyObject *)self, thread_pool_in_child);
     return self;
 }
 
@@ -29,6 +47,7 @@ static void
 ThreadPool_dealloc(ThreadPoolObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    ah_fork_unwatch(&self->fork);
     pool_destroy(&self->pool);
     self->st->live[AH_LIVE_ThreadPool]--;
     type->tp_free((PyObject *)self);
@@ -39,6 +58,21 @@ static PyObject *
 ThreadPool_close(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
 {
     pool_close(&self->pool);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+ThreadPool_settle(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
+{
+    bool settled = pool_settle(&self->pool, 0);
+    while (!settled) {
+        Py_BEGIN_ALLOW_THREADS
+        settled = pool_settle(&self->pool, SIGNALS_NS);
+        Py_END_ALLOW_THREADS
+        if (PyErr_CheckSignals() < 0) { /* runs Python */
+            return NULL;
+        }
+    }
     Py_RETURN_NONE;
 }
 
@@ -57,13 +91,13 @@ ThreadPool_counts(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-ThreadPool_after_fork(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
+ThreadPool_drop_inherited(ThreadPoolObject *self, PyObject *Py_UNUSED(ignored))
 {
-    struct pool_job *node = pool_drain_after_fork(&self->pool);
-    pool_after_fork(&self->pool);
+    struct pool_job *node = self->inherited;
+    self->inherited = NULL;
     while (node != NULL) {
         struct pool_job *next = node->next;
-        ah_job_drop(job_of_node(node), JOB_NO_OUTCOME, NULL); /* runs Python */
+        ah_job_drop(job_of_node(node)); /* runs Python */
         node = next;
     }
     Py_RETURN_NONE;
@@ -77,9 +111,12 @@ static PyMethodDef ThreadPool_methods[] = {
      PyDoc_STR("qsize($self, /)\n--\n\nHow many jobs are queued.")},
     {"counts", (PyCFunction)ThreadPool_counts, METH_NOARGS,
      PyDoc_STR("counts($self, /)\n--\n\nqueued, threads and idle, by name.")},
-    {"after_fork", (PyCFunction)ThreadPool_after_fork, METH_NOARGS,
-     PyDoc_STR("after_fork($self, /)\n--\n\n"
-               "In the child: forget the parent's threads and jobs.")},
+    {"settle", (PyCFunction)ThreadPool_settle, METH_NOARGS,
+     PyDoc_STR("settle($self, /)\n--\n\n"
+               "Wait until no other thread is about to start one.")},
+    {"drop_inherited", (PyCFunction)ThreadPool_drop_inherited, METH_NOARGS,
+     PyDoc_STR("drop_inherited($self, /)\n--\n\n"
+               "In the child of a fork: let go of the parent's jobs.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,4 +1,8 @@
-/* Worker: what the thread of a pool runs.
+/* Worker: a seat that is offered to a new thread, and what that thread runs.
+ *
+ * Starting a thread may fail before, while and after the thread begins (Ctrl+C ends
+ * the wait for it).  So the seat goes to who is first, under the GIL: to the thread by
+ * enter(), or back to its starter by withdraw().
  *
  * A worker takes the GIL first and a job then: a job stays queued, and can be dropped,
  * until it really begins; and a worker runs job after job without giving the GIL away
@@ -11,27 +15,60 @@
 #include "py/compat.h"
 #include "setup.h"
 
-PyObject *
+WorkerObject *
 ah_worker_new(ModuleState *st, ThreadPoolObject *pool, struct pool_seat *seat)
 {
     WorkerObject *self = (WorkerObject *)st->worker_type->tp_alloc(st->worker_type, 0);
     if (self == NULL) {
-        pool_leave(&pool->pool, seat);
         return NULL;
     }
     st->live[AH_LIVE_Worker]++;
     self->st = st;
     self->pool = (ThreadPoolObject *)Py_NewRef((PyObject *)pool);
     self->seat = seat;
-    return (PyObject *)self;
+    self->state = WORKER_OFFERED;
+    return self;
+}
+
+bool
+ah_worker_withdraw(WorkerObject *self)
+{
+    if (self->state == WORKER_OFFERED) {
+        self->state = WORKER_WITHDRAWN;
+        self->seat = NULL;
+    }
+    return self->state == WORKER_WITHDRAWN;
+}
+
+/* Give the seat up; who leaves last fails what is queued.  `exc` may be NULL. */
+static void
+leave(WorkerObject *self, PyObject *exc)
+{
+    struct pool_seat *seat = self->seat;
+    self->seat = NULL;
+    struct pool_job *left = seat != NULL ? pool_leave(&self->pool->pool, seat) : NULL;
+    if (left == NULL) {
+        return;
+    }
+    Py_XINCREF(exc);
+    if (exc == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the thread that was to run it has ended");
+        exc = ah_take_exception();
+    }
+    ah_jobs_end(left, exc); /* runs Python */
+    Py_DECREF(exc);
 }
 
 static void
 Worker_dealloc(WorkerObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    if (self->seat != NULL) { /* its thread could not be started */
-        pool_leave(&self->pool->pool, self->seat);
+    if (self->seat != NULL) { /* its thread never began, or was torn out of its code */
+        PyObject *current = PyErr_Occurred() ? ah_take_exception() : NULL;
+        leave(self, NULL); /* runs Python */
+        if (current != NULL) {
+            ah_restore_exception(current);
+        }
     }
     self->st->live[AH_LIVE_Worker]--;
     Py_DECREF(self->pool);
@@ -86,12 +123,30 @@ work(WorkerObject *self, struct pool_seat *seat, struct job_note *note)
 }
 
 static PyObject *
+Worker_withdraw(WorkerObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(ah_worker_withdraw(self));
+}
+
+static PyObject *
+Worker_enter(WorkerObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->state != WORKER_OFFERED) {
+        Py_RETURN_FALSE;
+    }
+    self->state = WORKER_ENTERED;
+    pool_enter(&self->pool->pool, self->seat);
+    Py_RETURN_TRUE;
+}
+
+static PyObject *
 Worker_run(WorkerObject *self, PyObject *Py_UNUSED(ignored))
 {
     struct job_note note = {0};
     struct pool_seat *seat = self->seat;
-    if (seat == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "a worker runs once, in one thread");
+    if (self->state != WORKER_ENTERED || seat == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "a worker runs once, in the thread that has entered");
         return NULL;
     }
     if (ah_job_note_enter(self->st, &note) < 0) {
@@ -104,12 +159,14 @@ Worker_run(WorkerObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-Worker_leave(WorkerObject *self, PyObject *Py_UNUSED(ignored))
+Worker_leave(WorkerObject *self, PyObject *exc)
 {
-    struct pool_seat *seat = self->seat;
-    self->seat = NULL;
-    if (seat != NULL) {
-        pool_leave(&self->pool->pool, seat);
+    if (!PyExceptionInstance_Check(exc)) {
+        PyErr_SetString(PyExc_TypeError, "leave() needs an exception");
+        return NULL;
+    }
+    if (self->state == WORKER_ENTERED) {
+        leave(self, exc); /* runs Python */
     }
     Py_RETURN_NONE;
 }
@@ -127,10 +184,19 @@ Worker_get_pool(WorkerObject *self, void *Py_UNUSED(closure))
 }
 
 static PyMethodDef Worker_methods[] = {
+    {"enter", (PyCFunction)Worker_enter, METH_NOARGS,
+     PyDoc_STR("enter($self, /)\n--\n\n"
+               "Its thread begins; False: it has been given up, and the thread ends.")},
+    {"withdraw", (PyCFunction)Worker_withdraw, METH_NOARGS,
+     PyDoc_STR("withdraw($self, /)\n--\n\n"
+               "Its thread was not started; False: that runs all the same.")},
     {"run", (PyCFunction)Worker_run, METH_NOARGS,
      PyDoc_STR("run($self, /)\n--\n\nRun jobs until the pool has no use for it.")},
-    {"leave", (PyCFunction)Worker_leave, METH_NOARGS,
-     PyDoc_STR("leave($self, /)\n--\n\nGive the place up: nothing will be run here.")},
+    {"leave", (PyCFunction)Worker_leave, METH_O,
+     PyDoc_STR(
+         "leave($self, exception, /)\n--\n\n"
+         "Give the place up: nothing will be run here.  What is queued ends with\n"
+         "the exception if nobody else is there to run it.")},
     {NULL, NULL, 0, NULL},
 };
 

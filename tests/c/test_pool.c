@@ -1,4 +1,5 @@
-/* base/pool.h: order, who is woken, removal exactly once, close, and a stress of all.
+/* base/pool.h: order, who is woken, removal exactly once, close, threads that start
+ * slowly or not at all, and a stress of all.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -17,6 +18,14 @@ submit_new_worker(struct pool *pool, struct pool_job *job)
     struct pool_seat *seat = NULL;
     CHECK_EQ(pool_submit(pool, job, &seat), POOL_NEEDS_WORKER);
     return seat;
+}
+
+static void
+submit_to_a_worker(struct pool *pool, struct pool_job *job)
+{
+    struct pool_seat *none = NULL;
+    CHECK_EQ(pool_submit(pool, job, &none), POOL_SUBMITTED);
+    CHECK(none == NULL);
 }
 
 static void
@@ -175,6 +184,8 @@ test_close_runs_what_is_queued(void)
     pool_destroy(&pool);
 }
 
+/* -- threads that start slowly, or not at all ------------------------------ */
+
 static void
 test_a_thread_that_cannot_start(void)
 {
@@ -184,9 +195,155 @@ test_a_thread_that_cannot_start(void)
     struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
     REQUIRE(seat != NULL);
     CHECK(pool_remove(&pool, &jobs[0]));
-    pool_leave(&pool, seat);
+    CHECK(!pool_is_wanted(&pool, seat));
+    CHECK(pool_leave(&pool, seat) == NULL);
     CHECK_EQ(pool_count(&pool).workers, 0);
     CHECK(submit_new_worker(&pool, &jobs[1]) == seat);
+    pool_destroy(&pool);
+}
+
+static void
+test_a_thread_that_starts_keeps_no_sleeper_asleep(void)
+{
+    struct pool pool;
+    struct pool_job jobs[4] = {0};
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    struct pool_seat *quick = submit_new_worker(&pool, &jobs[0]);
+    struct pool_seat *slow = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(quick != NULL && slow != NULL);
+    pool_enter(&pool, quick);
+    pool_enter(&pool, slow); /* and stays in its initializer */
+    CHECK(pool_take(&pool, quick) == &jobs[0]);
+    CHECK(pool_take(&pool, quick) == &jobs[1]);
+    CHECK(pool_take(&pool, quick) == NULL);
+    submit_to_a_worker(&pool, &jobs[2]);
+    CHECK_EQ(pool_count(&pool).idle, 0);
+    CHECK_EQ(pool_sleep(&pool, quick, POOL_NO_TIMEOUT), POOL_AWAKE);
+    CHECK(pool_take(&pool, quick) == &jobs[2]);
+    /* That job may block: the next one counts on the thread that starts. */
+    submit_to_a_worker(&pool, &jobs[3]);
+    CHECK(pool_take(&pool, slow) == &jobs[3]);
+    pool_destroy(&pool);
+}
+
+static void
+test_who_takes_a_job_calls_a_successor_while_a_thread_starts(void)
+{
+    struct pool pool;
+    struct pool_job jobs[5] = {0};
+    struct pool_seat *a, *b, *slow;
+    CHECK_EQ(pool_init(&pool, 3), 0);
+    a = submit_new_worker(&pool, &jobs[0]);
+    b = submit_new_worker(&pool, &jobs[1]);
+    slow = submit_new_worker(&pool, &jobs[2]);
+    REQUIRE(a != NULL && b != NULL && slow != NULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK(pool_take(&pool, a) == &jobs[i]);
+    }
+    CHECK(pool_take(&pool, a) == NULL);
+    CHECK(pool_take(&pool, b) == NULL);
+    submit_to_a_worker(&pool, &jobs[3]);
+    submit_to_a_worker(&pool, &jobs[4]);
+    CHECK_EQ(pool_count(&pool).idle, 1);
+    CHECK(pool_take(&pool, b) == &jobs[3]);
+    CHECK_EQ(pool_count(&pool).idle, 0);
+    CHECK_EQ(pool_sleep(&pool, a, POOL_NO_TIMEOUT), POOL_AWAKE);
+    CHECK(pool_take(&pool, a) == &jobs[4]);
+    pool_destroy(&pool);
+}
+
+static void
+test_who_leaves_last_gets_what_is_queued(void)
+{
+    struct pool pool;
+    struct pool_job jobs[4] = {0};
+    CHECK_EQ(pool_init(&pool, 1), 0);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(seat != NULL);
+    submit_to_a_worker(&pool, &jobs[1]);
+    submit_to_a_worker(&pool, &jobs[2]);
+    CHECK(pool_remove(&pool, &jobs[0]));
+    CHECK(pool_is_wanted(&pool, seat));
+    struct pool_job *left = pool_leave(&pool, seat);
+    CHECK(left == &jobs[1] && left->next == &jobs[2] && jobs[2].next == NULL);
+    CHECK_EQ(jobs[2].state, POOL_JOB_DROPPED);
+    CHECK(!pool_remove(&pool, &jobs[2]));
+    CHECK_EQ(pool_count(&pool).queued, 0);
+    CHECK_EQ(pool_count(&pool).workers, 0);
+    /* The same by a thread that ends in its initializer, in a closed pool. */
+    CHECK(submit_new_worker(&pool, &jobs[3]) == seat);
+    pool_close(&pool);
+    pool_enter(&pool, seat);
+    CHECK(pool_leave(&pool, seat) == &jobs[3]);
+    CHECK_EQ(pool_count(&pool).workers, 0);
+    pool_destroy(&pool);
+}
+
+static void
+test_who_does_not_leave_last_leaves_the_queue(void)
+{
+    struct pool pool;
+    struct pool_job jobs[3] = {0};
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    struct pool_seat *busy = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(busy != NULL);
+    pool_enter(&pool, busy);
+    CHECK(pool_take(&pool, busy) == &jobs[0]);
+    struct pool_seat *seat = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(seat != NULL);
+    submit_to_a_worker(&pool, &jobs[2]);
+    CHECK(pool_remove(&pool, &jobs[1]));
+    CHECK(pool_is_wanted(&pool, seat)); /* what is busy may be so for ever */
+    CHECK(pool_leave(&pool, seat) == NULL);
+    CHECK(pool_take(&pool, busy) == &jobs[2]);
+    CHECK(pool_take(&pool, busy) == NULL);
+    pool_destroy(&pool);
+}
+
+struct settling {
+    struct pool *pool;
+    struct pool_seat *seat;
+    bool settled_by_itself;
+};
+
+static void *
+start_only(void *arg)
+{
+    struct settling *s = arg;
+    struct pool_job *job = calloc(1, sizeof *job);
+    s->seat = submit_new_worker(s->pool, job);
+    s->settled_by_itself = pool_settle(s->pool, 0); /* its own start is no obstacle */
+    return job;
+}
+
+static void *
+enter(void *arg)
+{
+    struct settling *s = arg;
+    usleep(1000);
+    pool_enter(s->pool, s->seat);
+    return NULL;
+}
+
+static void
+test_settle_waits_for_what_others_start(void)
+{
+    struct pool pool;
+    struct settling s = {.pool = &pool};
+    pthread_t thread;
+    void *job = NULL;
+    CHECK_EQ(pool_init(&pool, 1), 0);
+    CHECK(pool_settle(&pool, 0));
+    REQUIRE(pthread_create(&thread, NULL, start_only, &s) == 0);
+    REQUIRE(pthread_join(thread, &job) == 0 && s.seat != NULL);
+    CHECK(s.settled_by_itself);
+    CHECK(!pool_settle(&pool, 0));
+    CHECK(!pool_settle(&pool, NS_PER_MS));
+    REQUIRE(pthread_create(&thread, NULL, enter, &s) == 0);
+    CHECK(pool_settle(&pool, 60 * NS_PER_S));
+    pthread_join(thread, NULL);
+    CHECK(pool_take(&pool, s.seat) == job);
+    free(job);
     pool_destroy(&pool);
 }
 
@@ -228,6 +385,7 @@ struct counted_job {
     struct pool_job job;
     atomic_int ran;
     atomic_int removed;
+    atomic_int failed; /* with the thread that was to run it */
 };
 
 struct stress {
@@ -240,7 +398,18 @@ struct stress {
 struct worker_start {
     struct stress *stress;
     struct pool_seat *seat;
+    unsigned initializer;
 };
+
+static void
+fail(struct pool_job *left)
+{
+    while (left != NULL) {
+        struct pool_job *next = left->next;
+        atomic_fetch_add(&CONTAINER(left, struct counted_job, job)->failed, 1);
+        left = next;
+    }
+}
 
 static void *
 work(void *arg)
@@ -248,6 +417,14 @@ work(void *arg)
     struct worker_start start = *(struct worker_start *)arg;
     struct stress *s = start.stress;
     free(arg);
+    pool_enter(&s->pool, start.seat);
+    if (start.initializer % 3 == 0) {
+        usleep(500); /* a slow initializer */
+    }
+    if (start.initializer % 5 == 0) { /* one that fails */
+        fail(pool_leave(&s->pool, start.seat));
+        return NULL;
+    }
     do {
         struct pool_job *job;
         while ((job = pool_take(&s->pool, start.seat)) != NULL) {
@@ -266,6 +443,36 @@ struct producer {
     pthread_t thread;
 };
 
+/* As whoever submits does it; each fourth attempt fails. */
+static void
+start(struct stress *s, struct pool_seat *seat, struct counted_job *job,
+      unsigned random)
+{
+    bool fails = random % 4 == 0;
+    if (random % 7 == 0) {
+        usleep(200); /* others count on it meanwhile */
+    }
+    if (fails && pool_remove(&s->pool, &job->job)) {
+        atomic_fetch_add(&job->removed, 1);
+    }
+    if (fails && random % 8 == 0 && pool_is_wanted(&s->pool, seat)) {
+        fails = false; /* the second attempt */
+    }
+    if (fails) {
+        fail(pool_leave(&s->pool, seat));
+        return;
+    }
+    struct worker_start *worker = malloc(sizeof *worker);
+    if (worker == NULL) {
+        abort();
+    }
+    *worker = (struct worker_start){s, seat, random >> 4};
+    int n = atomic_fetch_add(&s->started, 1);
+    if (pthread_create(&s->threads[n], NULL, work, worker) != 0) {
+        abort();
+    }
+}
+
 static void *
 produce(void *arg)
 {
@@ -276,12 +483,7 @@ produce(void *arg)
         struct pool_seat *seat;
         int result = pool_submit(&s->pool, &s->jobs[i].job, &seat);
         if (result == POOL_NEEDS_WORKER) {
-            struct worker_start *start = malloc(sizeof *start);
-            *start = (struct worker_start){s, seat};
-            int n = atomic_fetch_add(&s->started, 1);
-            if (pthread_create(&s->threads[n], NULL, work, start) != 0) {
-                abort();
-            }
+            start(s, seat, &s->jobs[i], seed >> 16);
         }
         else if (result < 0) {
             abort();
@@ -324,7 +526,8 @@ test_stress(void)
     }
     int ran = 0, wrong = 0;
     for (int i = 0; i < PRODUCERS * JOBS; i++) {
-        int times = atomic_load(&s->jobs[i].ran) + atomic_load(&s->jobs[i].removed);
+        int times = atomic_load(&s->jobs[i].ran) + atomic_load(&s->jobs[i].removed) +
+                    atomic_load(&s->jobs[i].failed);
         wrong += times != 1;
         ran += atomic_load(&s->jobs[i].ran);
     }
@@ -347,6 +550,11 @@ main(void)
     RUN(test_remove_and_drain);
     RUN(test_close_runs_what_is_queued);
     RUN(test_a_thread_that_cannot_start);
+    RUN(test_a_thread_that_starts_keeps_no_sleeper_asleep);
+    RUN(test_who_takes_a_job_calls_a_successor_while_a_thread_starts);
+    RUN(test_who_leaves_last_gets_what_is_queued);
+    RUN(test_who_does_not_leave_last_leaves_the_queue);
+    RUN(test_settle_waits_for_what_others_start);
     RUN(test_after_fork);
     RUN(test_stress);
     return check_done();
