@@ -73,11 +73,13 @@ static PyObject *
 TimerHandle_repr_info(TimerHandleObject *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *info = Handle_repr_info(&self->base, NULL);
+    if (info == NULL) {
+        return NULL;
+    }
     PyObject *when = PyFloat_FromDouble(self->when);
     PyObject *text = when != NULL ? PyUnicode_FromFormat("when=%R", when) : NULL;
     Py_XDECREF(when);
-    if (info == NULL || text == NULL ||
-        PyList_Insert(info, self->base.cancelled ? 2 : 1, text) < 0) {
+    if (text == NULL || PyList_Insert(info, self->base.cancelled ? 2 : 1, text) < 0) {
         Py_CLEAR(info);
     }
     Py_XDECREF(text);

@@ -150,3 +150,22 @@ def test_a_reader_that_the_collector_removes_while_it_is_shown(loop):
         with CollectorRuns(lambda: loop._remove_reader(fd)):
             key = loop._watched(fd)
         del key
+
+
+def test_repr_of_a_timer_whose_callback_has_none_says_so_under_the_collector(loop):
+    class Mute:
+        def __call__(self):
+            pass
+
+        def __repr__(self):
+            self.garbage = [[] for _ in range(100)]
+            raise ZeroDivisionError("repr")
+
+    old = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(20):
+            with pytest.raises(ZeroDivisionError):
+                repr(loop.call_later(1, Mute()))
+    finally:
+        gc.set_threshold(*old)
