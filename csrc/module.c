@@ -95,6 +95,7 @@ core_exec(PyObject *module)
     X(name_set_exception)            \
     X(name_set_result)               \
     X(convert_future_exc)            \
+    X(run_foreign)                   \
     X(asyncio_handle)                \
     X(asyncio_timer_handle)          \
     X(asyncio_threadsafe_handle)     \

@@ -97,6 +97,7 @@ typedef struct {
     PyObject *name_loop; /* "loop" */
 
     /* borrowed from the standard library, owned here */
+    PyObject *run_foreign;               /* loop/loop_lend.c */
     PyObject *asyncio_handle;            /* asyncio.Handle */
     PyObject *asyncio_timer_handle;      /* asyncio.TimerHandle */
     PyObject *asyncio_threadsafe_handle; /* since Python 3.14, else NULL */

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
 from ._core import VirtualClock
+from .internals.queues import Queues, Scheduled
 
 if TYPE_CHECKING:
     from . import child, insight
@@ -85,7 +86,7 @@ class _PollerView(selectors.BaseSelector):
         self._loop._release()
 
 
-class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
+class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     """An asyncio event loop whose core is C.
 
     clock: a VirtualClock to run on instead of the monotonic clock.  Nothing
@@ -109,12 +110,10 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
         "_internal_fds",
         "_monitor",
         "_old_agen_hooks",
-        "_ready",
-        "_scheduled",
         "_selector",
         "_signal_handlers",
         "_ssock",
-        "_timer_cancelled_count",
+        "_timers",
         "_transports",
         "_unix_server_sockets",
         "_watcher",
@@ -125,6 +124,7 @@ class EventLoop(_core.Loop, asyncio.SelectorEventLoop):
             raise TypeError("EventLoop has a poller of its own and takes no selector")
         self._set_clock(clock)
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
+        self._timers: Scheduled | None = None  # lent to who looks for them
         self._monitor: insight._Monitor | None = None  # who looks for slow callbacks
         self._old_agen_hooks: Any = None  # while it runs
         try:

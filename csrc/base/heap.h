@@ -135,6 +135,25 @@ heap_tidy(struct heap *heap)
     }
 }
 
+static inline int
+heap_entry_compare(const void *a, const void *b)
+{
+    return heap_entry_before(a, b) ? -1 : 1;
+}
+
+/* All entries in order, which is a heap as well, and none empty: O(n log n). */
+static inline void
+heap_sort(struct heap *heap)
+{
+    heap_tidy(heap);
+    if (heap->size > 1) {
+        qsort(heap->entries, heap->size, sizeof *heap->entries, heap_entry_compare);
+    }
+    for (size_t i = 0; i < heap->size; i++) {
+        heap->entries[i].node->index = (ptrdiff_t)i;
+    }
+}
+
 /* The node must be in the heap. */
 static inline void
 heap_remove(struct heap *heap, struct heap_node *node)

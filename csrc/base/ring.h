@@ -77,6 +77,12 @@ ring_peek(const struct ring *ring, size_t i)
 }
 
 static inline void
+ring_set(struct ring *ring, size_t i, void *ptr, uintptr_t tag)
+{
+    ring->items[(ring->head + i) & ring->mask] = (struct ring_item){ptr, tag};
+}
+
+static inline void
 ring_free(struct ring *ring)
 {
     free(ring->items);

@@ -50,8 +50,8 @@ ah_loop_report(LoopObject *self, const char *message, PyObject *source)
 }
 
 /* A native callback asked for the end of the run. */
-static int
-raise_pending(LoopObject *self)
+int
+loop_raise_pending(LoopObject *self)
 {
     if (self->pending_exc == NULL) {
         return 0;
@@ -100,7 +100,8 @@ poll_virtual(LoopObject *self, struct epoll_event *events)
     Py_BEGIN_ALLOW_THREADS
     verdict = vclock_jump(self->vclock, timer_ns, epoch);
     Py_END_ALLOW_THREADS
-    if (!inbox_is_empty(&self->inbox) || self->stopping) {
+    if (!inbox_is_empty(&self->inbox) || ring_count(&self->ready) > 0 ||
+        self->stopping) {
         return 0; /* another thread posted meanwhile */
     }
     switch (verdict) {
@@ -151,7 +152,7 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
     }
     if (count > 0) {
         loop_dispatch(self, events, count); /* runs Python */
-        return raise_pending(self);
+        return loop_raise_pending(self);
     }
     if (count == -EINTR) {
         return 0;
@@ -182,8 +183,8 @@ may_skip_poll(LoopObject *self, int64_t now_ns)
 
 /* -- running --------------------------------------------------------------- */
 
-static int
-run_foreign(PyObject *handle)
+int
+loop_run_foreign(PyObject *handle)
 {
     PyObject *cancelled = PyObject_GetAttrString(handle, "_cancelled");
     int skip = cancelled != NULL ? PyObject_IsTrue(cancelled) : -1;
@@ -208,9 +209,9 @@ run_item(LoopObject *self, struct ring_item item)
     if (item.tag == READY_POST) {
         struct ah_post *post = item.ptr;
         post->func(self, post); /* runs Python */
-        return raise_pending(self);
+        return loop_raise_pending(self);
     }
-    return run_foreign(item.ptr); /* runs Python */
+    return loop_run_foreign((PyObject *)item.ptr); /* runs Python */
 }
 
 /* Run as many items as there are now.  -1 leaves the rest in the ring.  Inline, once
@@ -261,6 +262,9 @@ turn(LoopObject *self)
 {
     int64_t now_ns = clock_monotonic_ns(); /* once per turn, and after a sleep */
     loop_stats_turn(&self->stats, now_ns);
+    if (self->lent != NULL && loop_take_timers_back(self) < 0) {
+        return -1;
+    }
     if (loop_collect(self) < 0) {
         return -1;
     }
@@ -279,7 +283,7 @@ turn(LoopObject *self)
             loop_stats_due(&self->stats, now_ns, heap_first_when(&self->timers));
         }
         if (loop_push_due_timers(self, ah_loop_now(self)) < 0) {
-            return raise_pending(self);
+            return loop_raise_pending(self);
         }
     }
     return run_ready(self);

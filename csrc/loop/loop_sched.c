@@ -83,8 +83,8 @@ ah_loop_timer_stop(LoopObject *self, struct ah_timer *timer)
     }
 }
 
-static void
-timer_handle_due(LoopObject *self, struct ah_timer *timer)
+void
+loop_timer_handle_due(LoopObject *self, struct ah_timer *timer)
 {
     PyObject *handle = (PyObject *)timer_handle_of(timer);
     if (loop_push(self, handle, READY_HANDLE) < 0) {
@@ -110,8 +110,8 @@ loop_push_due_timers(LoopObject *self, int64_t now_ns)
     return 0;
 }
 
-static void
-release_ring(struct ring *ring)
+void
+loop_release_ring(struct ring *ring)
 {
     while (ring_count(ring) > 0) {
         Py_DECREF(ready_owner(ring_pop(ring))); /* runs Python */
@@ -149,9 +149,9 @@ loop_clear_schedule(LoopObject *self)
     struct heap timers = self->timers;
     self->ready = self->inherited = (struct ring){0};
     self->timers = (struct heap){0};
-    disarm_all(&timers);      /* runs Python */
-    release_ring(&ready);     /* runs Python */
-    release_ring(&inherited); /* runs Python */
+    disarm_all(&timers);           /* runs Python */
+    loop_release_ring(&ready);     /* runs Python */
+    loop_release_ring(&inherited); /* runs Python */
 }
 
 static int
@@ -244,6 +244,21 @@ seconds_to_ns_up(double seconds)
     return ns;
 }
 
+int
+loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled)
+{
+    if (Py_TYPE(handle) == self->st->handle_type ||
+        Py_TYPE(handle) == self->st->timer_handle_type) {
+        *cancelled = ((HandleObject *)handle)->cancelled;
+        return READY_HANDLE;
+    }
+    PyObject *attribute =
+        PyObject_GetAttrString(handle, "_cancelled"); /* runs Python */
+    *cancelled = attribute != NULL ? PyObject_IsTrue(attribute) : -1;
+    Py_XDECREF(attribute);
+    return *cancelled < 0 ? -1 : READY_FOREIGN;
+}
+
 /* -- Python methods -------------------------------------------------------- */
 
 static PyObject *
@@ -320,6 +335,14 @@ parse_seconds(const struct signature *signature, PyObject *arg, const char *none
     return 0;
 }
 
+int
+loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle)
+{
+    return ah_loop_timer_start(self, &handle->base.timer,
+                               seconds_to_ns_up(handle->when), loop_timer_handle_due,
+                               (PyObject *)handle);
+}
+
 static PyObject *
 schedule_at(LoopObject *self, double when, const struct call *call)
 {
@@ -328,8 +351,7 @@ schedule_at(LoopObject *self, double when, const struct call *call)
     if (handle == NULL) {
         return NULL;
     }
-    if (ah_loop_timer_start(self, &handle->base.timer, seconds_to_ns_up(when),
-                            timer_handle_due, (PyObject *)handle) < 0) {
+    if (loop_arm_timer_handle(self, handle) < 0) {
         Py_DECREF(handle);
         return NULL;
     }
@@ -378,22 +400,9 @@ Loop_time(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 Loop_add_callback(LoopObject *self, PyObject *handle)
 {
-    if (Py_TYPE(handle) == self->st->handle_type ||
-        Py_TYPE(handle) == self->st->timer_handle_type) {
-        if (!((HandleObject *)handle)->cancelled &&
-            loop_push(self, handle, READY_HANDLE) < 0) {
-            return NULL;
-        }
-        Py_RETURN_NONE;
-    }
-    PyObject *cancelled = PyObject_GetAttrString(handle, "_cancelled");
-    if (cancelled == NULL) {
-        return NULL;
-    }
-    int is_cancelled = PyObject_IsTrue(cancelled);
-    Py_DECREF(cancelled);
-    if (is_cancelled < 0 ||
-        (!is_cancelled && loop_push(self, handle, READY_FOREIGN) < 0)) {
+    int cancelled;
+    int tag = loop_ready_tag(self, handle, &cancelled); /* runs Python */
+    if (tag < 0 || (!cancelled && loop_push(self, handle, (enum ready_tag)tag) < 0)) {
         return NULL;
     }
     Py_RETURN_NONE;

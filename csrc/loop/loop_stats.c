@@ -74,8 +74,9 @@ Loop_stats(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
         (long long)stats.idle_ns, "busy_ns",
         (long long)(stats.running_ns - stats.idle_ns), "ready",
         (Py_ssize_t)ring_count(&self->ready), "timers",
-        (Py_ssize_t)heap_count(&self->timers), "descriptors",
-        (Py_ssize_t)self->fds_used, "lag_p50_ns",
+        (Py_ssize_t)heap_count(&self->timers) +
+            (self->lent != NULL ? PyList_GET_SIZE(self->lent) : 0),
+        "descriptors", (Py_ssize_t)self->fds_used, "lag_p50_ns",
         (long long)histogram_wait(stretches, stats.running_ns, 0.50), "lag_p99_ns",
         (long long)histogram_wait(stretches, stats.running_ns, 0.99), "lag_max_ns",
         (long long)stretches->max);

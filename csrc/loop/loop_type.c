@@ -121,6 +121,7 @@ static int
 Loop_traverse(LoopObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->lent);
     Py_VISIT(self->clock);
     Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->thread_id);
@@ -142,6 +143,7 @@ Loop_clear(LoopObject *self)
     loop_clear_schedule(self); /* runs Python */
     loop_clear_fds(self);      /* runs Python */
     loop_debug_clear(self);    /* runs Python */
+    Py_CLEAR(self->lent);      /* runs Python */
     context_snapshot_clear(&self->snapshot);
     Py_CLEAR(self->task_factory);
     Py_CLEAR(self->loop_keyword);
@@ -350,6 +352,7 @@ ah_loop_type_setup(PyObject *module)
         add_methods(st->loop_type, loop_factory_methods) < 0 ||
         add_methods(st->loop_type, loop_io_methods) < 0 ||
         add_methods(st->loop_type, loop_run_methods) < 0 ||
+        add_methods(st->loop_type, loop_lend_methods) < 0 ||
         add_methods(st->loop_type, loop_stats_methods) < 0 ||
         add_methods(st->loop_type, loop_debug_methods) < 0 ||
         add_getset(st->loop_type, loop_debug_getset) < 0) {

@@ -65,6 +65,8 @@ struct LoopObject {
     size_t fds_used;    /* entries with a reader, writer or watch */
     size_t fds_outside; /* of these, not simulated */
 
+    PyObject *lent; /* owned: the list that the timers are lent to, or NULL */
+
     PyObject *clock;       /* VirtualClock, owned, or NULL */
     struct vclock *vclock; /* in it, or NULL */
 
@@ -164,6 +166,13 @@ int loop_register_fds(LoopObject *self); /* with a new poller; 0 or -errno */
 void loop_clear_fds(LoopObject *self);
 int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
 
+/* loop_run.c */
+AH_RAISES int loop_raise_pending(LoopObject *self);
+AH_RAISES int loop_run_foreign(PyObject *handle); /* runs Python */
+
+/* loop_lend.c: lent timers move back to the heap */
+AH_RAISES int loop_take_timers_back(LoopObject *self); /* runs Python */
+
 /* loop_post.c */
 AH_RAISES int loop_post_handle(LoopObject *self, HandleObject *handle);
 void loop_close_inbox(LoopObject *self);              /* runs Python */
@@ -173,6 +182,12 @@ int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
 /* loop_sched.c */
 AH_RAISES int loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag);
 AH_RAISES int loop_push_due_timers(LoopObject *self, int64_t now_ns); /* runs Python */
+void loop_timer_handle_due(LoopObject *self, struct ah_timer *timer);
+AH_RAISES int loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle);
+/* How to run a handle that Python code brings, and was it cancelled?  -1: it is none.
+ */
+AH_RAISES int loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled);
+void loop_release_ring(struct ring *ring); /* runs Python */
 void loop_clear_schedule(LoopObject *self);
 int loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg);
 
@@ -181,6 +196,7 @@ extern PyMethodDef loop_sched_methods[];
 extern PyMethodDef loop_factory_methods[];
 extern PyMethodDef loop_io_methods[];
 extern PyMethodDef loop_run_methods[];
+extern PyMethodDef loop_lend_methods[];
 extern PyMethodDef loop_stats_methods[];
 extern PyMethodDef loop_debug_methods[];
 extern PyGetSetDef loop_debug_getset[];

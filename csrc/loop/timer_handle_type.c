@@ -166,7 +166,20 @@ TimerHandle_get_class(TimerHandleObject *self, void *Py_UNUSED(closure))
 static PyObject *
 TimerHandle_get_scheduled(TimerHandleObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(self->base.timer.node.index >= 0);
+    return PyBool_FromLong(self->base.timer.node.index >= 0 || self->base.lent);
+}
+
+/* Copies of asyncio's _run_once() say so of what they take out of the list. */
+static int
+TimerHandle_set_scheduled(TimerHandleObject *self, PyObject *value,
+                          void *Py_UNUSED(closure))
+{
+    int scheduled = value != NULL ? PyObject_IsTrue(value) : 0; /* runs Python */
+    if (scheduled < 0) {
+        return -1;
+    }
+    self->base.lent = scheduled != 0;
+    return 0;
 }
 
 static PyObject *
@@ -192,7 +205,8 @@ static PyMethodDef TimerHandle_methods[] = {
 static PyGetSetDef TimerHandle_getset[] = {
     {"__class__", (getter)TimerHandle_get_class, NULL, NULL, NULL},
     HANDLE_COMMON_GETSET,
-    {"_scheduled", (getter)TimerHandle_get_scheduled, NULL, NULL, NULL},
+    {"_scheduled", (getter)TimerHandle_get_scheduled, (setter)TimerHandle_set_scheduled,
+     NULL, NULL},
     {"_when", (getter)TimerHandle_get_when, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

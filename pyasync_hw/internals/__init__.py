@@ -1,0 +1,1 @@
+"""What programs find that reach into asyncio's private parts of a loop."""

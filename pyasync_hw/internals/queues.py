@@ -1,0 +1,182 @@
+"""`loop._ready` and `loop._scheduled`: what is ready, and which timers there are.
+
+asyncio has a deque and a list, kept by heapq, and so programs find them here: live, with
+handles in them, and what they do to them is done.  The C half is csrc/loop/loop_lend.c.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from asyncio import base_events
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..loop import EventLoop
+
+__all__ = ["Ready", "Scheduled"]
+
+_call_at = base_events.BaseEventLoop.call_at.__code__
+
+
+class Ready:
+    """The handles that are ready, first in, first out: a deque's methods."""
+
+    __slots__ = ("_loop",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop = loop
+
+    def __repr__(self) -> str:
+        return repr(deque(self._loop._ready_list()))
+
+    def __len__(self) -> int:
+        return self._loop._ready_count()
+
+    def append(self, handle: Any) -> None:
+        self._loop._add_callback(handle)
+
+    def popleft(self) -> Any:
+        return self._loop._ready_popleft()
+
+
+def _reading(name: str) -> Callable[..., Any]:
+    def method(self: Ready, *args: Any) -> Any:
+        return getattr(deque(self._loop._ready_list()), name)(*args)
+
+    method.__name__ = name
+    return method
+
+
+def _writing(name: str) -> Callable[..., Any]:
+    def method(self: Ready, *args: Any) -> Any:
+        handles = deque(self._loop._ready_list())
+        result = getattr(handles, name)(*args)
+        self._loop._ready_replace(handles)
+        return result if result is not handles else self
+
+    method.__name__ = name
+    return method
+
+
+for _name in ("__contains__", "__eq__", "__getitem__", "__iter__", "__reversed__", "copy",
+              "count", "index"):  # fmt: skip
+    setattr(Ready, _name, _reading(_name))
+for _name in ("__delitem__", "__iadd__", "__setitem__", "appendleft", "clear", "extend",
+              "extendleft", "insert", "pop", "remove", "reverse", "rotate"):  # fmt: skip
+    setattr(Ready, _name, _writing(_name))
+
+
+def _when(handle: Any) -> float:
+    when: float = handle._when
+    return when
+
+
+class Scheduled(list[Any]):
+    """The timers, smallest first: a list that has what the loop has whenever it is asked.
+
+    What heapq or anybody else does to it holds from the loop's next turn on.
+    """
+
+    __slots__ = ("_loop",)
+    __hash__ = None
+
+    def __init__(self, loop: EventLoop) -> None:
+        super().__init__()
+        self._loop = weakref.ref(loop)
+
+    def fetch(self) -> None:
+        """All that have been set since."""
+        loop = self._loop()
+        if loop is None:
+            return
+        before = list.__len__(self)
+        if loop._lend_timers(self, True) and before:
+            list.sort(self, key=_when)
+
+    def fetch_for(self, caller: Any) -> None:
+        """asyncio's call_at() adds one and looks at nothing: it need not have the others."""
+        loop = self._loop()
+        if loop is not None and caller is _call_at:
+            loop._lend_timers(self, False)
+        else:
+            self.fetch()
+
+
+def _fetching(name: str) -> Callable[..., Any]:
+    of_list = getattr(list, name)
+
+    def method(self: Scheduled, *args: Any, **kwargs: Any) -> Any:
+        self.fetch()
+        return of_list(self, *args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+for _name in ("__add__", "__contains__", "__delitem__", "__eq__", "__getitem__", "__iadd__",
+              "__iter__", "__len__", "__mul__", "__ne__", "__repr__", "__reversed__",
+              "__setitem__", "append", "clear", "copy", "count", "extend", "index",
+              "insert", "pop", "remove", "reverse", "sort"):  # fmt: skip
+    setattr(Scheduled, _name, _fetching(_name))
+
+
+class Queues:
+    """The part of EventLoop that asyncio calls `_ready` and `_scheduled`."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        _timers: Scheduled | None
+
+        def _ready_replace(self, handles: Iterable[Any], /) -> None: ...
+
+    @property
+    def _ready(self) -> Ready:
+        return Ready(self)  # type: ignore[arg-type]
+
+    @_ready.setter
+    def _ready(self, handles: Iterable[Any]) -> None:
+        if isinstance(handles, Ready) and handles._loop is self:
+            return  # loop._ready += ...
+        _refuse_another_kind("_ready", handles, deque)
+        self._ready_replace(handles)
+
+    @property
+    def _scheduled(self) -> Scheduled:
+        timers = self._timers
+        if timers is None:
+            timers = self._timers = Scheduled(self)  # type: ignore[arg-type,misc]
+        timers.fetch_for(sys._getframe(1).f_code)
+        return timers
+
+    @_scheduled.setter
+    def _scheduled(self, timers: Iterable[Any]) -> None:
+        mine = self._timers
+        if mine is not None and timers is mine:
+            return  # loop._scheduled += ...
+        _refuse_another_kind("_scheduled", timers, list)
+        if mine is not None or timers:
+            self._scheduled[:] = timers
+
+    @property
+    def _timer_cancelled_count(self) -> int:
+        """Of those that are lent; else a cancelled timer is gone at once."""
+        if self._timers is None:
+            return 0
+        return sum(timer._cancelled for timer in list.__iter__(self._timers))
+
+    @_timer_cancelled_count.setter
+    def _timer_cancelled_count(self, count: int) -> None:
+        pass  # asyncio's own code keeps it; here it is counted
+
+
+def _refuse_another_kind(name: str, value: object, kind: type) -> None:
+    if type(value) is not kind:
+        raise TypeError(
+            f"loop.{name} cannot be another container than the loop's own, which takes over "
+            f"what a {kind.__name__} holds; not {type(value).__name__}"
+        )
