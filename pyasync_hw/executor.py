@@ -115,10 +115,10 @@ def _work(
     end: Callable[[], object] | None,
 ) -> None:
     """What a worker thread runs; it must not keep the executor alive."""
-    if not worker.enter():  # whoever started this thread has given it up
-        return
     thread = threading.current_thread()
     try:
+        if not worker.enter():  # whoever started this thread has given it up
+            return
         if begin is not None:
             try:
                 begin(*arguments)
@@ -163,6 +163,8 @@ class ThreadPoolExecutor(_core.Executor, concurrent.futures.ThreadPoolExecutor):
         *,
         idle_timeout: float | None = None,
     ) -> None:
+        if hasattr(self, "_pool"):  # before anything of it is set anew
+            raise RuntimeError("this executor is initialized already")
         super().__init__(max_workers, thread_name_prefix, initializer, initargs)
         kind = type(self)
         if sys.version_info >= (3, 14):

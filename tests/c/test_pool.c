@@ -218,7 +218,7 @@ test_a_thread_that_starts_keeps_no_sleeper_asleep(void)
     CHECK(pool_take(&pool, quick) == NULL);
     submit_to_a_worker(&pool, &jobs[2]);
     CHECK_EQ(pool_count(&pool).idle, 0);
-    CHECK_EQ(pool_sleep(&pool, quick, POOL_NO_TIMEOUT), POOL_AWAKE);
+    CHECK_EQ(pool_sleep(&pool, quick, 0), POOL_AWAKE);
     CHECK(pool_take(&pool, quick) == &jobs[2]);
     /* That job may block: the next one counts on the thread that starts. */
     submit_to_a_worker(&pool, &jobs[3]);
@@ -247,7 +247,7 @@ test_who_takes_a_job_calls_a_successor_while_a_thread_starts(void)
     CHECK_EQ(pool_count(&pool).idle, 1);
     CHECK(pool_take(&pool, b) == &jobs[3]);
     CHECK_EQ(pool_count(&pool).idle, 0);
-    CHECK_EQ(pool_sleep(&pool, a, POOL_NO_TIMEOUT), POOL_AWAKE);
+    CHECK_EQ(pool_sleep(&pool, a, 0), POOL_AWAKE);
     CHECK(pool_take(&pool, a) == &jobs[4]);
     pool_destroy(&pool);
 }
@@ -340,7 +340,9 @@ test_settle_waits_for_what_others_start(void)
     CHECK(!pool_settle(&pool, 0));
     CHECK(!pool_settle(&pool, NS_PER_MS));
     REQUIRE(pthread_create(&thread, NULL, enter, &s) == 0);
+    const int64_t began = clock_monotonic_ns();
     CHECK(pool_settle(&pool, 60 * NS_PER_S));
+    CHECK(clock_monotonic_ns() - began < 60 * NS_PER_S); /* it was told */
     pthread_join(thread, NULL);
     CHECK(pool_take(&pool, s.seat) == job);
     free(job);

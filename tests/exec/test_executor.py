@@ -290,9 +290,15 @@ def test_an_executor_without_init() -> None:
 
 
 def test_init_only_once() -> None:
-    pool = ThreadPoolExecutor(1)
+    with ThreadPoolExecutor(1) as pool:
+        thread = pool.submit(threading.current_thread).result(10)
+        with pytest.raises(RuntimeError, match="initialized already"):
+            pool.__init__(2)  # type: ignore[misc]
+        assert pool._max_workers == 1 and pool._threads == {thread}
+    assert not thread.is_alive()  # shutdown() still knows it
     with pytest.raises(RuntimeError, match="initialized already"):
-        pool.__init__(1)  # type: ignore[misc]
+        pool.__init__(2)  # type: ignore[misc]
+    assert pool._shutdown
 
 
 # -- initializer -------------------------------------------------------------
