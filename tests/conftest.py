@@ -8,6 +8,7 @@ expected_skips.txt.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Generator
 
@@ -39,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "conformance: CPython's test_asyncio on our loop; only with --conformance"
     )
+    os.environ.pop("PYTEST_ADDOPTS", None)  # they are not for what tests start
     # In the background of a shell without job control it is ignored, and children
     # inherit that; Python then has no KeyboardInterrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
