@@ -295,6 +295,9 @@ async def _make_transport(
         await waiter
     except (SystemExit, KeyboardInterrupt):
         raise
+    except GeneratorExit:  # it was dropped: nobody goes on with it
+        transport.close()
+        raise
     except BaseException:
         transport.close()
         await tasks.shield(transport._wait())

@@ -403,6 +403,18 @@ def test_cancel_while_spawning(turns, pipes):
     pyasync_hw.run(main())
 
 
+def test_a_creation_that_is_dropped_in_the_middle_ends_there():
+    async def main():
+        creation = asyncio.create_subprocess_exec(*SLEEPER)
+        creation.send(None)
+        assert children()
+        creation.close()  # as the collector does it; it may wait for nothing
+        while children():
+            await asyncio.sleep(0.001)
+
+    pyasync_hw.run(main())
+
+
 @pytest.mark.parametrize("pipes", [False, True], ids=["no pipes", "pipes"])
 def test_a_loop_closed_while_a_child_runs(pipes):
     kwargs = dict.fromkeys(("stdin", "stdout", "stderr"), PIPE) if pipes else {}
