@@ -1,0 +1,176 @@
+"""Verbs on a simulated board: lines, SPI, the reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyasync_hw import gpio, rc522, sim, spi
+
+from . import hostile, values
+from .loops import loop_of
+from .world import World, verb
+
+PINS = ("GPIO17", "GPIO27", "GPIO4")
+
+
+def board_of(world: World) -> Any:
+    board = world.pick("board")
+    return board if board is not None else make_board(world)
+
+
+@verb(0.6)
+def make_board(world: World) -> Any:
+    board = sim.Board("pi-zero-w", clock=world.pick("clock") if world.chance(0.6) else None)
+    world.remember("board", board)
+    world.keep("chip", board.attach_rc522())
+    return board
+
+
+@verb(2)
+def open_line(world: World) -> None:
+    pin = world.rng.choice(PINS) if world.chance(0.95) else values.value(world)
+    board = board_of(world)
+    if world.chance(0.2):
+        world.remember("line", gpio.Output(pin, board=board))
+    else:
+        bias = world.rng.choice(("pull_up", "as_is"))
+        world.remember("line", gpio.Input(pin, bias=bias, board=board))
+
+
+@verb(4, threads=True)
+def drive(world: World) -> None:
+    board = world.pick("board")
+    if board is not None:
+        at = world.rng.choice((None, None, board.time() + 0.001))
+        board.line(world.rng.choice(PINS)).drive(world.rng.randrange(2), at=at)
+
+
+@verb(4)
+def use_line(world: World) -> None:
+    line = world.pick("line")
+    if line is None:
+        return
+    loop, core = loop_of(world), line._core
+    kind = world.rng.randrange(10)
+    if kind < 3:
+        world.keep(
+            "task", loop.create_task(line.wait_for_edge(world.rng.choice(("both", "falling"))))
+        )
+    elif kind == 3:
+        world.keep("future", core.arm(loop if world.chance(0.8) else hostile.hostile(world)))
+    elif kind == 4:
+        core.disarm(world.pick("future"))
+    elif kind == 5:
+        line.blocking.wait_for_edge(timeout=0.0005, token=world.pick("token"))
+    elif kind == 6:
+        world.keep("edges", line.edges(maxlen=2))
+    elif kind == 7:
+        core.use_loop(loop if world.chance(0.8) else hostile.hostile(world))
+    elif kind == 8:
+        core.take(), core.get(world.rng.randrange(3))
+    else:
+        core.set(values.value(world), values.value(world))
+
+
+@verb(1)
+def use_edges(world: World) -> None:
+    edges = world.pick("edges")
+    if edges is not None:
+        if world.chance(0.2):
+            edges.close()
+        world.keep("task", loop_of(world).create_task(anext(edges)))
+
+
+@verb(1)
+def close_line(world: World) -> None:
+    line = world.pick("line")
+    if line is not None:
+        line.close()
+
+
+@verb(1)
+def use_spi(world: World) -> None:
+    device = world.pick("device")
+    if device is None:
+        device = world.remember("device", spi.Device("spi0.0", board=board_of(world)))
+    kind = world.rng.randrange(5)
+    if kind == 0:
+        device.transfer(b"\xee\x00")
+    elif kind == 1:
+        device.message([spi.Transfer(b"\xee\x00", cs_change=True), values.value(world)])
+    elif kind == 2:
+        device.speed_hz = world.rng.choice((10**6, 10**7, values.value(world)))
+    elif kind == 3:
+        device._core.message(values.value(world))
+    else:
+        device.close()
+
+
+@verb(0.6)
+def open_reader(world: World) -> None:
+    world.remember("reader", rc522.Reader(board=board_of(world)))
+
+
+@verb(2)
+def use_reader(world: World) -> None:
+    reader, loop = world.pick("reader"), loop_of(world)
+    if reader is None:
+        return
+    kind = world.rng.randrange(8)
+    if kind < 3:
+        world.keep("task", loop.create_task(reader.wait_for_tag()))
+    elif kind == 3:
+        reader.blocking.wait_for_tag(timeout=0.003, token=world.pick("token"))
+    elif kind == 4:
+        loop.run_until_complete(reader.open())
+    elif kind == 5:
+        reader.blocking.cancel()
+    elif kind == 6:
+        reader.close()
+    else:
+        world.keep("tasks", loop.create_task(reader.transceive(values.value(world))))
+
+
+class HostileCard(sim.MifareClassic1K):
+    _world: World | None = None
+
+
+for _name in ("power_on", "receive", "noise", "authenticate", "command"):
+    _inherited = getattr(sim.MifareClassic1K, _name, None)
+    if callable(_inherited):
+
+        def _method(self: Any, *args: Any, _inherited: Any = _inherited, **kwargs: Any) -> Any:
+            result = _inherited(self, *args, **kwargs)
+            return result if self._world is None else hostile.behave(self._world, result)
+
+        setattr(HostileCard, _name, _method)
+
+
+@verb(2)
+def move_card(world: World) -> None:
+    chip = world.pick("chip")
+    if chip is None:
+        return
+    card = world.pick("card")
+    if card is None or world.chance(0.2):
+        card = world.keep("card", HostileCard(uid=world.rng.choice(("a61d227e", "01020304"))))
+        card._world = world if world.chance(0.5) else None
+    if world.chance(0.5):
+        chip.present(card)
+    else:
+        chip.remove(card)
+
+
+@verb(0.4)
+def close_board(world: World) -> None:
+    board = world.pick("board")
+    if board is not None:
+        board.close()
+
+
+@verb(0.3)
+def use_board(world: World) -> None:
+    board = board_of(world)
+    with board:
+        world.act()
+    repr(board)
