@@ -108,7 +108,6 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         "_exception_handler",
         "_executor_shutdown_called",
         "_internal_fds",
-        "_monitor",
         "_old_agen_hooks",
         "_selector",
         "_signal_handlers",
@@ -117,6 +116,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         "_transports",
         "_unix_server_sockets",
         "_watcher",
+        "_watches",
     )
 
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
@@ -125,7 +125,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         self._set_clock(clock)
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._timers: Scheduled | None = None  # lent to who looks for them
-        self._monitor: insight._Monitor | None = None  # who looks for slow callbacks
+        self._watches: list[insight.Watch] = []  # who waits for slow callbacks
         self._old_agen_hooks: Any = None  # while it runs
         try:
             super().__init__(_PollerView(self))
@@ -168,7 +168,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
             self._run_forever_setup()
             if on_main:
                 self._wake_on_signals()
-            self._update_monitor()
+            self._settle_watches()
             self._run_turns()
         finally:
             try:
@@ -182,17 +182,17 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         if on_main and not self._signal_handlers:
             self._sleep_through_signals()
         self._run_forever_cleanup()
-        self._update_monitor()
+        self._settle_watches()
 
     def set_debug(self, enabled: bool) -> None:
         super().set_debug(enabled)
-        self._update_monitor()
+        self._settle_watches()
 
-    def _update_monitor(self) -> None:
-        if self._debug or self._monitor is not None:
+    def _settle_watches(self) -> None:
+        if self._debug or self._watches or self._watchdog is not None:
             from . import insight
 
-            insight.update(self)
+            insight.settle(self)
 
     def _wake_on_signals(self) -> None:
         """Let every signal end a poll, so that none waits for the next event.
@@ -225,6 +225,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     def close(self) -> None:
         """Close the loop; a child whose transport was closed is collected."""
         super().close()
+        self._watches.clear()
         while self._children:
             self._children.pop().collect()
 
@@ -259,10 +260,10 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
             context["source_traceback"] = handle._source_traceback
         self.call_exception_handler(context)
 
-    def _slow_callback(self, handle: Any, seconds: float) -> None:
+    def _slow_callback(self, handle: Any, stamp: int, seconds: float) -> None:
         from . import insight
 
-        insight.slow_callback(self, handle, seconds)
+        insight.slow_callback(self, handle, stamp, seconds)
 
     def _describe_handle(self, handle: Any) -> str:
         from . import insight

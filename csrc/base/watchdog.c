@@ -14,7 +14,8 @@ int
 watchdog_open(struct watchdog *dog)
 {
     pthread_condattr_t attr;
-    *dog = (struct watchdog){.pid = getpid(), .limit_ns = NS_NEVER};
+    *dog = (struct watchdog){
+        .pid = getpid(), .limit_ns = NS_NEVER, .armed_ns = clock_monotonic_ns()};
     int err = pthread_mutex_init(&dog->lock, NULL);
     if (err != 0) {
         return -err;
@@ -67,8 +68,12 @@ watchdog_limit(struct watchdog *dog, int64_t limit_ns)
     if (in_child(dog)) {
         return;
     }
+    limit_ns = limit_ns > LIMIT_LEAST_NS ? limit_ns : LIMIT_LEAST_NS;
     pthread_mutex_lock(&dog->lock);
-    dog->limit_ns = limit_ns > LIMIT_LEAST_NS ? limit_ns : LIMIT_LEAST_NS;
+    if (limit_ns < dog->limit_ns) {
+        dog->armed_ns = clock_monotonic_ns();
+    }
+    dog->limit_ns = limit_ns;
     pthread_cond_signal(&dog->changed);
     pthread_mutex_unlock(&dog->lock);
 }
@@ -85,17 +90,18 @@ watchdog_stop(struct watchdog *dog)
     pthread_mutex_unlock(&dog->lock);
 }
 
-static int64_t
-elapsed_ns(unsigned since)
+int64_t
+watchdog_elapsed_ns(unsigned stamp, int64_t now_ns)
 {
-    return (int64_t)(watchdog_stamp(clock_monotonic_ns()) - since) * 1024;
+    return (int64_t)(watchdog_stamp(now_ns) - stamp) * 1024;
 }
 
 int64_t
-watchdog_elapsed_ns(struct watchdog *dog)
+watchdog_cpu_ns(void)
 {
-    unsigned since = atomic_load(&dog->since);
-    return since != 0 ? elapsed_ns(since) : 0;
+    struct timespec used = {0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used); /* Linux has it */
+    return (int64_t)used.tv_sec * NS_PER_S + used.tv_nsec;
 }
 
 static void
@@ -118,13 +124,14 @@ park_locked(struct watchdog *dog)
     atomic_store(&dog->parked, false);
 }
 
-unsigned
-watchdog_wait(struct watchdog *dog, unsigned last)
+bool
+watchdog_wait(struct watchdog *dog, unsigned last, struct watchdog_find *find)
 {
-    unsigned found = 0;
+    bool found = false;
+    int64_t entered_ns = clock_monotonic_ns();
     int64_t again_ns = 0; /* when `last` is next due, since its beginning */
     if (in_child(dog)) {
-        return 0;
+        return false;
     }
     pthread_mutex_lock(&dog->lock);
     while (!dog->stopped) {
@@ -137,7 +144,8 @@ watchdog_wait(struct watchdog *dog, unsigned last)
             pthread_cond_wait(&dog->changed, &dog->lock);
             continue;
         }
-        int64_t so_far_ns = elapsed_ns(since);
+        int64_t now_ns = clock_monotonic_ns();
+        int64_t so_far_ns = watchdog_elapsed_ns(since, now_ns);
         if (since == last && again_ns == 0) {
             int64_t part_ns = so_far_ns / 16;
             again_ns =
@@ -145,7 +153,13 @@ watchdog_wait(struct watchdog *dog, unsigned last)
         }
         int64_t due_ns = since == last ? again_ns : dog->limit_ns;
         if (so_far_ns >= due_ns) {
-            found = since;
+            int64_t from_ns = dog->armed_ns > entered_ns ? dog->armed_ns : entered_ns;
+            int64_t watched_ns = so_far_ns - (now_ns - from_ns);
+            find->stamp = since;
+            find->watched_ns = watched_ns > 0 ? watched_ns : 0;
+            find->found_ns = so_far_ns;
+            find->cpu_ns = watchdog_cpu_ns();
+            found = true;
             break;
         }
         int64_t left_ns = due_ns - so_far_ns;

@@ -5,7 +5,9 @@
  * thing has run for the limit.  It wakes at most once per limit while there is work;
  * while there is none it is parked and does not wake at all, and the next beginning
  * unparks it.  A stamp names what runs: its beginning, in units of 1024 ns, never 0.
- * After a fork the child has no watching thread: there every call does nothing.
+ * To look at what runs, the watching thread may have to wait for somebody (Python's
+ * lock); from watchdog_wait() to watchdog_looked() the other side can tell for how
+ * long. After a fork the child has no watching thread: there every call does nothing.
  * Python-free.
  */
 #ifndef AH_BASE_WATCHDOG_H
@@ -24,7 +26,16 @@ struct watchdog {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int64_t limit_ns; /* under the lock */
+    int64_t armed_ns; /* under the lock: since when the limit is as low as that */
     bool stopped;     /* under the lock */
+};
+
+/* What has run for the limit; times are since its beginning. */
+struct watchdog_find {
+    unsigned stamp;
+    int64_t watched_ns; /* from when on it was watched: after the last find, mostly */
+    int64_t found_ns;
+    int64_t cpu_ns; /* CPU time of the process when it was found */
 };
 
 /* 0 or -errno. */
@@ -63,8 +74,8 @@ watchdog_now(struct watchdog *dog)
     return atomic_load(&dog->since);
 }
 
-/* How long what runs now has run, to about 1 us; 0: nothing runs. */
-int64_t watchdog_elapsed_ns(struct watchdog *dog);
+/* How long what began at this stamp has run, to about 1 us. */
+int64_t watchdog_elapsed_ns(unsigned stamp, int64_t now_ns);
 
 /* From any thread: how long something may take; the wait goes by it at once. */
 void watchdog_limit(struct watchdog *dog, int64_t limit_ns);
@@ -72,8 +83,11 @@ void watchdog_limit(struct watchdog *dog, int64_t limit_ns);
 /* From any thread: watchdog_wait() returns 0, now and ever after. */
 void watchdog_stop(struct watchdog *dog);
 
-/* The stamp of what has run for the limit.  Given the stamp that it returned last,
- * it returns it again a little later (1/16 of its time so far, at least 2 ms). */
-unsigned watchdog_wait(struct watchdog *dog, unsigned last);
+/* Find what has run for the limit; false: stopped.  Given the stamp that it found
+ * last, it finds it again a little later (1/16 of its time so far, at least 2 ms). */
+bool watchdog_wait(struct watchdog *dog, unsigned last, struct watchdog_find *find);
+
+/* CPU time that this process has had. */
+int64_t watchdog_cpu_ns(void);
 
 #endif

@@ -14,28 +14,40 @@
 /* Of the limit for an iteration: a callback that took less is not worth naming. */
 #define NAMED_SHARE 100
 
+/* Of the limit, when the watchdog first looks: what ran before that is not seen. */
+#define LOOKS_FROM 4
+
 /* -- limits ---------------------------------------------------------------- */
 
-static int64_t
-seconds_to_limit(double seconds)
+static double
+seconds(int64_t ns)
 {
-    if (seconds <= 0.0) {
+    return (double)ns / 1e9;
+}
+
+static int64_t
+seconds_to_limit(double limit)
+{
+    if (limit <= 0.0) {
         return 0; /* everything is slow */
     }
-    return seconds < 9e9 ? (int64_t)(seconds * 1e9) : NS_NEVER;
+    return limit < 9e9 ? (int64_t)(limit * 1e9) : NS_NEVER;
 }
 
 void
 loop_debug_update(LoopObject *self)
 {
     int64_t limit_ns = self->watch_limit_ns;
+    int64_t look_ns = limit_ns; /* with a limit of 0, everything is slow: nothing is */
     int64_t debug_ns = seconds_to_limit(self->slow_callback_duration);
     if (self->debug && debug_ns < limit_ns) {
         limit_ns = debug_ns;
+        look_ns = debug_ns > 0 ? debug_ns : look_ns;
     }
     self->slow_limit_ns = limit_ns;
     if (self->watchdog != NULL) {
-        watchdog_limit(self->watchdog, limit_ns);
+        look_ns = look_ns == NS_NEVER ? NS_NEVER : look_ns / LOOKS_FROM;
+        watchdog_limit(&self->watchdog->dog, look_ns);
     }
 }
 
@@ -43,6 +55,7 @@ void
 loop_debug_init(LoopObject *self)
 {
     self->slow_callback_duration = 0.1;
+    self->watch_limit = Py_HUGE_VAL;
     self->watch_limit_ns = NS_NEVER;
     loop_debug_update(self);
 }
@@ -50,13 +63,10 @@ loop_debug_init(LoopObject *self)
 void
 loop_debug_clear(LoopObject *self)
 {
-    PyObject *object = self->watchdog_object;
     if (self->watchdog != NULL) {
-        watchdog_stop(self->watchdog); /* its thread ends */
+        watchdog_stop(&self->watchdog->dog); /* its thread ends */
     }
-    self->watchdog = NULL;
-    self->watchdog_object = NULL;
-    Py_XDECREF(object);
+    Py_CLEAR(self->watchdog);       /* runs Python */
     Py_CLEAR(self->current_handle); /* runs Python */
 }
 
@@ -65,14 +75,34 @@ loop_debug_clear(LoopObject *self)
 void
 loop_timed_begin(LoopObject *self, struct timed_turn *timed, PyObject *handle)
 {
-    Py_XSETREF(self->current_handle, Py_NewRef(handle));
-    self->timed_tstate = PyThreadState_Get();
-    timed->began_ns = clock_monotonic_ns();
+    Py_XSETREF(self->current_handle, Py_NewRef(handle)); /* runs Python */
+    timed->outer_ns = self->timed_ns;
+    timed->began_ns = self->timed_ns = clock_monotonic_ns();
     if (timed->count++ == 0) {
         timed->first_ns = timed->began_ns;
     }
     if (self->watchdog != NULL) {
-        watchdog_begin(self->watchdog, timed->began_ns);
+        ah_watchdog_begin(self->watchdog, PyThreadState_Get(), timed->began_ns);
+    }
+}
+
+void
+loop_timed_overtake(LoopObject *self, struct timed_turn *timed)
+{
+    timed->first_ns = timed->began_ns = self->timed_ns;
+    timed->count = 1;
+}
+
+/* What a run inside of a callback has run ends; the callback goes on. */
+static void
+timed_back(LoopObject *self, int64_t outer_ns)
+{
+    self->timed_ns = outer_ns;
+    if (self->watchdog != NULL && outer_ns != 0) {
+        ah_watchdog_begin(self->watchdog, PyThreadState_Get(), outer_ns);
+    }
+    else if (self->watchdog != NULL) {
+        ah_watchdog_end(self->watchdog);
     }
 }
 
@@ -108,10 +138,7 @@ int
 loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int status)
 {
     timed->ended_ns = clock_monotonic_ns();
-    self->timed_tstate = NULL;
-    if (self->watchdog != NULL) {
-        watchdog_end(self->watchdog);
-    }
+    timed_back(self, timed->outer_ns);
     int64_t took_ns = timed->ended_ns - timed->began_ns;
     if (took_ns > timed->slowest_ns) {
         timed->slowest_ns = took_ns;
@@ -121,7 +148,8 @@ loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int
     }
     if (status == 0 && took_ns >= self->slow_limit_ns) {
         timed->reported = true;
-        status = report(self, "_slow_callback", "(Od)", handle, (double)took_ns / 1e9);
+        status = report(self, "_slow_callback", "(OId)", handle,
+                        watchdog_stamp(timed->began_ns), seconds(took_ns));
     }
     PyObject *current = self->current_handle;
     self->current_handle = NULL;
@@ -142,10 +170,10 @@ loop_timed_turn_end(LoopObject *self, struct timed_turn *timed, int status)
     int64_t took_ns = timed->ended_ns - timed->first_ns;
     if (status == 0 && timed->count > 1 && !timed->reported &&
         took_ns >= self->slow_limit_ns) {
-        status = report(self, "_slow_iteration", "(ndOd)", (Py_ssize_t)timed->count,
-                        (double)took_ns / 1e9,
-                        timed->slowest != NULL ? timed->slowest : Py_None,
-                        (double)timed->slowest_ns / 1e9);
+        status =
+            report(self, "_slow_iteration", "(ndOd)", (Py_ssize_t)timed->count,
+                   seconds(took_ns), timed->slowest != NULL ? timed->slowest : Py_None,
+                   seconds(timed->slowest_ns));
     }
     if (timed->slowest != NULL) {
         PyObject *exc = status < 0 ? ah_take_exception() : NULL;
@@ -159,41 +187,75 @@ loop_timed_turn_end(LoopObject *self, struct timed_turn *timed, int status)
 
 /* -- Python methods -------------------------------------------------------- */
 
-/* Who watches: a Watchdog or None, and the least limit of the watches in seconds. */
+/* A callback that runs untimed, when somebody begins to watch: it is timed now. */
+static void
+overtake(LoopObject *self)
+{
+    struct loop_batch *batch = &self->batch;
+    if (batch->owner != NULL && self->timed_ns == 0 && !batch->overtaken) {
+        Py_XSETREF(self->current_handle, Py_NewRef(batch->owner)); /* runs Python */
+        self->timed_ns = clock_monotonic_ns();
+        batch->overtaken = true;
+        batch->rest = batch->left;
+        batch->left = 0;
+    }
+}
+
+static int
+check_watchdog(LoopObject *self, PyObject *object)
+{
+    if (object == Py_None || PyObject_TypeCheck(object, self->st->watchdog_type)) {
+        return 0;
+    }
+    PyErr_Format(PyExc_TypeError, "watchdog must be a Watchdog or None, not %.100s",
+                 Py_TYPE(object)->tp_name);
+    return -1;
+}
+
+/* Replace who watches, a Watchdog or None, and the least limit of the watches, if it
+ * still is `old`; whoever changes it takes what is there as it is: no lock. */
 static PyObject *
 Loop_set_watchdog(LoopObject *self, PyObject *args)
 {
-    PyObject *object;
-    double seconds;
-    if (!PyArg_ParseTuple(args, "Od:_set_watchdog", &object, &seconds)) {
+    PyObject *old, *new;
+    double limit;
+    if (!PyArg_ParseTuple(args, "OOd:_set_watchdog", &old, &new, &limit) ||
+        check_watchdog(self, new) < 0) {
         return NULL;
     }
-    if (object != Py_None && !PyObject_TypeCheck(object, self->st->watchdog_type)) {
-        PyErr_Format(PyExc_TypeError, "watchdog must be a Watchdog or None, not %.100s",
-                     Py_TYPE(object)->tp_name);
-        return NULL;
+    WatchdogObject *before = self->watchdog;
+    WatchdogObject *after = new == Py_None ? NULL : (WatchdogObject *)new;
+    if (before != (old == Py_None ? NULL : (WatchdogObject *)old)) {
+        Py_RETURN_FALSE;
     }
-    if (self->watchdog != NULL && object != self->watchdog_object) {
-        watchdog_end(self->watchdog); /* another one goes on, or nobody */
-    }
-    bool nobody = object == Py_None;
-    self->watchdog = nobody ? NULL : &((WatchdogObject *)object)->dog;
-    Py_XSETREF(self->watchdog_object, nobody ? NULL : Py_NewRef(object));
-    self->watch_limit_ns = seconds_to_limit(seconds);
+    self->watchdog = (WatchdogObject *)Py_XNewRef(after);
+    self->watch_limit = limit;
+    self->watch_limit_ns = seconds_to_limit(limit);
     loop_debug_update(self);
-    Py_RETURN_NONE;
+    if (before != NULL && before != after) {
+        ah_watchdog_end(before);
+        watchdog_stop(&before->dog); /* its thread ends */
+    }
+    if (loop_is_timed(self)) {
+        overtake(self); /* runs Python */
+    }
+    if (after != NULL && after != before && self->timed_ns != 0) {
+        ah_watchdog_begin(after, self->run_tstate, self->timed_ns);
+    }
+    Py_XDECREF(before); /* runs Python */
+    Py_RETURN_TRUE;
 }
 
-/* The innermost frame of the callback that runs and is timed, or None.  For another
- * thread; sys._current_frames() would look into other interpreters, unprotected. */
 static PyObject *
-Loop_running_frame(LoopObject *self, PyObject *Py_UNUSED(ignored))
+Loop_get_watchdog(LoopObject *self, void *Py_UNUSED(closure))
 {
-    PyObject *frame = NULL;
-    if (self->timed_tstate != NULL) {
-        frame = (PyObject *)PyThreadState_GetFrame(self->timed_tstate);
-    }
-    return frame != NULL ? frame : Py_NewRef(Py_None);
+    return Py_NewRef(self->watchdog != NULL ? (PyObject *)self->watchdog : Py_None);
+}
+
+static PyObject *
+Loop_get_watch_limit(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return PyFloat_FromDouble(self->watch_limit);
 }
 
 static PyObject *
@@ -247,7 +309,6 @@ Loop_set_current_handle(LoopObject *self, PyObject *value, void *Py_UNUSED(closu
 
 PyMethodDef loop_debug_methods[] = {
     {"_set_watchdog", (PyCFunction)Loop_set_watchdog, METH_VARARGS, NULL},
-    {"_running_frame", (PyCFunction)Loop_running_frame, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -255,6 +316,8 @@ PyGetSetDef loop_debug_getset[] = {
     {"slow_callback_duration", (getter)Loop_get_slow_callback_duration,
      (setter)Loop_set_slow_callback_duration,
      PyDoc_STR("In debug mode, what takes as many seconds is reported."), NULL},
+    {"_watchdog", (getter)Loop_get_watchdog, NULL, NULL, NULL},
+    {"_watch_limit", (getter)Loop_get_watch_limit, NULL, NULL, NULL},
     {"_current_handle", (getter)Loop_get_current_handle,
      (setter)Loop_set_current_handle, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -214,24 +214,26 @@ run_item(LoopObject *self, struct ring_item item)
     return loop_run_foreign((PyObject *)item.ptr); /* runs Python */
 }
 
-/* Run as many items as there are now.  -1 leaves the rest in the ring.  Inline, once
- * with the timing of callbacks and once, for the common case, without. */
+/* Run what is left of the batch.  -1 leaves the rest in the ring.  Inline, once with
+ * the timing of callbacks and once, for the common case, without. */
 static inline int
 run_batch(LoopObject *self, struct timed_turn *timed)
 {
-    size_t todo = self->closed ? 0 : ring_count(&self->ready); /* closed: a fork */
+    struct loop_batch *batch = &self->batch;
     int status = 0;
     loop_settle_fresh(self);
-    while (todo-- > 0 && status == 0 && ring_count(&self->ready) > 0) {
+    while (batch->left > 0 && status == 0 && ring_count(&self->ready) > 0) {
         struct ring_item item = ring_pop(&self->ready);
         HandleObject *handle = item.tag == READY_HANDLE ? item.ptr : NULL;
         PyObject *owner = ready_owner(item);
+        batch->left--;
+        batch->owner = owner;
         self->stats.callbacks++;
         if (handle != NULL && handle->cancelled) {
             status = 0;
         }
         else if (timed != NULL) {
-            loop_timed_begin(self, timed, owner);
+            loop_timed_begin(self, timed, owner);                /* runs Python */
             status = run_item(self, item);                       /* runs Python */
             status = loop_timed_end(self, timed, owner, status); /* runs Python */
         }
@@ -241,20 +243,46 @@ run_batch(LoopObject *self, struct timed_turn *timed)
         if (handle != NULL) {
             handle_track(handle); /* an error report may have kept it */
         }
+        batch->owner = NULL;
         Py_DECREF(owner); /* runs Python */
     }
     return status;
 }
 
 static int
+run_timed(LoopObject *self, int status)
+{
+    struct timed_turn timed = {0};
+    if (self->batch.overtaken) {
+        PyObject *handle = Py_XNewRef(self->current_handle);
+        self->batch.left = self->batch.rest;
+        loop_timed_overtake(self, &timed);
+        status = loop_timed_end(self, &timed, handle, status); /* runs Python */
+        Py_XDECREF(handle);                                    /* runs Python */
+    }
+    if (status == 0) {
+        status = run_batch(self, &timed); /* runs Python */
+    }
+    return loop_timed_turn_end(self, &timed, status); /* runs Python */
+}
+
+/* Run as many items as there are now. */
+static int
 run_ready(LoopObject *self)
 {
-    if (!loop_is_timed(self)) {
-        return run_batch(self, NULL);
+    struct loop_batch outer = self->batch; /* of a run around this one */
+    int status = 0;
+    bool timed = loop_is_timed(self);
+    self->batch = (struct loop_batch){0};
+    self->batch.left = self->closed ? 0 : ring_count(&self->ready); /* closed: a fork */
+    if (!timed) {
+        status = run_batch(self, NULL); /* runs Python */
     }
-    struct timed_turn timed = {0};
-    int status = run_batch(self, &timed);
-    return loop_timed_turn_end(self, &timed, status);
+    if (timed || self->batch.overtaken) {
+        status = run_timed(self, status); /* runs Python */
+    }
+    self->batch = outer;
+    return status;
 }
 
 static int
@@ -298,10 +326,12 @@ Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
     self->has_run = true;
     if (!nested) {
         loop_stats_run_begin(&self->stats);
+        self->run_tstate = PyThreadState_Get();
     }
     int status = turn(self);
     if (!nested) {
         loop_stats_run_end(&self->stats);
+        self->run_tstate = NULL;
     }
     if (status < 0) {
         return NULL;
@@ -332,6 +362,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     }
     loop_stats_run_begin(&self->stats);
     self->running_ident = PyThread_get_thread_ident();
+    self->run_tstate = PyThreadState_Get();
     self->turns_since_poll = SKIPPED_POLLS_MAX; /* a run of one turn polls, too */
     int status;
     do {
@@ -339,6 +370,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     } while (status == 0 && !self->stopping);
     loop_stats_run_end(&self->stats);
     self->running_ident = 0;
+    self->run_tstate = NULL;
     loop_settle_fresh(self);
     if (slack > 1) {
         (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);

@@ -79,7 +79,6 @@ loop_in_child(PyObject *object)
     loop_arrive(self,
                 inbox_close_in_child(&self->inbox)); /* dropped later: no Python */
     self->running = NULL; /* perhaps by a thread that is not here */
-    self->timed_tstate = NULL;
     loop_settle_fresh(self);
     self->inherited = self->ready;
     self->ready = (struct ring){0};
@@ -128,7 +127,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->task_factory);
     Py_VISIT(self->loop_keyword);
     Py_VISIT(self->pending_exc);
-    Py_VISIT(self->watchdog_object);
+    Py_VISIT(self->watchdog);
     Py_VISIT(self->current_handle);
     int status = loop_traverse_schedule(self, visit, arg);
     status = status != 0 ? status : loop_traverse_inbox(self, visit, arg);

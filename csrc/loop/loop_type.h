@@ -11,6 +11,7 @@
 #include "loop/handle_type.h"
 #include "loop/loop.h"
 #include "loop/loop_stats.h"
+#include "loop/watchdog_type.h"
 #include "module.h"
 #include "py/context.h"
 #include "py/fork.h"
@@ -42,6 +43,14 @@ struct fd_entry {
     PyObject *owner;        /* owned: embeds watch */
     uint32_t events;        /* as registered with epoll */
     uint32_t generation;    /* tells stale events of a reused number */
+};
+
+/* The callbacks of one turn. */
+struct loop_batch {
+    size_t left;     /* still to run */
+    PyObject *owner; /* owned: what runs, or NULL */
+    size_t rest;     /* of left, when the first watch was set while one ran */
+    bool overtaken;  /* it was: the batch ends, and goes on timed */
 };
 
 struct LoopObject {
@@ -81,7 +90,9 @@ struct LoopObject {
 
     int64_t last_poll_ns;
     unsigned turns_since_poll;
-    bool polled_events; /* the last poll found some */
+    struct loop_batch batch;   /* that runs now */
+    PyThreadState *run_tstate; /* of who runs it; NULL: nobody */
+    bool polled_events;        /* the last poll found some */
 
     struct running_handle *running; /* thread-safe handles: see handle_running.h */
 
@@ -94,12 +105,12 @@ struct LoopObject {
 
     /* loop_debug.c; times are seconds as set, and nanoseconds */
     double slow_callback_duration; /* reported in debug mode */
+    double watch_limit;            /* as set by who watches; or infinite */
     int64_t watch_limit_ns;        /* reported because somebody watches; or never */
     int64_t slow_limit_ns;         /* the least of what applies now */
-    struct watchdog *watchdog;     /* in watchdog_object, or NULL */
-    PyObject *watchdog_object;     /* owned, or NULL */
+    int64_t timed_ns;              /* what runs began, when it is timed; 0 */
+    WatchdogObject *watchdog;      /* owned, or NULL */
     PyObject *current_handle;      /* owned: what runs, when timed; or NULL */
-    PyThreadState *timed_tstate;   /* of who runs it, or NULL */
 };
 
 /* RuntimeError: closed, or inherited by a forked child.  Always -1. */
@@ -145,6 +156,7 @@ struct timed_turn {
     int64_t first_ns; /* beginning of the first callback */
     int64_t began_ns; /* of the last one */
     int64_t ended_ns;
+    int64_t outer_ns; /* of what runs around it, in a run inside of a callback */
     int64_t slowest_ns;
     PyObject *slowest; /* owned: its text; NULL: none was long enough */
     size_t count;
@@ -154,6 +166,8 @@ void loop_debug_init(LoopObject *self);
 void loop_debug_clear(LoopObject *self);  /* runs Python */
 void loop_debug_update(LoopObject *self); /* debug mode was switched */
 void loop_timed_begin(LoopObject *self, struct timed_turn *timed, PyObject *handle);
+/* What was running when the first watch was set is timed from then on. */
+void loop_timed_overtake(LoopObject *self, struct timed_turn *timed);
 AH_RAISES int loop_timed_end(LoopObject *self, struct timed_turn *timed,
                              PyObject *handle, int status); /* runs Python */
 AH_RAISES int loop_timed_turn_end(LoopObject *self, struct timed_turn *timed,

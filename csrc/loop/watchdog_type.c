@@ -1,16 +1,19 @@
-/* Watchdog; a leaf: the loop and the watching thread own it, it refers to nothing. */
+/* Watchdog; a leaf: the loop and the watching thread own it, it refers to nothing.
+ *
+ * The watching thread finds out without the GIL that something takes too long, and
+ * takes the GIL to look.  It tells when it asked and when it had looked: code that
+ * keeps the GIL for long cannot be seen, and what is seen after it is not to blame.
+ * Finding and looking are one call, so that no bytecode runs in between.
+ */
 #include "loop/watchdog_type.h"
 
+#include "base/clock.h"
 #include "py/errors.h"
 #include "setup.h"
 
 static PyObject *
-Watchdog_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+Watchdog_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
-    static char *kwlist[] = {NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, ":Watchdog", kwlist)) {
-        return NULL;
-    }
     ModuleState *st = ah_state_of_type(type);
     if (st == NULL) {
         return NULL;
@@ -43,55 +46,114 @@ Watchdog_dealloc(WatchdogObject *self)
     Py_DECREF(type);
 }
 
+/* (file, line, function) of a frame. */
 static PyObject *
-Watchdog_wait(WatchdogObject *self, PyObject *arg)
+place_of(PyFrameObject *frame)
 {
-    unsigned long last = PyLong_AsUnsignedLong(arg);
-    if (last == (unsigned long)-1 && PyErr_Occurred()) {
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    int line = PyFrame_GetLineNumber(frame);
+    PyObject *place =
+        Py_BuildValue("(OiO)", code->co_filename,
+                      line > 0 ? line : code->co_firstlineno, code->co_name);
+    Py_DECREF(code);
+    return place;
+}
+
+/* What runs, from its innermost frame out to the one of this code; a list. */
+static PyObject *
+stack_of(PyThreadState *tstate, PyObject *outer, Py_ssize_t most)
+{
+    PyObject *stack = PyList_New(0);
+    PyFrameObject *frame =
+        stack != NULL && tstate != NULL ? PyThreadState_GetFrame(tstate) : NULL;
+    while (frame != NULL && PyList_GET_SIZE(stack) < most) {
+        PyCodeObject *code = PyFrame_GetCode(frame);
+        bool out = (PyObject *)code == outer;
+        Py_DECREF(code);
+        if (out) {
+            break;
+        }
+        PyObject *place = place_of(frame);
+        if (place == NULL || PyList_Append(stack, place) < 0) {
+            Py_XDECREF(place);
+            Py_DECREF(frame);
+            Py_DECREF(stack);
+            return NULL;
+        }
+        Py_DECREF(place);
+        Py_SETREF(frame, PyFrame_GetBack(frame));
+    }
+    Py_XDECREF(frame);
+    return stack;
+}
+
+static double
+seconds(int64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+static PyObject *
+Watchdog_wait(WatchdogObject *self, PyObject *args)
+{
+    unsigned last;
+    PyObject *outer;
+    Py_ssize_t most;
+    if (!PyArg_ParseTuple(args, "IOn:wait", &last, &outer, &most)) {
         return NULL;
     }
-    unsigned found;
-    Py_BEGIN_ALLOW_THREADS
-    found = watchdog_wait(&self->dog, (unsigned)last);
-    Py_END_ALLOW_THREADS
-    return PyLong_FromUnsignedLong(found);
+    for (;;) {
+        struct watchdog_find find;
+        bool found;
+        Py_BEGIN_ALLOW_THREADS
+        found = watchdog_wait(&self->dog, last, &find);
+        Py_END_ALLOW_THREADS
+        if (!found) {
+            Py_RETURN_NONE;
+        }
+        PyObject *stack = stack_of(self->tstate, outer, most);
+        if (stack == NULL) {
+            return NULL;
+        }
+        int64_t looked_ns = watchdog_elapsed_ns(find.stamp, clock_monotonic_ns());
+        if (watchdog_now(&self->dog) == find.stamp && PyList_GET_SIZE(stack) > 0) {
+            return Py_BuildValue("(IddddN)", find.stamp, seconds(find.watched_ns),
+                                 seconds(looked_ns), seconds(looked_ns - find.found_ns),
+                                 seconds(watchdog_cpu_ns() - find.cpu_ns), stack);
+        }
+        last = find.stamp;
+        Py_DECREF(stack); /* it has ended meanwhile */
+    }
 }
 
 static PyObject *
 Watchdog_now(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return PyLong_FromUnsignedLong(watchdog_now(&self->dog));
-}
-
-static PyObject *
-Watchdog_elapsed(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
-{
-    return PyFloat_FromDouble((double)watchdog_elapsed_ns(&self->dog) / 1e9);
-}
-
-static PyObject *
-Watchdog_stop(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
-{
-    watchdog_stop(&self->dog);
-    Py_RETURN_NONE;
+    int64_t now_ns = clock_monotonic_ns();
+    unsigned stamp = watchdog_now(&self->dog);
+    int64_t took_ns = stamp != 0 ? watchdog_elapsed_ns(stamp, now_ns) : 0;
+    return Py_BuildValue("(Id)", stamp, seconds(took_ns));
 }
 
 static PyMethodDef Watchdog_methods[] = {
-    {"wait", (PyCFunction)Watchdog_wait, METH_O,
-     PyDoc_STR("wait($self, last, /)\n--\n\n"
-               "Wait until a callback has run for the limit; return its stamp, or 0\n"
-               "after stop(). Given that stamp, return it again while it goes on.")},
+    {"wait", (PyCFunction)Watchdog_wait, METH_VARARGS,
+     PyDoc_STR(
+         "wait($self, last, outer, most, /)\n--\n\n"
+         "Wait until a callback has run for the limit; None after the end.\n\n"
+         "Else its stamp; seconds since it began: from when on it was watched,\n"
+         "and when its stack was read; seconds that the GIL was waited for, and\n"
+         "of CPU time that the process had meanwhile; and the stack, (file, line,\n"
+         "function), innermost first, as far as the code object `outer`, `most`\n"
+         "frames of it. Given that stamp, do the same again while it goes on.")},
     {"now", (PyCFunction)Watchdog_now, METH_NOARGS,
-     PyDoc_STR("now($self, /)\n--\n\nThe stamp of the callback that runs, or 0.")},
-    {"elapsed", (PyCFunction)Watchdog_elapsed, METH_NOARGS,
-     PyDoc_STR("elapsed($self, /)\n--\n\nHow many seconds that callback has run.")},
-    {"stop", (PyCFunction)Watchdog_stop, METH_NOARGS,
-     PyDoc_STR("stop($self, /)\n--\n\nEnd wait(), now and ever after.")},
+     PyDoc_STR("now($self, /)\n--\n\n"
+               "The stamp of the callback that runs, or 0, and for how many seconds\n"
+               "it has.")},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot Watchdog_slots[] = {
-    {Py_tp_doc, PyDoc_STR("Watchdog()\n--\n\n"
+    {Py_tp_doc, PyDoc_STR("Watchdog(*args, **kwargs)\n--\n\n"
                           "Tells a second thread that a callback of a loop takes too "
                           "long.")},
     {Py_tp_new, Watchdog_new},
@@ -103,7 +165,7 @@ static PyType_Slot Watchdog_slots[] = {
 static PyType_Spec Watchdog_spec = {
     .name = "pyasync_hw._core.Watchdog",
     .basicsize = sizeof(WatchdogObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = Watchdog_slots,
 };
 

@@ -9,18 +9,25 @@ struct watcher {
     pthread_t thread;
     atomic_uint found[4]; /* what wait() returned, in order */
     atomic_uint count;
+    atomic_bool wrong; /* what was found contradicts itself */
 };
 
 static void *
 watch(void *argument)
 {
     struct watcher *watcher = argument;
-    unsigned last = 0;
-    while ((last = watchdog_wait(&watcher->dog, last)) != 0) {
+    struct watchdog_find find = {0};
+    int64_t last_ns = 0;
+    while (watchdog_wait(&watcher->dog, find.stamp, &find)) {
         unsigned i = atomic_load(&watcher->count);
         if (i < 4) {
-            atomic_store(&watcher->found[i], last);
+            atomic_store(&watcher->found[i], find.stamp);
         }
+        if (find.watched_ns + 2048 < last_ns || find.watched_ns > find.found_ns ||
+            find.cpu_ns > watchdog_cpu_ns()) {
+            atomic_store(&watcher->wrong, true);
+        }
+        last_ns = find.found_ns;
         atomic_fetch_add(&watcher->count, 1);
     }
     return NULL;
@@ -70,13 +77,28 @@ test_what_runs_too_long_is_found_again_and_again(void)
         CHECK(atomic_load(&watcher.found[i]) == watchdog_stamp(began));
     }
     CHECK(watchdog_now(&watcher.dog) == watchdog_stamp(began));
-    int64_t elapsed_ns = watchdog_elapsed_ns(&watcher.dog);
-    CHECK(elapsed_ns >= 8 * NS_PER_MS &&
-          elapsed_ns <= clock_monotonic_ns() - began + 2048);
+    int64_t now = clock_monotonic_ns();
+    int64_t elapsed_ns = watchdog_elapsed_ns(watchdog_stamp(began), now);
+    CHECK(elapsed_ns >= now - began - 2048 && elapsed_ns <= now - began + 2048);
     watchdog_end(&watcher.dog);
     CHECK(watchdog_now(&watcher.dog) == 0);
-    CHECK(watchdog_elapsed_ns(&watcher.dog) == 0);
+    CHECK(!atomic_load(&watcher.wrong));
     watcher_stop(&watcher);
+}
+
+static void
+test_time_before_anybody_waited_was_not_watched(void)
+{
+    struct watchdog dog;
+    struct watchdog_find find;
+    REQUIRE(watchdog_open(&dog) == 0);
+    watchdog_limit(&dog, NS_PER_S);
+    int64_t began = clock_monotonic_ns() - 10 * NS_PER_S;
+    watchdog_begin(&dog, began);
+    REQUIRE(watchdog_wait(&dog, 0, &find));
+    CHECK(find.stamp == watchdog_stamp(began));
+    CHECK(find.watched_ns >= 10 * NS_PER_S - 2048 && find.watched_ns <= find.found_ns);
+    watchdog_close(&dog);
 }
 
 static void
@@ -114,7 +136,7 @@ test_stop_ends_a_parked_wait_and_every_later_one(void)
     watchdog_stop(&watcher.dog);
     pthread_join(watcher.thread, NULL);
     watchdog_begin(&watcher.dog, clock_monotonic_ns());
-    CHECK(watchdog_wait(&watcher.dog, 0) == 0);
+    CHECK(!watchdog_wait(&watcher.dog, 0, &(struct watchdog_find){0}));
     watchdog_close(&watcher.dog);
 }
 
@@ -122,6 +144,7 @@ int
 main(void)
 {
     RUN(test_what_runs_too_long_is_found_again_and_again);
+    RUN(test_time_before_anybody_waited_was_not_watched);
     RUN(test_short_work_is_not_found_and_wakes_the_parked);
     RUN(test_a_new_limit_counts_at_once);
     RUN(test_stop_ends_a_parked_wait_and_every_later_one);

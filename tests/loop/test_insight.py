@@ -4,6 +4,7 @@ These tests block for real: the thing under test is a thread that looks at anoth
 """
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -28,7 +29,7 @@ from watching import (
 )
 
 import pyasync_hw
-from pyasync_hw import insight
+from pyasync_hw import insight, sampler
 
 
 @pytest.fixture
@@ -104,6 +105,88 @@ def test_the_line_where_most_of_the_time_went_is_named(loop, reports):
     assert 0.5 < reports[0].share <= 1
 
 
+def test_time_before_the_limit_counts_too(loop, reports):
+    def uneven():
+        time.sleep(BLOCK * 2)  # long
+        time.sleep(BLOCK / 2)
+
+    with insight.watch(loop, BLOCK * 2, reports.append):
+        run_soon(loop, uneven)
+    assert "# long" in reports[0].line.line
+
+
+def large_number():
+    """A number whose square takes 0.1 s or more, after which bytecode runs on."""
+    number = 3**100_000
+    took = 0.0
+    while took < 0.1:
+        number **= 2
+        began = time.perf_counter()
+        number * number
+        took = time.perf_counter() - began
+    return number
+
+
+def keeps_the_gil_and_goes_on(number):
+    number * number
+    total = 0
+    for i in range(100):  # innocent
+        total += i
+    time.sleep(0.02)  # innocent
+
+
+def keeps_the_gil_and_ends(number):
+    time.sleep(0.03)  # innocent
+    return number * number
+
+
+def parses_and_goes_on(number):
+    json.loads(number)
+    time.sleep(0.05)  # innocent
+
+
+def test_who_comes_after_code_that_keeps_the_gil_is_not_to_blame(loop, reports):
+    number = large_number()
+    text = json.dumps([{str(i): [i, "text"]} for i in range(500_000)])
+    for callback, argument in [
+        (keeps_the_gil_and_goes_on, number),
+        (keeps_the_gil_and_ends, number),
+        (parses_and_goes_on, text),
+    ]:
+        reports.clear()
+        with insight.watch(loop, THRESHOLD, reports.append):
+            run_soon(loop, lambda callback=callback, argument=argument: callback(argument))
+        (report,) = reports
+        if report.line is not None:
+            assert "innocent" not in report.line.line
+        else:
+            assert report.unseen > report.duration / 2
+            assert "Blocked at" not in str(report)
+            assert re.search(r"\nUnseen: \d\.\d{3} seconds", str(report))
+
+
+def test_a_line_is_not_to_blame_for_another_thread_that_keeps_the_gil(loop, reports):
+    number = large_number()
+    go = threading.Event()
+
+    def keep():
+        go.wait()
+        number * number
+
+    def innocent():
+        go.set()
+        time.sleep(0.001)
+        time.sleep(0.001)
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    with insight.watch(loop, THRESHOLD, reports.append):
+        run_soon(loop, innocent)
+    thread.join()
+    for report in reports:  # or the other thread came first
+        assert report.line is None
+
+
 def test_computing_is_sampled_too(loop, reports):
     def compute():
         end = time.monotonic() + 0.3
@@ -113,6 +196,7 @@ def test_computing_is_sampled_too(loop, reports):
     with insight.watch(loop, THRESHOLD, reports.append):
         run_soon(loop, compute)
     assert reports[0].line.name == "compute"
+    assert reports[0].unseen < reports[0].duration / 2
 
 
 def test_a_deep_stack_is_cut_at_its_outer_end(loop, reports):
@@ -125,7 +209,7 @@ def test_a_deep_stack_is_cut_at_its_outer_end(loop, reports):
     with insight.watch(loop, THRESHOLD, reports.append):
         run_soon(loop, lambda: dive(100))
     assert reports[0].line.name == "block"
-    assert len(reports[0].stack) == insight.STACK_MAX
+    assert len(reports[0].stack) == sampler.STACK_MAX
 
 
 def test_a_long_repr_is_cut(loop, reports):
@@ -174,9 +258,25 @@ def test_a_warning_is_logged_by_default(loop, caplog):
         run_soon(loop, block)
     (record,) = warnings_of(caplog)
     assert record.name == "asyncio"
-    assert re.fullmatch(r"Executing <Handle .*> took \d\.\d{3} seconds", record.getMessage())
-    assert "in block: time.sleep(BLOCK)" in record.stack_info
-    assert "Stack (most recent call last):" in caplog.text
+    first, rest = record.getMessage().split("\n", 1)
+    assert re.fullmatch(r"Executing <Handle .*> took \d\.\d{3} seconds", first)
+    assert "in block: time.sleep(BLOCK)" in rest
+    assert "Stack (most recent call last):" in rest
+
+
+def test_a_report_is_one_call_of_the_loggers_warning(loop, monkeypatch):
+    calls = []
+
+    def warning(*args, **kwargs):
+        assert kwargs == {}
+        calls.append(args)
+
+    monkeypatch.setattr(logging.getLogger("asyncio"), "warning", warning)
+    with insight.watch(loop, THRESHOLD), insight.watch(loop, THRESHOLD / 2):
+        run_soon(loop, block)
+    messages = [message % tuple(arguments) for message, *arguments in calls]
+    (message,) = [message for message in messages if "block()" in message]
+    assert re.match(r"Executing <Handle .*> took \d\.\d{3} seconds\nBlocked at ", message)
 
 
 def test_several_watches_with_their_own_thresholds(loop, reports):
@@ -209,6 +309,71 @@ def test_watching_begins_and_ends_while_the_loop_runs(loop, reports):
 
     loop.run_until_complete(main())
     assert len(reports) == 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_watch_that_begins_inside_of_a_callback_sees_that_callback(loop, reports, first):
+    """From there on, also the first one, before which nobody took the time."""
+    if not first:
+        insight.watch(loop, 60)
+    order = []
+
+    def begin():
+        insight.watch(loop, THRESHOLD, reports.append)
+        block()
+
+    run_soon(loop, begin, lambda: order.append(1), block, lambda: order.append(2))
+    assert [report.kind for report in reports] == ["callback", "callback"]
+    assert [report.line.name for report in reports] == ["block", "block"]
+    assert "begin()" in reports[0].handle
+    assert "block()" in reports[1].handle
+    assert order == [1, 2]
+
+
+def test_a_watch_within_one_step_of_a_coroutine(loop, reports):
+    async def main():
+        with insight.watch(loop, THRESHOLD, reports.append):
+            block()
+        block()
+
+    loop.run_until_complete(main())
+    (report,) = reports
+    assert report.line.name == "block"
+    assert "main() running" in report.handle
+    assert watchdogs() == []
+
+
+def test_what_a_turn_still_has_to_run_is_run_in_it_when_a_watch_begins(loop):
+    order = []
+
+    def begin():
+        insight.watch(loop, 60).stop()
+        loop.stop()
+        loop.call_soon(order.append, "next turn")
+
+    loop.call_soon(begin)
+    for i in range(100):
+        loop.call_soon(order.append, i)
+    loop.run_forever()
+    assert order == list(range(100))
+    run_soon(loop)
+    assert order == [*range(100), "next turn"]
+
+
+def test_a_callback_that_fails_after_the_watch_began_in_it(loop, reports):
+    contexts = []
+    loop.set_exception_handler(lambda loop, context: contexts.append(context))
+
+    def begin(exc):
+        insight.watch(loop, THRESHOLD, reports.append)
+        block()
+        raise exc
+
+    run_soon(loop, lambda: begin(ValueError()))
+    assert len(contexts) == len(reports) == 1
+    loop.call_soon(begin, SystemExit())
+    with pytest.raises(SystemExit):
+        loop.run_forever()
 
 
 def test_the_callback_that_ends_the_watch_is_reported(loop, reports, caplog):
