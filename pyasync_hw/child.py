@@ -230,12 +230,12 @@ class _Hold:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock: VirtualClock | None = clock
         self._pid = os.getpid()
-        clock.hold()
+        clock._hold_child()
 
     def release(self) -> None:
         clock, self._clock = self._clock, None
         if clock is not None and self._pid == os.getpid():  # nobody holds it in a fork
-            clock.release()
+            clock._release_child()
 
     __del__ = release
 
@@ -311,11 +311,11 @@ async def _make_watched_transport(
     """Leave it to asyncio, and so to the watcher that the program has set."""
     if loop.clock is None:
         return await inherited(*args, **kwargs)
-    loop.clock.hold()
+    loop.clock._hold_child()
     try:
         return await inherited(*args, **kwargs)
     except BaseException:
-        loop.clock.release()
+        loop.clock._release_child()
         raise
 
 

@@ -292,7 +292,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         if self.clock is not None:
-            self.clock.hold()  # joining the threads takes real time
+            self.clock._hold_join()  # joining the threads takes real time
         try:
             if sys.version_info >= (3, 12):
                 await super().shutdown_default_executor(timeout)
@@ -300,7 +300,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
                 await super().shutdown_default_executor()
         finally:
             if self.clock is not None:
-                self.clock.release()
+                self.clock._release_join()
 
     def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
         from .child import make_transport  # only programs that have children pay for it
@@ -310,7 +310,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     def _child_watcher_callback(self, pid: int, returncode: int, transp: Any) -> None:
         super()._child_watcher_callback(pid, returncode, transp)  # type: ignore[misc]
         if self.clock is not None:
-            self.call_soon_threadsafe(self.clock.release)
+            self.call_soon_threadsafe(self.clock._release_child)
 
 
 def new_event_loop(clock: VirtualClock | None = None) -> EventLoop:

@@ -4,7 +4,17 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/ready.h"
+#include "base/stuck.h"
+
+#define GRACE_NS NS_PER_MS          /* for work that holds, where no loop waits */
+#define RECHECK_NS (10 * NS_PER_MS) /* somebody is about to leave its wait */
+#define LOOK_NS (20 * NS_PER_MS)    /* is the loop's thread stuck, or the loop gone? */
+#define STUCK_FOREVER_NS NS_PER_S   /* so long, before that is an error */
+#define SIGNALS_NS (10 * NS_PER_MS) /* between two looks for signals */
 
 static int
 init_locks(struct vclock *clock)
@@ -32,7 +42,6 @@ vclock_init(struct vclock *clock, int64_t start_ns)
 {
     memset(clock, 0, sizeof *clock);
     clock->now = start_ns;
-    clock->loop_fd = -1;
     return init_locks(clock);
 }
 
@@ -40,9 +49,11 @@ void
 vclock_after_fork(struct vclock *clock)
 {
     clock->drivers = NULL;
-    clock->waiters = NULL;
-    clock->holds = 0;
-    clock->loop_fd = -1;
+    clock->waits = NULL;
+    memset(clock->holds, 0, sizeof clock->holds);
+    clock->drives = 0;
+    clock->has_loop = false;
+    clock->forks++;
     (void)init_locks(clock); /* on Linux it cannot fail */
 }
 
@@ -62,38 +73,161 @@ vclock_now(struct vclock *clock)
     return now;
 }
 
-/* An eventfd write fails only when the counter is full: then it is readable. */
+/* -- waking ---------------------------------------------------------------- */
+
+/* One that has no descriptor yet is awake. */
 static void
-wake(int fd)
+wake(struct clock_wait *wait)
 {
-    const uint64_t one = 1;
-    if (fd >= 0) {
-        while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
+    if (wait->wake_fd >= 0) {
+        (void)token_write(wait->wake_fd); /* an eventfd that is open: it cannot fail */
+    }
+}
+
+static bool
+drain(int wake_fd)
+{
+    uint64_t count;
+    ssize_t size;
+    do {
+        size = read(wake_fd, &count, sizeof count);
+    } while (size < 0 && errno == EINTR);
+    return size > 0;
+}
+
+static void
+arrive_locked(struct vclock *clock, int64_t when_ns)
+{
+    int64_t before = clock->now;
+    clock->now = when_ns > before ? when_ns : before;
+    for (struct clock_wait *w = clock->waits; w != NULL; w = w->next) {
+        if (w->deadline > before && w->deadline <= clock->now) {
+            wake(w);
         }
     }
 }
 
 static void
-wake_loop_locked(struct vclock *clock)
+end_all_locked(struct vclock *clock, int err)
 {
-    wake(clock->loop_fd);
+    for (struct clock_wait *w = clock->waits; w != NULL; w = w->next) {
+        w->over = err;
+        wake(w);
+    }
 }
 
-/* Set now, and wake whoever waited for it. */
+/* -- may it jump? ---------------------------------------------------------- */
+
+enum verdict {
+    FREE,      /* yes, as far as one can tell without the drivers and descriptors */
+    LATER,     /* somebody moves it, or is about to leave its wait */
+    LOOP_RUNS, /* a callback of the loop runs */
+    WORK_RUNS, /* something that holds it is not in a wait */
+};
+
+/* Of whom a wait has found that they need not be waited for. */
+struct despite {
+    bool loop;
+    bool work;
+};
+
+static struct clock_wait *
+loop_wait_locked(struct vclock *clock)
+{
+    struct clock_wait *w = clock->waits;
+    while (w != NULL && !w->is_loop) {
+        w = w->next;
+    }
+    return w;
+}
+
+static enum verdict
+verdict_locked(struct vclock *clock, struct despite despite)
+{
+    int waits[WORK_KINDS + 1] = {0};
+    bool loop_runs = clock->has_loop && !despite.loop;
+    for (struct clock_wait *w = clock->waits; w != NULL; w = w->next) {
+        if (w->over != 0 || w->deadline <= clock->now) {
+            return LATER;
+        }
+        waits[w->work]++;
+        loop_runs = loop_runs && !pthread_equal(w->thread, clock->loop_thread);
+    }
+    if (loop_runs) {
+        return LOOP_RUNS;
+    }
+    const int *holds = clock->holds;
+    bool jobs_rest =
+        waits[WORK_JOB] > 0 || (holds[WORK_THREAD] > 0 && waits[WORK_THREAD] > 0);
+    bool work_runs = holds[WORK_JOB] > waits[WORK_JOB] ||
+                     holds[WORK_THREAD] > waits[WORK_THREAD] || holds[WORK_CHILD] > 0 ||
+                     (holds[WORK_JOIN] > 0 && !jobs_rest);
+    return work_runs && !despite.work ? WORK_RUNS : FREE;
+}
+
+/* Something has changed: if the clock may go on now, somebody who waits sees to it. */
 static void
-arrive_at(struct vclock *clock, int64_t when_ns)
+pass_on_locked(struct vclock *clock)
+{
+    const struct despite nobody = {false, false};
+    if (clock->waits != NULL && clock->drives == 0 &&
+        verdict_locked(clock, nobody) == FREE) {
+        struct clock_wait *loop = loop_wait_locked(clock);
+        wake(loop != NULL ? loop : clock->waits);
+    }
+}
+
+/* The first wait of which the descriptor is readable or a token cancelled, or NULL. */
+static struct clock_wait *
+ready_wait_locked(struct vclock *clock)
+{
+    enum { BATCH = 32 };
+    struct clock_wait *w = clock->waits;
+    while (w != NULL) {
+        struct pollfd fds[BATCH];
+        struct clock_wait *waits[BATCH];
+        nfds_t n = 0;
+        for (; w != NULL && n < BATCH; w = w->next) {
+            if (w->tokens != NULL && tokens_are_cancelled(w->tokens)) {
+                return w;
+            }
+            if (w->fd >= 0) {
+                waits[n] = w;
+                fds[n++] = (struct pollfd){.fd = w->fd, .events = POLLIN};
+            }
+        }
+        if (n == 0 || poll(fds, n, 0) <= 0) {
+            continue;
+        }
+        for (nfds_t i = 0; i < n; i++) {
+            if (fds[i].revents != 0) {
+                return waits[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* -- drivers --------------------------------------------------------------- */
+
+static void
+lock_driving(struct vclock *clock)
+{
+    pthread_mutex_lock(&clock->driving);
+    pthread_mutex_lock(&clock->lock);
+    clock->drives++;
+    clock->mover = pthread_self();
+    pthread_mutex_unlock(&clock->lock);
+}
+
+static void
+unlock_driving(struct vclock *clock)
 {
     pthread_mutex_lock(&clock->lock);
-    if (when_ns > clock->now) {
-        clock->now = when_ns;
-    }
-    for (struct clock_waiter *w = clock->waiters; w != NULL; w = w->next) {
-        if (!w->signalled && w->deadline <= clock->now) {
-            w->signalled = true;
-            wake(w->wake_fd);
-        }
-    }
+    clock->drives -= clock->drives > 0; /* 0: a driver has forked */
+    pass_on_locked(clock);
     pthread_mutex_unlock(&clock->lock);
+    pthread_mutex_unlock(&clock->driving);
 }
 
 static int64_t
@@ -107,27 +241,28 @@ drivers_next_due(struct vclock *clock)
     return due;
 }
 
+static void
+drive(struct vclock *clock, int64_t now_ns)
+{
+    for (struct clock_driver *d = clock->drivers; d != NULL; d = d->next) {
+        d->advance(d, now_ns);
+    }
+}
+
 void
 vclock_advance_to(struct vclock *clock, int64_t when_ns)
 {
-    pthread_mutex_lock(&clock->driving);
-    for (;;) {
+    int64_t stop;
+    lock_driving(clock);
+    do {
         int64_t due = drivers_next_due(clock);
-        int64_t stop = due < when_ns ? due : when_ns;
-        arrive_at(clock, stop);
-        for (struct clock_driver *d = clock->drivers; d != NULL; d = d->next) {
-            d->advance(d, stop);
-        }
-        if (stop >= when_ns) {
-            break;
-        }
-    }
-    pthread_mutex_unlock(&clock->driving);
-    pthread_mutex_lock(&clock->lock);
-    if (clock->loop_fd >= 0 && !pthread_equal(clock->loop_thread, pthread_self())) {
-        wake_loop_locked(clock);
-    }
-    pthread_mutex_unlock(&clock->lock);
+        stop = due < when_ns ? due : when_ns;
+        pthread_mutex_lock(&clock->lock);
+        arrive_locked(clock, stop);
+        pthread_mutex_unlock(&clock->lock);
+        drive(clock, stop);
+    } while (stop < when_ns);
+    unlock_driving(clock);
 }
 
 void
@@ -139,54 +274,57 @@ vclock_advance(struct vclock *clock, int64_t duration_ns)
 void
 vclock_add_driver(struct vclock *clock, struct clock_driver *driver)
 {
-    pthread_mutex_lock(&clock->driving);
+    lock_driving(clock);
     driver->next = clock->drivers;
     clock->drivers = driver;
-    pthread_mutex_unlock(&clock->driving);
+    unlock_driving(clock);
 }
 
 void
 vclock_remove_driver(struct vclock *clock, struct clock_driver *driver)
 {
-    pthread_mutex_lock(&clock->driving);
+    lock_driving(clock);
     for (struct clock_driver **p = &clock->drivers; *p != NULL; p = &(*p)->next) {
         if (*p == driver) {
             *p = driver->next;
             break;
         }
     }
-    pthread_mutex_unlock(&clock->driving);
+    unlock_driving(clock);
 }
 
-void
-vclock_hold(struct vclock *clock)
-{
-    pthread_mutex_lock(&clock->lock);
-    clock->holds++;
-    pthread_mutex_unlock(&clock->lock);
-}
+/* -- holds and the loop ---------------------------------------------------- */
 
 void
-vclock_release(struct vclock *clock)
+vclock_hold(struct vclock *clock, enum clock_work work)
 {
     pthread_mutex_lock(&clock->lock);
-    clock->holds--;
-    clock->epoch++;
-    wake_loop_locked(clock);
+    clock->holds[work]++;
     pthread_mutex_unlock(&clock->lock);
 }
 
 int
-vclock_attach_loop(struct vclock *clock, int wake_fd)
+vclock_release(struct vclock *clock, enum clock_work work)
 {
-    int result = 0;
     pthread_mutex_lock(&clock->lock);
-    if (clock->loop_fd >= 0) {
-        result = -EBUSY;
-    }
-    else {
-        clock->loop_fd = wake_fd;
+    bool held = clock->holds[work] > 0;
+    clock->holds[work] -= held;
+    pass_on_locked(clock);
+    pthread_mutex_unlock(&clock->lock);
+    return held ? 0 : -EINVAL;
+}
+
+int
+vclock_attach_loop(struct vclock *clock)
+{
+    int result = -EBUSY;
+    pthread_mutex_lock(&clock->lock);
+    if (!clock->has_loop) {
+        clock->has_loop = true;
         clock->loop_thread = pthread_self();
+        clock->loop_number = thread_number();
+        clock->loop_cpu_ns = -1;
+        result = 0;
     }
     pthread_mutex_unlock(&clock->lock);
     return result;
@@ -196,98 +334,270 @@ void
 vclock_detach_loop(struct vclock *clock)
 {
     pthread_mutex_lock(&clock->lock);
-    clock->loop_fd = -1;
-    for (struct clock_waiter *w = clock->waiters; w != NULL; w = w->next) {
-        wake(w->wake_fd); /* they move the clock themselves from now on */
+    clock->has_loop = false;
+    pass_on_locked(clock);
+    pthread_mutex_unlock(&clock->lock);
+}
+
+/* For how long the loop's thread has taken no CPU time. */
+static int64_t
+loop_quiet_for_locked(struct vclock *clock)
+{
+    int64_t cpu_ns = thread_cpu_ns(clock->loop_thread);
+    int64_t now_ns = clock_monotonic_ns();
+    if (cpu_ns < 0 || cpu_ns != clock->loop_cpu_ns) {
+        clock->loop_cpu_ns = cpu_ns;
+        clock->loop_cpu_since = now_ns;
     }
-    pthread_mutex_unlock(&clock->lock);
+    return now_ns - clock->loop_cpu_since;
 }
 
-bool
-vclock_is_mine_to_move(struct vclock *clock)
-{
-    pthread_mutex_lock(&clock->lock);
-    bool mine = clock->loop_fd < 0 || pthread_equal(clock->loop_thread, pthread_self());
-    pthread_mutex_unlock(&clock->lock);
-    return mine;
-}
+/* -- waiting --------------------------------------------------------------- */
 
-void
-vclock_add_waiter(struct vclock *clock, struct clock_waiter *waiter)
+/* What came of an attempt to jump. */
+enum outcome {
+    JUMPED,
+    ENDED, /* this wait is over, look why */
+    AGAIN, /* something has changed: look again */
+    RESTS, /* somebody else is ready, and will leave its wait */
+    NOT_DUE,
+};
+
+static enum outcome
+jump_locked(struct vclock *clock, struct clock_wait *me, struct despite despite,
+            bool may_fail, int64_t due_ns)
 {
-    pthread_mutex_lock(&clock->lock);
-    waiter->signalled = waiter->deadline <= clock->now;
-    if (waiter->signalled) {
-        wake(waiter->wake_fd);
+    if (verdict_locked(clock, despite) != FREE) {
+        return AGAIN;
     }
-    waiter->next = clock->waiters;
-    clock->waiters = waiter;
-    clock->epoch++;
-    wake_loop_locked(clock);
-    pthread_mutex_unlock(&clock->lock);
+    struct clock_wait *ready = ready_wait_locked(clock);
+    if (ready != NULL) {
+        return ready == me ? ENDED : RESTS;
+    }
+    int64_t target = due_ns;
+    bool outside = false;
+    for (struct clock_wait *w = clock->waits; w != NULL; w = w->next) {
+        target = w->deadline < target ? w->deadline : target;
+        outside = outside || w->outside;
+    }
+    if (target == NS_NEVER) {
+        if (outside || !may_fail) {
+            return NOT_DUE;
+        }
+        end_all_locked(clock, -EDEADLK);
+        return ENDED;
+    }
+    arrive_locked(clock, target);
+    return JUMPED;
 }
 
-void
-vclock_remove_waiter(struct vclock *clock, struct clock_waiter *waiter)
+/* With and without `lock`, which is held before and after. */
+static enum outcome
+try_jump(struct vclock *clock, struct clock_wait *me, struct despite despite,
+         bool may_fail)
 {
+    pthread_mutex_unlock(&clock->lock);
+    lock_driving(clock);
+    int64_t due = drivers_next_due(clock);
     pthread_mutex_lock(&clock->lock);
-    for (struct clock_waiter **p = &clock->waiters; *p != NULL; p = &(*p)->next) {
-        if (*p == waiter) {
-            *p = waiter->next;
+    enum outcome outcome = jump_locked(clock, me, despite, may_fail, due);
+    int64_t now = clock->now;
+    pthread_mutex_unlock(&clock->lock);
+    if (outcome == JUMPED) {
+        drive(clock, now);
+    }
+    unlock_driving(clock);
+    pthread_mutex_lock(&clock->lock);
+    return outcome;
+}
+
+/* Sleep until something calls this wait, or for limit_ns at most.  A block_result or
+ * -errno; BLOCK_TIMEOUT: decide anew.  The first time it gets what wakes it, instead.
+ */
+static int
+rest(struct vclock *clock, struct clock_wait *me, int64_t limit_ns, bool *woken)
+{
+    int result = BLOCK_TIMEOUT;
+    int wake_fd = me->wake_fd;
+    bool first = wake_fd < 0;
+    pthread_mutex_unlock(&clock->lock);
+    if (first) {
+        wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        result = wake_fd < 0 ? -errno : BLOCK_TIMEOUT;
+    }
+    else {
+        result = ready_wait(me->fd, me->tokens, wake_fd, limit_ns);
+    }
+    pthread_mutex_lock(&clock->lock);
+    me->wake_fd = wake_fd;
+    *woken = first || (!me->is_loop && drain(wake_fd));
+    return result;
+}
+
+static void
+enter_locked(struct vclock *clock, struct clock_wait *me)
+{
+    me->thread = pthread_self();
+    me->wake_fd = me->is_loop ? me->wake_fd : -1;
+    me->over = 0;
+    if (me->is_loop || thread_number() == getpid() ||
+        (clock->has_loop && pthread_equal(me->thread, clock->loop_thread))) {
+        me->work = WORK_KINDS;
+    }
+    else {
+        bool is_job = me->tokens != NULL && me->tokens->job_clock == clock;
+        me->work = is_job ? WORK_JOB : WORK_THREAD;
+    }
+    me->next = clock->waits;
+    clock->waits = me;
+}
+
+static void
+leave_locked(struct vclock *clock, struct clock_wait *me)
+{
+    for (struct clock_wait **p = &clock->waits; *p != NULL; p = &(*p)->next) {
+        if (*p == me) {
+            *p = me->next;
             break;
         }
     }
-    wake_loop_locked(clock);
-    pthread_mutex_unlock(&clock->lock);
+    if (!me->is_loop && me->wake_fd >= 0) {
+        close(me->wake_fd);
+    }
+    pass_on_locked(clock);
 }
 
+/* Is the wait over? A block_result or -errno; BLOCK_TIMEOUT also if it is not. */
+static int
+end_of_locked(struct vclock *clock, struct clock_wait *me, bool *ended)
+{
+    int result = me->over;
+    if (result == 0) {
+        result = ready_wait(me->fd, me->tokens, -1, 0);
+    }
+    *ended = result != BLOCK_TIMEOUT || me->deadline <= clock->now;
+    return result;
+}
+
+/* Is the loop stuck in a callback, and long enough to say so? */
 static bool
-is_readable(int fd)
+loop_is_stuck_locked(struct vclock *clock, bool *for_ever)
 {
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    return fd >= 0 && poll(&p, 1, 0) > 0;
+    int64_t quiet_ns = loop_quiet_for_locked(clock);
+    *for_ever = quiet_ns >= STUCK_FOREVER_NS;
+    return quiet_ns >= LOOK_NS && thread_is_stuck(clock->loop_number);
 }
 
-uint64_t
-vclock_epoch(struct vclock *clock)
+/* The one place that decides: jump, if nobody has anything left to do, or say for how
+ * long to rest; 0: look again.  `rested`: work that holds has had its grace. */
+static int64_t
+decide(struct vclock *clock, struct clock_wait *me, bool rested, enum outcome *outcome)
 {
-    pthread_mutex_lock(&clock->lock);
-    uint64_t epoch = clock->epoch;
-    pthread_mutex_unlock(&clock->lock);
-    return epoch;
-}
-
-enum vclock_verdict
-vclock_jump(struct vclock *clock, int64_t timer_ns, uint64_t epoch)
-{
-    int idle = 0;
-    int64_t target = timer_ns;
-    pthread_mutex_lock(&clock->lock);
-    if (clock->epoch != epoch) {
-        pthread_mutex_unlock(&clock->lock);
-        return VCLOCK_JUMPED;
+    struct despite despite = {false, false};
+    struct clock_wait *loop = loop_wait_locked(clock);
+    int64_t look_ns = me->is_loop ? NS_NEVER : LOOK_NS;
+    /* Who holds it by hand, without a loop, may be about to do what is waited for. */
+    bool may_fail = loop != NULL || clock->holds[WORK_THREAD] == 0;
+    *outcome = AGAIN;
+    if (clock->drives > 0) {
+        return RECHECK_NS;
     }
-    for (struct clock_waiter *w = clock->waiters; w != NULL; w = w->next) {
-        if (w->signalled || is_readable(w->fd) ||
-            (w->tokens != NULL && tokens_are_cancelled(w->tokens))) {
-            pthread_mutex_unlock(&clock->lock);
-            return VCLOCK_HELD;
+    enum verdict verdict = verdict_locked(clock, despite);
+    if (verdict == LOOP_RUNS) {
+        bool for_ever;
+        if (!loop_is_stuck_locked(clock, &for_ever)) {
+            return look_ns;
         }
-        target = w->deadline < target ? w->deadline : target;
-        idle++;
+        may_fail = may_fail && for_ever;
+        despite.loop = true;
+        verdict = verdict_locked(clock, despite);
     }
-    bool held = clock->holds > idle;
+    if (verdict == WORK_RUNS) {
+        if (loop != NULL || !rested) {
+            return loop != NULL ? look_ns : GRACE_NS;
+        }
+        despite.work = true;
+        may_fail = false;
+        verdict = verdict_locked(clock, despite);
+    }
+    if (verdict != FREE) {
+        return RECHECK_NS;
+    }
+    if (loop != NULL && loop != me) {
+        wake(loop);
+        return look_ns;
+    }
+    *outcome = try_jump(clock, me, despite, may_fail);
+    switch (*outcome) {
+        case RESTS:
+            return RECHECK_NS;
+        case NOT_DUE:
+            return despite.work ? GRACE_NS : look_ns;
+        default:
+            return 0;
+    }
+}
+
+/* Wait until it is over; a fork in a driver's code ends it in the child, too. */
+static int
+wait_locked(struct vclock *clock, struct clock_wait *me)
+{
+    unsigned forks = clock->forks;
+    int64_t began_ns = clock_monotonic_ns();
+    bool look = !me->is_loop; /* else the caller just did */
+    bool rested = false, ended = false;
+    for (;;) {
+        if (look || me->over != 0 || me->deadline <= clock->now) {
+            int result = end_of_locked(clock, me, &ended);
+            if (ended) {
+                return result;
+            }
+        }
+        enum outcome outcome;
+        int64_t limit_ns = decide(clock, me, rested, &outcome);
+        rested = false;
+        look = outcome == ENDED;
+        if (clock->forks != forks) {
+            return -EINTR;
+        }
+        if (outcome == JUMPED) {
+            if (me->is_loop) {
+                return BLOCK_TIMEOUT;
+            }
+            if (clock_monotonic_ns() - began_ns > SIGNALS_NS) {
+                return -EINTR;
+            }
+        }
+        if (limit_ns > 0) {
+            bool woken;
+            int result = rest(clock, me, limit_ns, &woken);
+            if (result != BLOCK_TIMEOUT) {
+                return result;
+            }
+            rested = !woken;
+        }
+    }
+}
+
+int
+vclock_wait_until(struct vclock *clock, struct clock_wait *me)
+{
+    pthread_mutex_lock(&clock->lock);
+    unsigned forks = clock->forks;
+    bool inside = clock->drives > 0 && pthread_equal(clock->mover, pthread_self());
+    bool ended = false;
+    enter_locked(clock, me);
+    int result = BLOCK_TIMEOUT;
+    if (inside) { /* a driver's own code, for which time stands still */
+        result = end_of_locked(clock, me, &ended);
+        result = ended ? result : -EDEADLK;
+    }
+    else {
+        result = wait_locked(clock, me);
+    }
+    if (clock->forks == forks) { /* else the wait, and its descriptor, are gone */
+        leave_locked(clock, me);
+    }
     pthread_mutex_unlock(&clock->lock);
-    if (held) {
-        return VCLOCK_HELD;
-    }
-    pthread_mutex_lock(&clock->driving);
-    int64_t due = drivers_next_due(clock);
-    pthread_mutex_unlock(&clock->driving);
-    target = due < target ? due : target;
-    if (target == NS_NEVER) {
-        return idle > 0 ? VCLOCK_HELD : VCLOCK_NOTHING;
-    }
-    vclock_advance_to(clock, target);
-    return VCLOCK_JUMPED;
+    return result;
 }

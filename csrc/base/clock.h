@@ -1,16 +1,20 @@
 /* Time: int64 nanoseconds.  The monotonic clock, and the virtual one.
  *
- * A virtual clock stands still until someone who has nothing else to do moves
- * it.  Who takes part:
- *   - drivers: simulated devices, which have something due at a time;
- *   - waiters: threads in block_until(), which wait for a descriptor or a time;
- *   - holds: work that takes no virtual time but is not finished (an executor
- *     job, a child, a look-up); as long as a hold runs, nobody jumps;
- *   - one loop at most, which jumps when it has nothing ready (vclock_jump).
- * Every function is thread-safe.  Lock order: `driving` (recursive, held while
- * drivers run and while their list changes), a driver's own locks, `lock`.  So
- * whoever moves the clock holds no lock that a driver takes, nor the GIL if a
- * holder of such a lock may wait for it.  Python-free.
+ * A virtual clock stands still until nobody has anything left to do; then it jumps to
+ * what is due next.  Who takes part:
+ *   - waits: threads in vclock_wait_until(), and the loop when it has nothing ready;
+ *   - one loop at most: while it runs a callback, nobody jumps;
+ *   - holds: work that takes no virtual time but is not finished (an executor job, a
+ *     child, a look-up): while one of them is not in a wait, nobody jumps;
+ *   - drivers: simulated devices, which have something due at a time.
+ * Whether the clock may jump, and where to, is decided in one place, by whoever waits,
+ * with both locks held; a thread leaves the jump to the loop if that waits, too.  Every
+ * change that may let the clock go on wakes a wait, which decides anew.
+ *
+ * Every function is thread-safe.  Lock order: `driving` (recursive, held while drivers
+ * run and while their list changes), a driver's own locks, `lock`.  So whoever moves
+ * the clock holds no lock that a driver takes, nor the GIL if a holder of such a lock
+ * may wait for it.  Python-free.
  */
 #ifndef AH_BASE_CLOCK_H
 #define AH_BASE_CLOCK_H
@@ -18,6 +22,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "base/token.h"
@@ -53,13 +58,31 @@ struct clock_driver {
     void (*advance)(struct clock_driver *driver, int64_t now_ns);
 };
 
-struct clock_waiter {
-    struct clock_waiter *next;
-    int64_t deadline;               /* NS_NEVER: only a descriptor ends this wait */
-    int fd;                         /* what the waiter waits for besides, or -1 */
-    const struct token_set *tokens; /* what cancels its wait, or NULL */
-    int wake_fd;                    /* eventfd: written when the deadline has come */
-    bool signalled;                 /* it has come, the thread is about to run */
+/* What kind of work holds; and of which kind is a thread that waits, which so makes up
+ * for one such hold: it is its own. */
+enum clock_work {
+    WORK_JOB,    /* a job of our executor */
+    WORK_THREAD, /* of any other thread: VirtualClock.hold() */
+    WORK_CHILD,  /* a process */
+    WORK_JOIN,   /* the end of all jobs is waited for: they hold, or else this does */
+    WORK_KINDS,  /* of a wait: the loop's thread or the main one, which hold nothing */
+};
+
+/* One wait, on the stack of who waits. */
+struct clock_wait {
+    int64_t deadline;               /* NS_NEVER: none */
+    int fd;                         /* readable: the wait is over; -1: none */
+    const struct token_set *tokens; /* cancelled: so is the wait; or NULL */
+    bool is_loop; /* it has nothing ready; else a thread that blocks */
+    bool outside; /* real time may bring something, too: it is never for ever */
+    int wake_fd;  /* an eventfd that makes fd readable, of a loop; else the clock's own
+                   */
+
+    /* The clock's own. */
+    struct clock_wait *next;
+    pthread_t thread;
+    enum clock_work work;
+    int over; /* -errno that ends it, or 0 */
 };
 
 struct vclock {
@@ -67,19 +90,17 @@ struct vclock {
     pthread_mutex_t lock;
     int64_t now;
     struct clock_driver *drivers;
-    struct clock_waiter *waiters;
-    int holds; /* unfinished work; a waiter is expected to be one of it */
-    uint64_t
-        epoch;   /* counts releases and new waiters: what they did before may count */
-    int loop_fd; /* eventfd of the loop that runs on this clock, or -1 */
-    pthread_t loop_thread;
-};
+    struct clock_wait *waits;
+    int holds[WORK_KINDS]; /* unfinished work */
+    unsigned drives;       /* how often `driving` is taken, all by `mover` */
+    pthread_t mover;
+    unsigned forks; /* counts: who comes back from a fork in the child finds out */
 
-/* What vclock_jump() found. */
-enum vclock_verdict {
-    VCLOCK_JUMPED,  /* time moved, or a waiter's descriptor is ready: look again */
-    VCLOCK_HELD,    /* work is outstanding: wait for it in real time */
-    VCLOCK_NOTHING, /* nothing is due, ever */
+    bool has_loop;
+    pthread_t loop_thread;
+    pid_t loop_number;      /* of that thread */
+    int64_t loop_cpu_ns;    /* its CPU time when somebody looked, */
+    int64_t loop_cpu_since; /* which it has had since then */
 };
 
 int vclock_init(struct vclock *clock, int64_t start_ns); /* 0 or -errno */
@@ -95,25 +116,24 @@ void vclock_advance_to(struct vclock *clock, int64_t when_ns);
 void vclock_add_driver(struct vclock *clock, struct clock_driver *driver);
 void vclock_remove_driver(struct vclock *clock, struct clock_driver *driver);
 
-void vclock_hold(struct vclock *clock);
-void vclock_release(struct vclock *clock);
+void vclock_hold(struct vclock *clock, enum clock_work work);
+/* -EINVAL: there is no such hold (any more: in the child of a fork). */
+int vclock_release(struct vclock *clock, enum clock_work work);
 
-/* The loop that runs on this clock says where it can be woken; -1: it stopped.
- * -EBUSY when another loop runs on it already. */
-int vclock_attach_loop(struct vclock *clock, int wake_fd);
+/* The calling thread runs a loop on this clock, from now on.  -EBUSY when another loop
+ * does already. */
+int vclock_attach_loop(struct vclock *clock);
 void vclock_detach_loop(struct vclock *clock);
 
-/* Read it, then look for what is ready, then jump. */
-uint64_t vclock_epoch(struct vclock *clock);
-
-/* Jump to the earliest of `timer_ns` (the caller's own next timer, or
- * NS_NEVER), the drivers' next due time and the waiters' deadlines; not when
- * the epoch is another by now: something may be ready. */
-enum vclock_verdict vclock_jump(struct vclock *clock, int64_t timer_ns, uint64_t epoch);
-
-/* For block.c: is it the caller's own business to move the clock? */
-bool vclock_is_mine_to_move(struct vclock *clock);
-void vclock_add_waiter(struct vclock *clock, struct clock_waiter *waiter);
-void vclock_remove_waiter(struct vclock *clock, struct clock_waiter *waiter);
+/* Wait, and let the clock jump while nobody has anything left to do.  A block_result
+ * (ready.h) or -errno:
+ *   -EDEADLK  nothing is due that could end this wait, or any other;
+ *   -EINTR    a signal came, or it has jumped for a while: look for signals, come back.
+ * A loop's wait is over also after each jump of its own: it looks what came of it.
+ *
+ * Where no loop waits, work that holds the clock gets a millisecond of real time before
+ * each jump, not for ever: it may be waiting for this very thread.  A loop that is
+ * stuck in a callback (stuck.h) counts as none. */
+int vclock_wait_until(struct vclock *clock, struct clock_wait *wait);
 
 #endif

@@ -29,6 +29,7 @@ struct cancel_token {
 struct token_set {
     struct cancel_token *tokens[TOKEN_SET_MAX];
     int count;
+    const void *job_clock; /* the virtual clock that the waiting job holds, or NULL */
 };
 
 static inline void

@@ -22,6 +22,8 @@ typedef struct {
     struct pool pool;           /* owns a reference to each job in it */
     struct pool_job *inherited; /* in a child: the parent's jobs, to be dropped */
     int64_t idle_timeout;       /* ns, or POOL_NO_TIMEOUT */
+    const struct vclock *clock; /* of most of its jobs that hold one */
+    unsigned jobs_on_clock;     /* and how many these are */
 } ThreadPoolObject;
 
 typedef struct {
@@ -60,6 +62,7 @@ typedef struct {
     struct ah_post post;  /* posted: the loop owns a reference */
     struct job_cancel cancel;
     ThreadPoolObject *pool; /* owned */
+    bool on_pools_clock;    /* counted in jobs_on_clock */
     LoopObject *loop;       /* owned; NULL: `func` itself tells a future */
     PyObject *future;       /* owned: of asyncio or of submit(); NULL: told */
     enum job_outcome outcome;

@@ -26,15 +26,41 @@ release_call(JobObject *self)
     }
 }
 
+/* A job holds the virtual clock of its loop until it is over.  Of those that are queued
+ * behind jobs of the same clock, so many count as there are threads for: a job for
+ * which there is none waits for the others, and they may be waiting on the clock. */
+static void
+hold_clock(JobObject *self, struct vclock *clock)
+{
+    ThreadPoolObject *pool = self->pool;
+    self->cancel.clock = ah_keep_clock(clock);
+    if (pool->jobs_on_clock == 0) {
+        pool->clock = clock;
+    }
+    self->on_pools_clock = pool->clock == clock;
+    if (!self->on_pools_clock || pool->jobs_on_clock++ < pool->pool.max_workers) {
+        vclock_hold(clock, WORK_JOB);
+    }
+}
+
 /* The virtual clock may go on, as far as this job is concerned. */
+static void
+let_clock_go(ThreadPoolObject *pool, bool on_pools_clock, PyObject *clock)
+{
+    if (!on_pools_clock || pool->jobs_on_clock-- <= pool->pool.max_workers) {
+        /* in the child of a fork, nothing holds it any more */
+        (void)vclock_release(&((VirtualClockObject *)clock)->clock, WORK_JOB);
+    }
+    Py_DECREF(clock);
+}
+
 static void
 release_clock(JobObject *self)
 {
     PyObject *clock = self->cancel.clock;
     self->cancel.clock = NULL;
     if (clock != NULL) {
-        vclock_release(&((VirtualClockObject *)clock)->clock);
-        Py_DECREF(clock);
+        let_clock_go(self->pool, self->on_pools_clock, clock);
     }
 }
 
@@ -141,9 +167,11 @@ ah_job_post_nogil(JobObject *self)
 void
 ah_job_post(JobObject *self)
 {
-    PyObject *clock = Py_XNewRef(self->cancel.clock);
+    PyObject *clock = self->cancel.clock;
+    ThreadPoolObject *pool = (ThreadPoolObject *)Py_NewRef((PyObject *)self->pool);
     LoopObject *loop = (LoopObject *)Py_NewRef((PyObject *)self->loop);
-    Py_CLEAR(self->cancel.clock);
+    bool on_pools_clock = self->on_pools_clock;
+    self->cancel.clock = NULL;
     int err = ah_loop_post_with_gil(loop, &self->post, deliver, (PyObject *)self);
     if (err == -ESHUTDOWN) {
         ah_job_lost(self);
@@ -154,9 +182,9 @@ ah_job_post(JobObject *self)
     }
     Py_DECREF(loop);
     if (clock != NULL) { /* after the post, so that nobody jumps in between */
-        vclock_release(&((VirtualClockObject *)clock)->clock);
-        Py_DECREF(clock);
+        let_clock_go(pool, on_pools_clock, clock);
     }
+    Py_DECREF(pool);
 }
 
 void
@@ -257,6 +285,7 @@ ah_job_new(ModuleState *st, ThreadPoolObject *pool, LoopObject *loop, PyObject *
     self->vectorcall = Job_vectorcall;
     self->node = (struct pool_job){0};
     self->cancel = (struct job_cancel){0};
+    self->on_pools_clock = false;
     self->pool = (ThreadPoolObject *)Py_NewRef((PyObject *)pool);
     self->loop = (LoopObject *)Py_XNewRef((PyObject *)loop);
     self->future = Py_NewRef(future);
@@ -268,8 +297,7 @@ ah_job_new(ModuleState *st, ThreadPoolObject *pool, LoopObject *loop, PyObject *
     }
     struct vclock *clock = loop != NULL ? ah_loop_vclock(loop) : NULL;
     if (clock != NULL) {
-        self->cancel.clock = ah_keep_clock(clock);
-        vclock_hold(clock);
+        hold_clock(self, clock);
     }
     PyObject_GC_Track(self);
     return self;

@@ -84,38 +84,33 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
     return count;
 }
 
-/* Nothing is ready, and time is virtual: jump, or wait for outside work.
- * Returns the number of events, or -errno; -ESRCH: sleep for ever. */
+/* Nothing is ready, and time is virtual: wait on the clock, which jumps when nobody
+ * else has anything to do, either.  The number of events, or -errno as of that wait. */
 static int
 poll_virtual(LoopObject *self, struct epoll_event *events)
 {
-    /* Whoever releases a hold has posted or written before: look for that after. */
-    uint64_t epoch = vclock_epoch(self->vclock);
     int count = poller_wait(&self->poller, events, POLL_BATCH, 0);
-    if (count != 0 || !inbox_is_empty(&self->inbox)) {
+    /* From here on a post makes the poller readable, which the clock sees. */
+    if (count != 0 || !inbox_sleep(&self->inbox)) {
         return count;
     }
-    int64_t timer_ns = heap_first_when(&self->timers);
-    enum vclock_verdict verdict;
+    struct clock_wait wait = {
+        .deadline = heap_first_when(&self->timers),
+        .fd = self->poller.fd,
+        .is_loop = true,
+        .wake_fd = self->inbox.wake_fd,
+        .outside = self->fds_outside > 1, /* the self-pipe is one */
+    };
+    int64_t woke_ns;
+    int result;
+    loop_stats_sleep(&self->stats);
     Py_BEGIN_ALLOW_THREADS
-    verdict = vclock_jump(self->vclock, timer_ns, epoch);
+    result = vclock_wait_until(self->vclock, &wait);
+    inbox_awake(&self->inbox);
+    woke_ns = clock_monotonic_ns();
     Py_END_ALLOW_THREADS
-    if (!inbox_is_empty(&self->inbox) || ring_count(&self->ready) > 0 ||
-        self->stopping) {
-        return 0; /* another thread posted meanwhile */
-    }
-    switch (verdict) {
-        case VCLOCK_JUMPED:
-            return poller_wait(&self->poller, events, POLL_BATCH, 0);
-        case VCLOCK_NOTHING:
-            if (self->fds_outside <= 1) { /* the self-pipe is one */
-                return -ESRCH;
-            }
-            break;
-        case VCLOCK_HELD:
-            break;
-    }
-    return poll_blocking(self, events, NS_NEVER);
+    loop_stats_woke(&self->stats, woke_ns);
+    return result < 0 ? result : poller_wait(&self->poller, events, POLL_BATCH, 0);
 }
 
 static int
@@ -157,7 +152,7 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
     if (count == -EINTR) {
         return 0;
     }
-    if (count == -ESRCH) {
+    if (count == -EDEADLK) {
         PyErr_SetString(self->st->sleep_forever_error,
                         "nothing is ready and nothing is due, ever: every task waits "
                         "for something that cannot happen on this virtual clock");
@@ -348,7 +343,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     }
     self->has_run = true;
     if (self->vclock != NULL) {
-        int err = vclock_attach_loop(self->vclock, self->inbox.wake_fd);
+        int err = vclock_attach_loop(self->vclock);
         if (err < 0) {
             PyErr_SetString(PyExc_RuntimeError,
                             "another loop is running on this VirtualClock");

@@ -37,6 +37,8 @@ ah_wait_tokens(ModuleState *st, PyObject *arg, struct wait_tokens *tokens)
             return -1;
         }
         add_token(tokens, token);
+        tokens->set.job_clock =
+            job->clock != NULL ? &((VirtualClockObject *)job->clock)->clock : NULL;
     }
     return 0;
 }

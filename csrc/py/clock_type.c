@@ -122,27 +122,62 @@ VirtualClock_advance(VirtualClockObject *self, PyObject *arg)
 }
 
 static PyObject *
-VirtualClock_hold(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+hold(VirtualClockObject *self, enum clock_work work)
 {
     if (check_own(self) < 0) {
         return NULL;
     }
-    vclock_hold(&self->clock);
+    vclock_hold(&self->clock, work);
     Py_RETURN_NONE;
+}
+
+static PyObject *
+release(VirtualClockObject *self, enum clock_work work)
+{
+    if (check_own(self) < 0) {
+        return NULL;
+    }
+    if (vclock_release(&self->clock, work) < 0) {
+        PyErr_SetString(PyExc_RuntimeError, "release() without hold()");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+VirtualClock_hold(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return hold(self, WORK_THREAD);
 }
 
 static PyObject *
 VirtualClock_release(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (check_own(self) < 0) {
-        return NULL;
-    }
-    if (self->clock.holds <= 0) {
-        PyErr_SetString(PyExc_RuntimeError, "release() without hold()");
-        return NULL;
-    }
-    vclock_release(&self->clock);
-    Py_RETURN_NONE;
+    return release(self, WORK_THREAD);
+}
+
+static PyObject *
+VirtualClock_hold_child(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return hold(self, WORK_CHILD);
+}
+
+static PyObject *
+VirtualClock_release_child(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return release(self, WORK_CHILD);
+}
+
+static PyObject *
+VirtualClock_hold_join(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return hold(self, WORK_JOIN);
+}
+
+static PyObject *
+VirtualClock_release_join(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return release(self, WORK_JOIN);
 }
 
 static PyMethodDef VirtualClock_methods[] = {
@@ -155,9 +190,14 @@ static PyMethodDef VirtualClock_methods[] = {
                "Let this much time pass; what is due on the way happens.")},
     {"hold", (PyCFunction)VirtualClock_hold, METH_NOARGS,
      PyDoc_STR("hold($self, /)\n--\n\n"
-               "Work outside the loop has begun: nobody jumps until release().")},
+               "Work outside the loop has begun: nobody jumps until release().\n"
+               "A thread that waits on the clock makes up for one such hold.")},
     {"release", (PyCFunction)VirtualClock_release, METH_NOARGS,
      PyDoc_STR("release($self, /)\n--\n\nThe work that hold() announced is done.")},
+    {"_hold_child", (PyCFunction)VirtualClock_hold_child, METH_NOARGS, NULL},
+    {"_release_child", (PyCFunction)VirtualClock_release_child, METH_NOARGS, NULL},
+    {"_hold_join", (PyCFunction)VirtualClock_hold_join, METH_NOARGS, NULL},
+    {"_release_join", (PyCFunction)VirtualClock_release_join, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
