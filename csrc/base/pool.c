@@ -184,11 +184,11 @@ pool_init(struct pool *pool, unsigned max_workers)
 {
     memset(pool, 0, sizeof *pool);
     pool->max_workers = max_workers;
-    int err = init_cond(&pool->entered);
+    int err = init_cond(&pool->settled);
     if (err == 0) {
         err = -pthread_mutex_init(&pool->lock, NULL);
         if (err < 0) {
-            pthread_cond_destroy(&pool->entered);
+            pthread_cond_destroy(&pool->settled);
         }
     }
     return err;
@@ -210,7 +210,7 @@ pool_destroy(struct pool *pool)
 {
     free_seats(pool->seats);
     free_seats(pool->lost);
-    pthread_cond_destroy(&pool->entered);
+    pthread_cond_destroy(&pool->settled);
     pthread_mutex_destroy(&pool->lock);
 }
 
@@ -238,7 +238,7 @@ pool_after_fork(struct pool *pool)
     /* Other threads of the parent may have held the lock, and waited.  Making them
      * anew cannot fail where it once has not. */
     (void)pthread_mutex_init(&pool->lock, NULL);
-    (void)init_cond(&pool->entered);
+    (void)init_cond(&pool->settled);
     while (pool->seats != NULL) {
         struct pool_seat *seat = pool->seats;
         pool->seats = seat->next;
@@ -322,7 +322,7 @@ pool_enter(struct pool *pool, struct pool_seat *seat)
     }
     pthread_mutex_lock(&pool->lock);
     seat->state = POOL_SEAT_STARTING;
-    pthread_cond_broadcast(&pool->entered);
+    pthread_cond_broadcast(&pool->settled);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -351,14 +351,30 @@ pool_leave(struct pool *pool, struct pool_seat *seat)
     seat_free_locked(pool, seat);
     if (pool->workers == 0) {
         left = drain_locked(pool);
+        if (left != NULL) {
+            seat->state = POOL_SEAT_LEFT;
+            seat->starter = pthread_self();
+        }
     }
     else {
         sleeper = call_if_needed_locked(pool);
     }
-    pthread_cond_broadcast(&pool->entered);
+    pthread_cond_broadcast(&pool->settled);
     pthread_mutex_unlock(&pool->lock);
     wake(sleeper);
     return left;
+}
+
+void
+pool_told(struct pool *pool, struct pool_seat *seat)
+{
+    if (seat->leaving) {
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    seat->state = POOL_SEAT_FREE;
+    pthread_cond_broadcast(&pool->settled);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 static bool
@@ -366,7 +382,8 @@ is_claimed_by_others_locked(const struct pool *pool)
 {
     pthread_t self = pthread_self();
     for (const struct pool_seat *seat = pool->seats; seat != NULL; seat = seat->next) {
-        if (seat->state == POOL_SEAT_CLAIMED && !pthread_equal(seat->starter, self)) {
+        if ((seat->state == POOL_SEAT_CLAIMED || seat->state == POOL_SEAT_LEFT) &&
+            !pthread_equal(seat->starter, self)) {
             return true;
         }
     }
@@ -383,7 +400,7 @@ pool_settle(struct pool *pool, int64_t timeout_ns)
     bool unsettled;
     pthread_mutex_lock(&pool->lock);
     while ((unsettled = is_claimed_by_others_locked(pool)) && err == 0) {
-        err = pthread_cond_timedwait(&pool->entered, &pool->lock, &until);
+        err = pthread_cond_timedwait(&pool->settled, &pool->lock, &until);
     }
     pthread_mutex_unlock(&pool->lock);
     return !unsettled;

@@ -43,6 +43,7 @@ enum pool_seat_state {
     POOL_SEAT_BUSY,     /* it took one */
     POOL_SEAT_IDLE,     /* it sleeps, or is about to */
     POOL_SEAT_WOKEN,    /* it will take a job */
+    POOL_SEAT_LEFT,     /* who left it last still has to tell whose jobs were queued */
 };
 
 struct pool_seat {
@@ -50,7 +51,7 @@ struct pool_seat {
     struct pool_seat *above, *below; /* of the idle ones */
     sem_t wakeup;
     enum pool_seat_state state;
-    pthread_t starter; /* who claimed it */
+    pthread_t starter; /* who claimed it, or left it */
     unsigned index;
     bool leaving; /* its thread's own: pool_take() found the pool closed, or a fork */
 };
@@ -68,7 +69,7 @@ struct pool {
     unsigned workers; /* seats that are not free */
     unsigned max_workers;
     bool closed;
-    pthread_cond_t entered; /* a seat is not claimed any more */
+    pthread_cond_t settled; /* a seat is not claimed any more, or told */
 };
 
 struct pool_counts {
@@ -110,10 +111,12 @@ void pool_enter(struct pool *pool, struct pool_seat *seat);
 bool pool_is_wanted(struct pool *pool, struct pool_seat *seat);
 
 /* The thread of this seat was not started, or ends early.  Who leaves last gets what
- * is queued, as from pool_drain(); else NULL. */
+ * is queued, as from pool_drain(), and calls pool_told() afterwards; else NULL. */
 struct pool_job *pool_leave(struct pool *pool, struct pool_seat *seat);
+void pool_told(struct pool *pool, struct pool_seat *seat);
 
-/* Wait until no other thread is starting one, at most timeout_ns: false. */
+/* Wait until no other thread is starting one, or telling that it could not, at most
+ * timeout_ns: false. */
 bool pool_settle(struct pool *pool, int64_t timeout_ns);
 
 /* A worker: the oldest job, or NULL: then call pool_sleep(). */

@@ -115,4 +115,8 @@ bool ah_worker_withdraw(WorkerObject *worker);
 AH_RAISES ThreadPoolObject *ah_thread_pool_new(ModuleState *st, unsigned max_workers,
                                                int64_t idle_timeout);
 
+/* Give the seat up; what is queued ends with `exc` when nobody else is there. */
+void ah_thread_pool_leave(ThreadPoolObject *self, struct pool_seat *seat,
+                          AH_BORROWED PyObject *exc); /* runs Python */
+
 #endif

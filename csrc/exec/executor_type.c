@@ -53,21 +53,16 @@ is_ctrl_c(PyObject *exc)
     return !PyErr_GivenExceptionMatches(exc, PyExc_Exception);
 }
 
-/* Give the seat up; who leaves last fails what others have queued. */
+/* Give the seat up, for which no thread could be started. */
 static void
 leave(ExecutorObject *self, struct pool_seat *seat, PyObject *exc)
 {
-    struct pool_job *left = pool_leave(&self->pool->pool, seat);
-    if (left == NULL) {
-        return;
-    }
     PyObject *error = Py_NewRef(exc);
-    if (is_ctrl_c(exc)) { /* which is not theirs */
-        Py_DECREF(error);
+    if (is_ctrl_c(exc)) { /* which is not that of others */
         PyErr_SetString(PyExc_RuntimeError, "can't start new thread");
-        error = ah_take_exception();
+        Py_SETREF(error, ah_take_exception());
     }
-    ah_jobs_end(left, error); /* runs Python */
+    ah_thread_pool_leave(self->pool, seat, error); /* runs Python */
     Py_DECREF(error);
 }
 

@@ -42,6 +42,16 @@ ah_thread_pool_new(ModuleState *st, unsigned max_workers, int64_t idle_timeout)
     return self;
 }
 
+void
+ah_thread_pool_leave(ThreadPoolObject *self, struct pool_seat *seat, PyObject *exc)
+{
+    struct pool_job *left = pool_leave(&self->pool, seat);
+    if (left != NULL) {
+        ah_jobs_end(left, exc); /* runs Python */
+        pool_told(&self->pool, seat);
+    }
+}
+
 /* No job is queued: each holds the pool. */
 static void
 ThreadPool_dealloc(ThreadPoolObject *self)

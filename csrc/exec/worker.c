@@ -40,23 +40,14 @@ ah_worker_withdraw(WorkerObject *self)
     return self->state == WORKER_WITHDRAWN;
 }
 
-/* Give the seat up; who leaves last fails what is queued.  `exc` may be NULL. */
 static void
 leave(WorkerObject *self, PyObject *exc)
 {
     struct pool_seat *seat = self->seat;
     self->seat = NULL;
-    struct pool_job *left = seat != NULL ? pool_leave(&self->pool->pool, seat) : NULL;
-    if (left == NULL) {
-        return;
+    if (seat != NULL) {
+        ah_thread_pool_leave(self->pool, seat, exc); /* runs Python */
     }
-    Py_XINCREF(exc);
-    if (exc == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the thread that was to run it has ended");
-        exc = ah_take_exception();
-    }
-    ah_jobs_end(left, exc); /* runs Python */
-    Py_DECREF(exc);
 }
 
 static void
@@ -65,7 +56,10 @@ Worker_dealloc(WorkerObject *self)
     PyTypeObject *type = Py_TYPE(self);
     if (self->seat != NULL) { /* its thread never began, or was torn out of its code */
         PyObject *current = PyErr_Occurred() ? ah_take_exception() : NULL;
-        leave(self, NULL); /* runs Python */
+        PyErr_SetString(PyExc_RuntimeError, "the thread that was to run it has ended");
+        PyObject *exc = ah_take_exception();
+        leave(self, exc); /* runs Python */
+        Py_DECREF(exc);
         if (current != NULL) {
             ah_restore_exception(current);
         }

@@ -270,11 +270,14 @@ test_who_leaves_last_gets_what_is_queued(void)
     CHECK(!pool_remove(&pool, &jobs[2]));
     CHECK_EQ(pool_count(&pool).queued, 0);
     CHECK_EQ(pool_count(&pool).workers, 0);
+    CHECK(pool_settle(&pool, 0)); /* it does not wait for itself */
+    pool_told(&pool, seat);
     /* The same by a thread that ends in its initializer, in a closed pool. */
     CHECK(submit_new_worker(&pool, &jobs[3]) == seat);
     pool_close(&pool);
     pool_enter(&pool, seat);
     CHECK(pool_leave(&pool, seat) == &jobs[3]);
+    pool_told(&pool, seat);
     CHECK_EQ(pool_count(&pool).workers, 0);
     pool_destroy(&pool);
 }
@@ -323,6 +326,44 @@ enter(void *arg)
     usleep(1000);
     pool_enter(s->pool, s->seat);
     return NULL;
+}
+
+static void *
+leave_untold(void *arg)
+{
+    struct settling *s = arg;
+    return pool_leave(s->pool, s->seat);
+}
+
+static void *
+tell(void *arg)
+{
+    struct settling *s = arg;
+    usleep(1000);
+    pool_told(s->pool, s->seat);
+    return NULL;
+}
+
+static void
+test_settle_waits_for_what_others_tell(void)
+{
+    struct pool pool;
+    struct pool_job job = {0}, again = {0};
+    pthread_t thread;
+    void *left = NULL;
+    CHECK_EQ(pool_init(&pool, 1), 0);
+    struct settling s = {.pool = &pool, .seat = submit_new_worker(&pool, &job)};
+    REQUIRE(s.seat != NULL);
+    REQUIRE(pthread_create(&thread, NULL, leave_untold, &s) == 0);
+    REQUIRE(pthread_join(thread, &left) == 0 && left == &job);
+    CHECK(!pool_settle(&pool, 0));
+    struct pool_seat *other = submit_new_worker(&pool, &again);
+    CHECK(other != NULL && other != s.seat);
+    CHECK(!pool_settle(&pool, 0));
+    REQUIRE(pthread_create(&thread, NULL, tell, &s) == 0);
+    CHECK(pool_settle(&pool, 60 * NS_PER_S));
+    pthread_join(thread, NULL);
+    pool_destroy(&pool);
 }
 
 static void
@@ -404,13 +445,18 @@ struct worker_start {
 };
 
 static void
-fail(struct pool_job *left)
+leave(struct stress *s, struct pool_seat *seat)
 {
+    struct pool_job *left = pool_leave(&s->pool, seat);
+    if (left == NULL) {
+        return;
+    }
     while (left != NULL) {
         struct pool_job *next = left->next;
         atomic_fetch_add(&CONTAINER(left, struct counted_job, job)->failed, 1);
         left = next;
     }
+    pool_told(&s->pool, seat);
 }
 
 static void *
@@ -424,7 +470,7 @@ work(void *arg)
         usleep(500); /* a slow initializer */
     }
     if (start.initializer % 5 == 0) { /* one that fails */
-        fail(pool_leave(&s->pool, start.seat));
+        leave(s, start.seat);
         return NULL;
     }
     do {
@@ -461,7 +507,7 @@ start(struct stress *s, struct pool_seat *seat, struct counted_job *job,
         fails = false; /* the second attempt */
     }
     if (fails) {
-        fail(pool_leave(&s->pool, seat));
+        leave(s, seat);
         return;
     }
     struct worker_start *worker = malloc(sizeof *worker);
@@ -557,6 +603,7 @@ main(void)
     RUN(test_who_leaves_last_gets_what_is_queued);
     RUN(test_who_does_not_leave_last_leaves_the_queue);
     RUN(test_settle_waits_for_what_others_start);
+    RUN(test_settle_waits_for_what_others_tell);
     RUN(test_after_fork);
     RUN(test_stress);
     return check_done();

@@ -577,6 +577,38 @@ def test_shutdown_during_a_start(
     assert pool.stats() == {"queued": 0, "threads": 0, "idle": 0}
 
 
+def test_shutdown_waits_until_all_are_told(starts: Starts) -> None:
+    """Nobody finds a future undone after it, though no thread was left to be joined."""
+    telling, closed = threading.Event(), threading.Event()
+    early: list[bool] = []
+    pool = pool_of(1)
+    futures: list[Any] = []
+
+    def queue_others_and_fail() -> BaseException:
+        futures.extend(in_thread(lambda: [pool.submit(pytest.fail) for _ in range(2)]))
+        futures[0].add_done_callback(hold)
+        return no_thread()
+
+    def hold(_: Any) -> None:
+        telling.set()
+        early.append(closed.wait(0.02))
+
+    def submit() -> None:
+        with pytest.raises(RuntimeError, match=NO_THREAD):
+            pool.submit(pytest.fail)
+
+    starts.plan = [queue_others_and_fail, no_thread()]
+    submitter = threading.Thread(target=submit)
+    submitter.start()
+    assert telling.wait(TIME_LIMIT)
+    pool.shutdown()
+    done = [future.done() for future in futures]
+    closed.set()
+    submitter.join(TIME_LIMIT)
+    assert done == [True, True]
+    assert early == [False]
+
+
 def test_shutdown_by_the_starting_thread_itself(starts: Starts) -> None:
     """As a signal handler or a finalizer would; it does not wait for itself."""
     pool = pool_of(1)
