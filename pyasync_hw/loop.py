@@ -13,6 +13,7 @@ import selectors
 import signal
 import sys
 import threading
+import weakref
 from asyncio import format_helpers
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -39,35 +40,35 @@ class _WatchedMap(Mapping[Any, selectors.SelectorKey]):
     """What is watched, by descriptor: the `get_map()` of a selector."""
 
     def __init__(self, loop: EventLoop) -> None:
-        self._loop = loop
+        self._loop = weakref.ref(loop)
 
     def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
-        watched = self._loop._watched(fileobj)
+        loop = self._loop()
+        watched = loop._watched(fileobj) if loop is not None else None
         if watched is None:
             raise KeyError(f"{fileobj!r} is not registered")
-        events, reader, writer = watched
+        registered, fd, events, reader, writer = watched
         mask = (selectors.EVENT_READ if events & _EPOLLIN else 0) | (
             selectors.EVENT_WRITE if events & _EPOLLOUT else 0
         )
-        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
-        return selectors.SelectorKey(fileobj, fd, mask, (reader, writer))
+        return selectors.SelectorKey(registered, fd, mask, (reader, writer))
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._loop._watched_fds())
+        loop = self._loop()
+        return iter(loop._watched_fds() if loop is not None else ())
 
     def __len__(self) -> int:
-        return len(self._loop._watched_fds())
+        return sum(1 for _ in self)
 
 
 class _PollerView(selectors.BaseSelector):
     """The loop's poller, as the selector that inherited code expects.
 
-    It is read by reprs of transports and closed by the loop; registering goes
-    through the loop's add_reader() and add_writer().
+    It is read by reprs of transports; registering goes through the loop's
+    add_reader() and add_writer(), and closing through its close().
     """
 
     def __init__(self, loop: EventLoop) -> None:
-        self._loop = loop
         self._map = _WatchedMap(loop)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -81,9 +82,6 @@ class _PollerView(selectors.BaseSelector):
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._map
-
-    def close(self) -> None:
-        self._loop._release()
 
 
 class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
@@ -120,18 +118,22 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     )
 
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
-        if selector is not None:
-            raise TypeError("EventLoop has a poller of its own and takes no selector")
-        self._set_clock(clock)
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._timers: Scheduled | None = None  # lent to who looks for them
         self._watches: list[insight.Watch] = []  # who waits for slow callbacks
         self._old_agen_hooks: Any = None  # while it runs
+        self._ssock = self._csock = None
         try:
+            if selector is not None:
+                raise TypeError("EventLoop has a poller of its own and takes no selector")
+            self._set_clock(clock)
             super().__init__(_PollerView(self))
         except BaseException:  # no descriptor left, or Ctrl+C: half a loop cannot close()
             self._closed = True
             self._release()
+            if self._ssock is not None:
+                self._ssock.close()
+                self._csock.close()
             raise
 
     # -- running -----------------------------------------------------------
@@ -225,6 +227,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     def close(self) -> None:
         """Close the loop; a child whose transport was closed is collected."""
         super().close()
+        self._release()
         self._watches.clear()
         while self._children:
             self._children.pop().collect()

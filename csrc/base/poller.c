@@ -30,32 +30,41 @@ poller_close(struct poller *poller)
 }
 
 int
-poller_set(struct poller *poller, int fd, uint32_t old_events, uint32_t new_events,
-           uint64_t data)
+poller_renew(struct poller *poller)
 {
-    struct epoll_event event = {.events = new_events, .data.u64 = data};
-    if (new_events == 0) {
-        /* A closed descriptor has left the epoll by itself. */
-        if (old_events != 0 && epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, &event) < 0 &&
-            errno != ENOENT && errno != EBADF && errno != EPERM) {
-            return -errno;
-        }
-        return 0;
-    }
-    int op = old_events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    if (epoll_ctl(poller->fd, op, fd, &event) == 0) {
-        return 0;
-    }
-    if (op == EPOLL_CTL_MOD && errno == ENOENT) {
-        op = EPOLL_CTL_ADD; /* closed, and the number used again */
-    }
-    else if (op == EPOLL_CTL_ADD && errno == EEXIST) {
-        op = EPOLL_CTL_MOD; /* a duplicate of it kept it in the epoll */
-    }
-    else {
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    if (fd < 0 && errno != EMFILE && errno != ENFILE) {
         return -errno;
     }
-    return epoll_ctl(poller->fd, op, fd, &event) < 0 ? -errno : 0;
+    close(poller->fd);
+    poller->fd = fd >= 0 ? fd : epoll_create1(EPOLL_CLOEXEC); /* one is free now */
+    return poller->fd < 0 ? -errno : 0;
+}
+
+int
+poller_add(struct poller *poller, int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    if (epoll_ctl(poller->fd, EPOLL_CTL_ADD, fd, &event) == 0 ||
+        (errno == EEXIST && /* a duplicate of it kept it in the epoll */
+         epoll_ctl(poller->fd, EPOLL_CTL_MOD, fd, &event) == 0)) {
+        return 0;
+    }
+    return -errno;
+}
+
+int
+poller_modify(struct poller *poller, int fd, uint32_t events, uint64_t data)
+{
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    return epoll_ctl(poller->fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
+}
+
+void
+poller_remove(struct poller *poller, int fd)
+{
+    struct epoll_event ignored = {0};
+    (void)epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, &ignored);
 }
 
 static int

@@ -19,11 +19,17 @@ struct poller {
 int poller_open(struct poller *poller); /* 0 or -errno */
 void poller_close(struct poller *poller);
 
-/* Change what is watched on fd from old_events (0: nothing) to new_events.
- * A descriptor that was closed behind our back is registered anew.
- * 0 or -errno. */
-int poller_set(struct poller *poller, int fd, uint32_t old_events, uint32_t new_events,
-               uint64_t data);
+/* An empty one instead.  0, or -errno: then it is as it was, or closed. */
+int poller_renew(struct poller *poller);
+
+/* 0 or -errno.  Modify says -ENOENT or -EBADF where the file that was added has lost
+ * this descriptor: it was closed, and perhaps another file has its number now. */
+int poller_add(struct poller *poller, int fd, uint32_t events, uint64_t data);
+int poller_modify(struct poller *poller, int fd, uint32_t events, uint64_t data);
+
+/* A closed descriptor has left by itself, or cannot be removed: while a duplicate of it
+ * lives, its events go on. */
+void poller_remove(struct poller *poller, int fd);
 
 /* Number of events, or -errno.  timeout_ns: 0 looks, INT64_MAX waits for ever. */
 int poller_wait(struct poller *poller, struct epoll_event *events, int n,

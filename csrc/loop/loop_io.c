@@ -1,17 +1,19 @@
 /* Descriptors: readers and writers of Python code, watches of native code.
  *
- * One table indexed by descriptor.  An event is dispatched in the turn that
- * found it: a Python reader's handle goes to the ready ring, a native watch is
- * called at once.  Each registration has a generation, so that an event of a
- * descriptor number that was closed and used again in the same batch is
- * recognised as stale.
+ * An event is dispatched in the turn that found it: a Python reader's handle goes to
+ * the ready ring, a native watch is called at once.
+ *
+ * epoll knows files, we know numbers.  A file that is closed while a duplicate of it
+ * lives stays in the epoll under a number that is no longer its own, reports for ever,
+ * and cannot be removed.  So each registration has a generation, which tells an event
+ * that belongs to nobody; now and then an event makes us ask whether its file still
+ * has the number; and where one has not, a new epoll takes the place of the old one.
  */
 #include "loop/loop_type.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "loop/loop_args.h"
 #include "py/compat.h"
@@ -20,67 +22,131 @@
 /* epoll data of the wake-up eventfd; no descriptor is that large. */
 #define WAKE_DATA UINT64_MAX
 
-/* -- the table ------------------------------------------------------------- */
+/* Of so many events of a descriptor, one is asked whose it is. */
+#define ASK_EVERY 16
 
-static struct fd_entry *
-entry_find(LoopObject *self, int fd)
+/* -- registrations --------------------------------------------------------- */
+
+static uint64_t
+event_data(int fd, uint32_t generation)
 {
-    return (size_t)fd < self->fds_size ? &self->fds[fd] : NULL;
+    return ((uint64_t)generation << 32) | (uint32_t)fd;
 }
 
-static struct fd_entry *
-entry_make(LoopObject *self, int fd)
+static HandleObject **
+entry_slot(struct fd_entry *entry, uint32_t event)
 {
-    if ((size_t)fd >= self->fds_size) {
-        if (fcntl(fd, F_GETFD) < 0) { /* no table for a number that is not open */
-            ah_raise_errno(errno, NULL);
-            return NULL;
-        }
-        size_t size = self->fds_size != 0 ? self->fds_size : 64;
-        while (size <= (size_t)fd) {
-            size *= 2;
-        }
-        struct fd_entry *fds = PyMem_Realloc(self->fds, size * sizeof *fds);
-        if (fds == NULL) {
-            PyErr_NoMemory();
-            return NULL;
-        }
-        memset(fds + self->fds_size, 0, (size - self->fds_size) * sizeof *fds);
-        self->fds = fds;
-        self->fds_size = size;
-    }
-    return &self->fds[fd];
-}
-
-static bool
-entry_used(const struct fd_entry *entry)
-{
-    return entry->reader != NULL || entry->writer != NULL || entry->watch != NULL;
-}
-
-/* Tell epoll what the entry wants now.  -errno leaves the entry as it was. */
-static int
-entry_register(LoopObject *self, int fd, struct fd_entry *entry, uint32_t events)
-{
-    if (entry->events == 0) {
-        entry->generation++;
-    }
-    uint64_t data = ((uint64_t)entry->generation << 32) | (uint32_t)fd;
-    int err = poller_set(&self->poller, fd, entry->events, events, data);
-    if (err < 0) {
-        return err;
-    }
-    entry->events = events;
-    return 0;
+    return event == EPOLLIN ? &entry->reader : &entry->writer;
 }
 
 static void
-count_used(LoopObject *self, bool before, bool after, bool outside)
+entry_set_events(LoopObject *self, struct fd_entry *entry, uint32_t events)
 {
-    self->fds_used += (size_t)after - (size_t)before;
-    if (outside) {
-        self->fds_outside += (size_t)after - (size_t)before;
+    if (entry->watch == NULL || !entry->watch->simulated) {
+        self->fds_outside += (size_t)(events != 0) - (size_t)(entry->events != 0);
     }
+    entry->events = events;
+}
+
+/* Has the file that was registered still this number? */
+static bool
+entry_is_live(LoopObject *self, int fd, const struct fd_entry *entry)
+{
+    uint64_t data = event_data(fd, entry->generation);
+    return entry->events != 0 &&
+           poller_modify(&self->poller, fd, entry->events, data) == 0;
+}
+
+/* Drop an entry; what it owned is the caller's to release, by release_gone(). */
+static struct fd_entry
+entry_take(LoopObject *self, int fd, struct fd_entry *entry)
+{
+    entry_set_events(self, entry, 0);
+    struct fd_entry gone = *entry;
+    if (gone.watch != NULL) {
+        gone.watch->fd = -1;
+    }
+    fd_table_drop(&self->fds, fd);
+    return gone;
+}
+
+/* Handles are cancelled.  -1 when making the text of one, in debug mode, failed. */
+static int
+release_gone(struct fd_entry gone)
+{
+    int status = 0;
+    HandleObject *handles[] = {gone.reader, gone.writer};
+    for (int i = 0; i < 2; i++) {
+        if (handles[i] != NULL) {
+            status |= ah_handle_cancel(handles[i]); /* runs Python */
+            Py_DECREF(handles[i]);                  /* runs Python */
+        }
+    }
+    Py_XDECREF(gone.owner); /* runs Python */
+    return status;
+}
+
+/* The entry of fd, with `event` registered besides what was.  If that was of another
+ * file that had this number, nobody will hear of it again: it goes to *gone. */
+static struct fd_entry *
+entry_register(LoopObject *self, int fd, uint32_t event, struct fd_entry *gone)
+{
+    struct fd_entry *entry = fd_table_find(&self->fds, fd);
+    if (entry != NULL && entry->events != 0) {
+        uint32_t events = entry->events | event;
+        int err =
+            poller_modify(&self->poller, fd, events, event_data(fd, entry->generation));
+        if (err == 0) {
+            entry_set_events(self, entry, events);
+            return entry;
+        }
+        if (err != -ENOENT) {
+            ah_raise_errno(err, NULL);
+            return NULL;
+        }
+    }
+    uint32_t generation = ++self->fd_generation;
+    int err = poller_add(&self->poller, fd, event, event_data(fd, generation));
+    if (err < 0) {
+        ah_raise_errno(err, NULL);
+        return NULL;
+    }
+    if (entry != NULL) {
+        *gone = entry_take(self, fd, entry);
+    }
+    entry = fd_table_add(&self->fds, fd);
+    if (entry == NULL) {
+        poller_remove(&self->poller, fd);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    entry->generation = generation;
+    entry_set_events(self, entry, event);
+    return entry;
+}
+
+/* Forget the reader, the writer or both. */
+static struct fd_entry
+entry_unregister(LoopObject *self, int fd, struct fd_entry *entry, uint32_t events)
+{
+    struct fd_entry gone = {
+        .reader = events & EPOLLIN ? entry->reader : NULL,
+        .writer = events & EPOLLOUT ? entry->writer : NULL,
+    };
+    if (gone.reader == entry->reader && gone.writer == entry->writer) {
+        if (entry->events != 0) {
+            poller_remove(&self->poller, fd);
+        }
+        return entry_take(self, fd, entry);
+    }
+    *entry_slot(entry, events) = NULL;
+    uint32_t rest = entry->events & ~events;
+    uint64_t data = event_data(fd, entry->generation);
+    if (rest != entry->events && poller_modify(&self->poller, fd, rest, data) < 0) {
+        rest = 0; /* the other one's file is closed, too */
+    }
+    entry_set_events(self, entry, rest);
+    return gone;
 }
 
 /* -- native watches -------------------------------------------------------- */
@@ -92,25 +158,23 @@ ah_loop_watch(LoopObject *self, struct ah_watch *watch, int fd, uint32_t events,
     if (loop_check_open(self) < 0) {
         return -1;
     }
-    struct fd_entry *entry = entry_make(self, fd);
-    if (entry == NULL) {
-        return -1;
-    }
-    if (entry_used(entry) && entry->watch != watch) {
+    struct fd_entry *entry = fd_table_find(&self->fds, fd);
+    if (entry != NULL && entry_is_live(self, fd, entry)) {
         PyErr_Format(PyExc_ValueError, "file descriptor %d is watched already", fd);
         return -1;
     }
-    int err = entry_register(self, fd, entry, events);
-    if (err < 0) {
-        return ah_raise_errno(err, "epoll_ctl");
+    struct fd_entry gone = {0};
+    entry = entry_register(self, fd, events, &gone);
+    if (entry != NULL) {
+        self->fds_outside -= watch->simulated ? 1 : 0;
+        entry->watch = watch;
+        entry->owner = Py_NewRef(owner);
+        *watch = (struct ah_watch){fd, events, func, watch->simulated};
     }
-    count_used(self, entry->watch != NULL, true, !watch->simulated);
-    entry->watch = watch;
-    Py_XSETREF(entry->owner, Py_NewRef(owner)); /* never the last: it is the same */
-    watch->fd = fd;
-    watch->events = events;
-    watch->func = func;
-    return 0;
+    if (release_gone(gone) < 0) { /* runs Python */
+        ah_loop_report(self, "Exception while a closed reader is cancelled", NULL);
+    }
+    return entry != NULL ? 0 : -1;
 }
 
 void
@@ -119,33 +183,115 @@ ah_loop_unwatch(LoopObject *self, struct ah_watch *watch)
     if (watch->fd < 0) {
         return;
     }
-    PyObject *owner = NULL;
-    struct fd_entry *entry = entry_find(self, watch->fd);
-    if (entry != NULL && entry->watch == watch) {
-        /* The worst that a failure leaves is one spurious, ignored wake-up. */
-        (void)poller_set(&self->poller, watch->fd, entry->events, 0, 0);
-        entry->events = 0;
-        entry->watch = NULL;
-        owner = entry->owner;
-        entry->owner = NULL;
-        count_used(self, true, false, !watch->simulated);
-    }
+    int fd = watch->fd;
+    struct fd_entry *entry = fd_table_find(&self->fds, fd);
     watch->fd = -1;
-    Py_XDECREF(owner); /* runs Python */
+    if (entry != NULL && entry->watch == watch) {
+        poller_remove(&self->poller, fd);
+        Py_DECREF(entry_take(self, fd, entry).owner); /* runs Python */
+    }
+}
+
+/* -- events ---------------------------------------------------------------- */
+
+int
+loop_register_fds(LoopObject *self)
+{
+    int err =
+        poller_add(&self->poller, self->inbox.wake_fd, EPOLLIN | EPOLLET, WAKE_DATA);
+    const struct fd_table *table = &self->fds;
+    for (int fd = -1; err == 0 && (fd = fd_table_next(table, fd + 1)) >= 0;) {
+        struct fd_entry *entry = fd_table_find(table, fd);
+        if (entry->events != 0) {
+            err = poller_add(&self->poller, fd, entry->events,
+                             event_data(fd, entry->generation));
+        }
+        if (err == -EBADF) { /* closed, and not removed */
+            entry_set_events(self, entry, 0);
+            err = 0;
+        }
+    }
+    return err;
+}
+
+/* Exchange the epoll for one without files that have lost their number.  What was
+ * registered with such a file stays, to be removed, but hears of nothing. */
+static int
+renew_poller(LoopObject *self)
+{
+    for (int fd = -1; (fd = fd_table_next(&self->fds, fd + 1)) >= 0;) {
+        struct fd_entry *entry = fd_table_find(&self->fds, fd);
+        if (entry->events != 0 && !entry_is_live(self, fd, entry)) {
+            entry_set_events(self, entry, 0);
+        }
+    }
+    int err = poller_renew(&self->poller);
+    return err < 0 ? err : loop_register_fds(self);
+}
+
+/* NULL: it belongs to nobody (any more). */
+static struct fd_entry *
+entry_of_event(LoopObject *self, const struct epoll_event *event)
+{
+    int fd = (int)(uint32_t)event->data.u64;
+    struct fd_entry *entry = fd_table_find(&self->fds, fd);
+    bool ours = entry != NULL && entry->events != 0 &&
+                event->data.u64 == event_data(fd, entry->generation);
+    return ours ? entry : NULL;
+}
+
+/* Before anything is called: whose registration goes later is merely late. */
+static bool
+belong_to_somebody(LoopObject *self, const struct epoll_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u64 == WAKE_DATA) {
+            continue;
+        }
+        struct fd_entry *entry = entry_of_event(self, &events[i]);
+        if (entry == NULL ||
+            (++entry->reports % ASK_EVERY == 0 &&
+             !entry_is_live(self, (int)(uint32_t)events[i].data.u64, entry))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Errors and hang-ups go to whoever is there, as with selectors. */
+static int
+push_handles(LoopObject *self, int fd, struct fd_entry *entry, uint32_t events)
+{
+    HandleObject *reader = events & ~(uint32_t)EPOLLOUT ? entry->reader : NULL;
+    HandleObject *writer = events & ~(uint32_t)EPOLLIN ? entry->writer : NULL;
+    uint32_t cancelled = (reader != NULL && reader->cancelled ? EPOLLIN : 0) |
+                         (writer != NULL && writer->cancelled ? EPOLLOUT : 0);
+    if ((reader != NULL && !reader->cancelled &&
+         loop_push(self, (PyObject *)reader, READY_HANDLE) < 0) ||
+        (writer != NULL && !writer->cancelled &&
+         loop_push(self, (PyObject *)writer, READY_HANDLE) < 0)) {
+        return -1;
+    }
+    if (cancelled == 0) {
+        return 0;
+    }
+    return release_gone(entry_unregister(self, fd, entry, cancelled)); /* runs Python */
 }
 
 void
 loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
 {
-    for (int i = 0; i < count && self->pending_exc == NULL; i++) {
-        if (events[i].data.u64 == WAKE_DATA) {
-            continue;
+    if (!belong_to_somebody(self, events, count)) {
+        int err = renew_poller(self);
+        if (err < 0) {
+            ah_raise_errno(err, "epoll_create1");
+            Py_XSETREF(self->pending_exc, ah_take_exception());
         }
-        int fd = (int)(uint32_t)events[i].data.u64;
-        struct fd_entry *entry = entry_find(self, fd);
-        if (entry == NULL ||
-            entry->generation != (uint32_t)(events[i].data.u64 >> 32)) {
-            continue; /* stale */
+    }
+    for (int i = 0; i < count && self->pending_exc == NULL; i++) {
+        struct fd_entry *entry = entry_of_event(self, &events[i]);
+        if (entry == NULL) {
+            continue; /* the wake-up, or nobody's */
         }
         if (entry->watch != NULL) {
             PyObject *owner = Py_NewRef(entry->owner);
@@ -153,102 +299,124 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
             Py_DECREF(owner);                                         /* runs Python */
             continue;
         }
-        /* Errors and hang-ups go to whoever is there, as with selectors. */
-        HandleObject *reader =
-            events[i].events & ~(uint32_t)EPOLLOUT ? entry->reader : NULL;
-        HandleObject *writer =
-            events[i].events & ~(uint32_t)EPOLLIN ? entry->writer : NULL;
-        if ((reader != NULL && loop_push(self, (PyObject *)reader, READY_HANDLE) < 0) ||
-            (writer != NULL && loop_push(self, (PyObject *)writer, READY_HANDLE) < 0)) {
-            ah_loop_report(self, "Out of memory for an I/O event", NULL);
+        int fd = (int)(uint32_t)events[i].data.u64;
+        if (push_handles(self, fd, entry, events[i].events) < 0) { /* runs Python */
+            ah_loop_report(self, "Exception while an I/O event is dispatched", NULL);
         }
     }
-}
-
-int
-loop_register_fds(LoopObject *self)
-{
-    for (size_t fd = 0; fd < self->fds_size; fd++) {
-        struct fd_entry *entry = &self->fds[fd];
-        uint32_t events = entry->events;
-        entry->events = 0;
-        int err = events != 0 ? entry_register(self, (int)fd, entry, events) : 0;
-        if (err < 0 && err != -EBADF) { /* closed and not removed: as before */
-            return err;
-        }
-    }
-    return 0;
 }
 
 void
 loop_clear_fds(LoopObject *self)
 {
-    struct fd_entry *fds = self->fds;
-    size_t size = self->fds_size;
-    self->fds = NULL;
-    self->fds_size = self->fds_used = self->fds_outside = 0;
+    struct fd_table fds = self->fds;
+    self->fds = (struct fd_table){0};
+    self->fds_outside = 0;
     /* Releasing one may run Python that closes a device: disarm all first. */
-    for (size_t fd = 0; fd < size; fd++) {
-        if (fds[fd].watch != NULL) {
-            fds[fd].watch->fd = -1;
+    for (int fd = -1; (fd = fd_table_next(&fds, fd + 1)) >= 0;) {
+        struct fd_entry *entry = fd_table_find(&fds, fd);
+        if (entry->watch != NULL) {
+            entry->watch->fd = -1;
         }
     }
-    for (size_t fd = 0; fd < size; fd++) {
-        Py_XDECREF(fds[fd].owner);  /* runs Python */
-        Py_XDECREF(fds[fd].reader); /* runs Python */
-        Py_XDECREF(fds[fd].writer); /* runs Python */
+    for (int fd = -1; (fd = fd_table_next(&fds, fd + 1)) >= 0;) {
+        struct fd_entry *entry = fd_table_find(&fds, fd);
+        Py_XDECREF(entry->owner);  /* runs Python */
+        Py_XDECREF(entry->reader); /* runs Python */
+        Py_XDECREF(entry->writer); /* runs Python */
     }
-    PyMem_Free(fds);
+    fd_table_free(&fds);
 }
 
 int
 loop_traverse_fds(LoopObject *self, visitproc visit, void *arg)
 {
-    for (size_t fd = 0; fd < self->fds_size; fd++) {
-        Py_VISIT(self->fds[fd].reader);
-        Py_VISIT(self->fds[fd].writer);
-        Py_VISIT(self->fds[fd].owner);
+    for (int fd = -1; (fd = fd_table_next(&self->fds, fd + 1)) >= 0;) {
+        struct fd_entry *entry = fd_table_find(&self->fds, fd);
+        Py_VISIT(entry->reader);
+        Py_VISIT(entry->writer);
+        Py_VISIT(entry->owner);
     }
     return 0;
 }
 
 /* -- Python methods -------------------------------------------------------- */
 
-/* An int, or an object with fileno(); ValueError as selectors raises it. */
+/* What selectors makes of it: an int, or int(obj.fileno()).  *fd is -1 for a number
+ * that no descriptor can have. */
 static int
-fd_of(PyObject *obj)
+fd_of(PyObject *obj, int *fd)
 {
+    PyObject *number;
     if (PyLong_Check(obj)) {
-        int overflow;
-        long fd = PyLong_AsLongAndOverflow(obj, &overflow);
-        if (fd >= 0 && fd <= 0x7fffffff && !overflow) {
-            return (int)fd;
+        number = Py_NewRef(obj);
+    }
+    else {
+        PyObject *result = PyObject_CallMethod(obj, "fileno", NULL); /* runs Python */
+        number = result != NULL ? PyNumber_Long(result) : NULL;      /* runs Python */
+        Py_XDECREF(result);
+        if (number == NULL && (PyErr_ExceptionMatches(PyExc_TypeError) ||
+                               PyErr_ExceptionMatches(PyExc_AttributeError) ||
+                               PyErr_ExceptionMatches(PyExc_ValueError))) {
+            PyErr_Clear();
+            PyErr_Format(PyExc_ValueError, "Invalid file object: %R", obj);
         }
-        PyErr_Format(PyExc_ValueError, "Invalid file descriptor: %R", obj);
-        return -1;
+        if (number == NULL) {
+            return -1;
+        }
     }
-    int fd = PyObject_AsFileDescriptor(obj); /* runs Python */
-    if (fd < 0 && (PyErr_ExceptionMatches(PyExc_TypeError) ||
-                   PyErr_ExceptionMatches(PyExc_AttributeError) ||
-                   PyErr_ExceptionMatches(PyExc_ValueError))) {
-        PyErr_Clear();
-        PyErr_Format(PyExc_ValueError, "Invalid file object: %R", obj);
+    int overflow;
+    long value = PyLong_AsLongAndOverflow(number, &overflow);
+    bool negative = overflow < 0 || (overflow == 0 && value < 0);
+    if (negative) {
+        PyErr_Format(PyExc_ValueError, "Invalid file descriptor: %S", number);
     }
-    return fd;
+    *fd = overflow > 0 || value > INT_MAX ? -1 : (int)value;
+    Py_DECREF(number);
+    return negative ? -1 : 0;
 }
 
-/* The old handle in *slot is cancelled and released; `handle` is stored. */
-static int
-replace_handle(HandleObject **slot, HandleObject *handle)
+/* The same for what may be closed by now: then by what it was registered with.  The
+ * entry, or NULL, with or without an exception. */
+static struct fd_entry *
+registered_entry(LoopObject *self, PyObject *obj, int *fd)
 {
-    HandleObject *old = *slot;
-    *slot = handle;
-    if (old == NULL) {
-        return 0;
+    if (fd_of(obj, fd) == 0) { /* runs Python */
+        return fd_table_find(&self->fds, *fd);
     }
-    int status = ah_handle_cancel(old); /* runs Python */
-    Py_DECREF(old);                     /* runs Python */
-    return status;
+    if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
+        return NULL;
+    }
+    for (*fd = -1; (*fd = fd_table_next(&self->fds, *fd + 1)) >= 0;) {
+        struct fd_entry *entry = fd_table_find(&self->fds, *fd);
+        if (entry->watch == NULL && entry->owner == obj) {
+            PyErr_Clear();
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* Where add_reader() and add_writer() want to go: -1 with the reason if they may not.
+ */
+static int
+fd_to_add(LoopObject *self, PyObject *obj)
+{
+    int fd;
+    if (fd_of(obj, &fd) < 0 || loop_check_open(self) < 0) { /* runs Python */
+        return -1;
+    }
+    if (fd < 0) {
+        PyErr_SetString(PyExc_OverflowError,
+                        "Python int too large to convert to C int");
+        return -1;
+    }
+    struct fd_entry *entry = fd_table_find(&self->fds, fd);
+    if (entry != NULL && entry->watch != NULL && entry_is_live(self, fd, entry)) {
+        PyErr_Format(PyExc_ValueError, "file descriptor %d is watched already", fd);
+        return -1;
+    }
+    return fd;
 }
 
 static PyObject *
@@ -260,35 +428,26 @@ add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
         loop_check_open(self) < 0) {
         return NULL;
     }
-    int fd = fd_of(call.params[0]); /* runs Python */
-    if (fd < 0) {
-        return NULL;
-    }
     HandleObject *handle =
         ah_handle_new(self, call.params[1], call.args, call.nargs, call.context, false);
-    if (handle == NULL) {
+    int fd = handle != NULL ? fd_to_add(self, call.params[0]) : -1; /* runs Python */
+    if (fd < 0) {
+        Py_XDECREF(handle);
         return NULL;
     }
-    struct fd_entry *entry = entry_make(self, fd);
-    if (entry == NULL) {
-        Py_DECREF(handle);
-        return NULL;
+    struct fd_entry gone = {0};
+    struct fd_entry *entry = entry_register(self, fd, event, &gone);
+    if (entry != NULL) {
+        HandleObject **slot = entry_slot(entry, event);
+        if (*slot != NULL) {
+            *entry_slot(&gone, event) = *slot; /* replaced */
+        }
+        *slot = (HandleObject *)Py_NewRef((PyObject *)handle);
+        if (entry->owner == NULL && !PyLong_Check(call.params[0])) {
+            entry->owner = Py_NewRef(call.params[0]);
+        }
     }
-    if (entry->watch != NULL) {
-        PyErr_Format(PyExc_ValueError, "file descriptor %d is watched already", fd);
-        Py_DECREF(handle);
-        return NULL;
-    }
-    bool used = entry_used(entry);
-    int err = entry_register(self, fd, entry, entry->events | event);
-    if (err < 0) {
-        ah_raise_errno(err, NULL);
-        Py_DECREF(handle);
-        return NULL;
-    }
-    count_used(self, used, true, true);
-    HandleObject **slot = event == EPOLLIN ? &entry->reader : &entry->writer;
-    if (replace_handle(slot, (HandleObject *)Py_NewRef((PyObject *)handle)) < 0) {
+    if (release_gone(gone) < 0 || entry == NULL) { /* runs Python */
         Py_CLEAR(handle);
     }
     return (PyObject *)handle;
@@ -300,29 +459,15 @@ remove_handle(LoopObject *self, PyObject *arg, uint32_t event)
     if (self->closed) {
         Py_RETURN_FALSE;
     }
-    int fd = fd_of(arg);
-    if (fd < 0) {
+    int fd;
+    struct fd_entry *entry = registered_entry(self, arg, &fd); /* runs Python */
+    if (entry == NULL && PyErr_Occurred()) {
         return NULL;
     }
-    struct fd_entry *entry = entry_find(self, fd);
-    HandleObject **slot = NULL;
-    if (entry != NULL) {
-        slot = event == EPOLLIN ? &entry->reader : &entry->writer;
-    }
-    if (slot == NULL || *slot == NULL) {
+    if (entry == NULL || *entry_slot(entry, event) == NULL) {
         Py_RETURN_FALSE;
     }
-    int err = entry_register(self, fd, entry, entry->events & ~event);
-    if (err < 0) {
-        ah_raise_errno(err, NULL);
-        return NULL;
-    }
-    HandleObject *old = *slot;
-    *slot = NULL;
-    count_used(self, true, entry_used(entry), true);
-    int status = ah_handle_cancel(old); /* runs Python */
-    Py_DECREF(old);                     /* runs Python */
-    if (status < 0) {
+    if (release_gone(entry_unregister(self, fd, entry, event)) < 0) { /* runs Python */
         return NULL;
     }
     Py_RETURN_TRUE;
@@ -359,21 +504,28 @@ Loop_remove_writer(LoopObject *self, PyObject *fd)
     return remove_handle(self, fd, EPOLLOUT);
 }
 
-/* For the selector view: (events, reader, writer) of a descriptor, or None. */
+/* For the selector view: (fileobj, fd, events, reader, writer), or None. */
 static PyObject *
 Loop_watched(LoopObject *self, PyObject *arg)
 {
-    int fd = fd_of(arg);
-    if (fd < 0) {
+    int fd;
+    struct fd_entry *entry = registered_entry(self, arg, &fd); /* runs Python */
+    if (entry == NULL) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    }
+    PyObject *number = PyLong_FromLong(fd);
+    if (number == NULL) {
         return NULL;
     }
-    struct fd_entry *entry = entry_find(self, fd);
-    if (entry == NULL || !entry_used(entry)) {
-        Py_RETURN_NONE;
-    }
+    PyObject *fileobj =
+        entry->watch == NULL && entry->owner != NULL ? entry->owner : number;
     PyObject *reader = entry->reader != NULL ? (PyObject *)entry->reader : Py_None;
     PyObject *writer = entry->writer != NULL ? (PyObject *)entry->writer : Py_None;
-    return Py_BuildValue("(INN)", (unsigned)entry->events, Py_NewRef(reader),
+    uint32_t events =
+        (entry->reader != NULL ? EPOLLIN : 0) | (entry->writer != NULL ? EPOLLOUT : 0);
+    return Py_BuildValue("(NNINN)", Py_NewRef(fileobj), number,
+                         entry->watch != NULL ? entry->watch->events : events,
+                         Py_NewRef(reader),
                          Py_NewRef(writer)); /* runs Python: the collector */
 }
 
@@ -381,14 +533,12 @@ static PyObject *
 Loop_watched_fds(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *fds = PyList_New(0);
-    for (size_t fd = 0; fds != NULL && fd < self->fds_size; fd++) {
-        if (entry_used(&self->fds[fd])) {
-            PyObject *number = PyLong_FromSize_t(fd);
-            if (number == NULL || PyList_Append(fds, number) < 0) {
-                Py_CLEAR(fds);
-            }
-            Py_XDECREF(number);
+    for (int fd = -1; fds != NULL && (fd = fd_table_next(&self->fds, fd + 1)) >= 0;) {
+        PyObject *number = PyLong_FromLong(fd);
+        if (number == NULL || PyList_Append(fds, number) < 0) {
+            Py_CLEAR(fds);
         }
+        Py_XDECREF(number);
     }
     return fds;
 }

@@ -76,7 +76,7 @@ Loop_stats(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
         (Py_ssize_t)ring_count(&self->ready), "timers",
         (Py_ssize_t)heap_count(&self->timers) +
             (self->lent != NULL ? PyList_GET_SIZE(self->lent) : 0),
-        "descriptors", (Py_ssize_t)self->fds_used, "lag_p50_ns",
+        "descriptors", (Py_ssize_t)self->fds.used, "lag_p50_ns",
         (long long)histogram_wait(stretches, stats.running_ns, 0.50), "lag_p99_ns",
         (long long)histogram_wait(stretches, stats.running_ns, 0.99), "lag_max_ns",
         (long long)stretches->max);

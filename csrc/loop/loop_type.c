@@ -17,7 +17,8 @@
 
 /* -- descriptors ----------------------------------------------------------- */
 
-/* The poller, and what wakes it, watched by it.  0, or -errno of `*call`. */
+/* The poller, and what it watches: its wake-up, and descriptors of before.  0, or
+ * -errno of `*call`. */
 static int
 open_poller(LoopObject *self, const char **call)
 {
@@ -29,8 +30,7 @@ open_poller(LoopObject *self, const char **call)
     }
     if (err == 0) {
         *call = "epoll_ctl";
-        err = poller_set(&self->poller, self->inbox.wake_fd, 0, EPOLLIN | EPOLLET,
-                         UINT64_MAX);
+        err = loop_register_fds(self);
     }
     return err;
 }
@@ -58,7 +58,7 @@ open_in_child(LoopObject *self)
     inbox_item posted = inbox_close_in_child(&self->inbox);
     int err = open_poller(self, &call);
     loop_arrive(self, posted);
-    return err < 0 ? err : loop_register_fds(self);
+    return err;
 }
 
 /* Else the child's copy is closed: descriptors at once, the rest when it is dropped.

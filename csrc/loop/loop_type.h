@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "base/poller.h"
 #include "base/ring.h"
+#include "loop/fd_table.h"
 #include "loop/handle_type.h"
 #include "loop/loop.h"
 #include "loop/loop_stats.h"
@@ -35,16 +36,6 @@ ready_owner(struct ring_item item)
                                   : (PyObject *)item.ptr;
 }
 
-/* What is watched on one descriptor. */
-struct fd_entry {
-    HandleObject *reader;   /* owned */
-    HandleObject *writer;   /* owned */
-    struct ah_watch *watch; /* instead of the two; in `owner` */
-    PyObject *owner;        /* owned: embeds watch */
-    uint32_t events;        /* as registered with epoll */
-    uint32_t generation;    /* tells stale events of a reused number */
-};
-
 /* The callbacks of one turn. */
 struct loop_batch {
     size_t left;     /* still to run */
@@ -69,10 +60,9 @@ struct LoopObject {
     unsigned collected;          /* how many of them the ring has seen */
     unsigned long running_ident; /* the thread that runs it; 0: none */
 
-    struct fd_entry *fds; /* by descriptor */
-    size_t fds_size;
-    size_t fds_used;    /* entries with a reader, writer or watch */
-    size_t fds_outside; /* of these, not simulated */
+    struct fd_table fds;
+    size_t fds_outside;     /* registered with epoll, not simulated */
+    uint32_t fd_generation; /* of the last registration */
 
     PyObject *lent; /* owned: the list that the timers are lent to, or NULL */
 
@@ -177,6 +167,7 @@ AH_RAISES int loop_timed_turn_end(LoopObject *self, struct timed_turn *timed,
 void loop_dispatch(LoopObject *self, const struct epoll_event *events,
                    int count);           /* runs Python */
 int loop_register_fds(LoopObject *self); /* with a new poller; 0 or -errno */
+int loop_register_fds(LoopObject *self); /* all, with a new poller; 0 or -errno */
 void loop_clear_fds(LoopObject *self);
 int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
 

@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 import contextvars
 import errno
+import fcntl
 import gc
 import os
 import resource
+import selectors
 import socket
+import tracemalloc
+import weakref
 
 import pytest
 
@@ -172,6 +176,229 @@ def test_the_selector_view_is_read_only(loop, pair):
     loop.remove_reader(a)
 
 
+def test_the_selector_view_knows_what_was_registered(loop, pair):
+    a, _ = pair
+    number = a.fileno()
+    loop.add_reader(a, print)
+    loop.add_writer(number, print)
+    key = loop._selector.get_key(number)
+    assert (key.fileobj, key.fd, key.events) == (a, number, 3)
+    assert key.data[0].__class__ is asyncio.Handle
+    a.close()
+    assert loop._selector.get_key(a) == key
+    loop.remove_writer(a)
+    assert loop._selector.get_key(a).events == 1
+    loop.remove_reader(a)
+    with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+        loop._selector.get_key(a)
+
+
+def test_a_closed_loop_is_in_no_cycle():
+    loop = pyasync_hw.new_event_loop()
+    gone = weakref.ref(loop)
+    gc.disable()
+    try:
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        loop.create_future()  # is not refused, by asyncio neither
+        del loop
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_the_selector_view_does_not_hold_its_loop():
+    loop = pyasync_hw.new_event_loop()
+    view, watched = loop._selector, loop._selector.get_map()
+    gone = weakref.ref(loop)
+    loop.close()
+    del loop
+    assert gone() is None
+    assert list(watched) == []
+    with pytest.raises(KeyError):
+        view.get_key(0)
+
+
+class Thing:
+    """Something with a descriptor."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def fileno(self):
+        if isinstance(self.number, Exception):
+            raise self.number
+        return self.number
+
+
+CLOSED = {
+    "socket": lambda a: (a, a.close),
+    "detached": lambda a: (a, lambda: os.close(a.detach())),
+    "negative": lambda a: (thing := Thing(a.fileno()), lambda: setattr(thing, "number", -1)),
+    "text": lambda a: (thing := Thing(str(a.fileno())), lambda: setattr(thing, "number", "-1")),
+    "another number": lambda a: (thing := Thing(a.fileno()), lambda: setattr(thing, "number", 0)),
+    "ValueError": lambda a: (
+        thing := Thing(a.fileno()),
+        lambda: setattr(thing, "number", ValueError("closed")),
+    ),
+    "OSError": lambda a: (
+        thing := Thing(a.fileno()),
+        lambda: setattr(thing, "number", OSError("closed")),
+    ),
+    "no number": lambda a: (thing := Thing(a.fileno()), lambda: setattr(thing, "number", None)),
+}
+
+
+def outcome(function, *args):
+    try:
+        return function(*args)
+    except Exception as error:
+        return type(error), str(error).partition(" object at ")[0]
+
+
+@pytest.mark.parametrize("what", CLOSED)
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+def test_removing_what_is_closed_is_as_in_asyncio(what, private):
+    def observe(loop):
+        a, b = socket.socketpair()
+        number = a.fileno()
+        thing, close = CLOSED[what](a)
+        seen = [outcome(loop.add_reader, thing, print)]
+        close()
+        prefix = "_remove" if private else "remove"
+        remove_reader = getattr(loop, prefix + "_reader")
+        remove_writer = getattr(loop, prefix + "_writer")
+        for by in (thing, Thing(-1), number):
+            seen += [outcome(remove, by) for remove in (remove_writer, remove_reader) * 2]
+        loop.close()
+        seen.append(outcome(remove_reader, thing))
+        a.close()
+        b.close()
+        return seen
+
+    expected = observe(asyncio.SelectorEventLoop())
+    assert observe(pyasync_hw.new_event_loop()) == expected
+    if what in ("socket", "detached"):
+        assert expected[1:3] == [False, True]
+
+
+def test_reader_and_writer_of_what_is_closed(loop):
+    """asyncio raises OSError here, and forgets both."""
+    a, b = socket.socketpair()
+    loop.add_reader(a.fileno(), print)
+    loop.add_writer(a, print)
+    a.close()
+    assert loop.remove_reader(a) is True
+    assert loop.remove_writer(a) is True
+    with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+        loop.remove_writer(a)
+    b.close()
+
+
+def test_what_is_registered_lives_as_long_as_its_registration(loop, pair):
+    class Socketlike(Thing):
+        pass
+
+    thing = Socketlike(pair[0].fileno())
+    gone = weakref.ref(thing)
+    loop.add_reader(thing, print)
+    loop.add_writer(thing, print)
+    del thing
+    assert gone() in gc.get_referents(loop)
+    loop.remove_reader(gone())
+    assert gone() is not None
+    loop.remove_writer(gone())
+    assert gone() is None
+
+
+def test_a_closed_object_does_not_remove_its_successor(loop, pair):
+    a, _ = pair
+    old, other = socket.socketpair()
+    number = old.fileno()
+    loop.add_reader(old, print)
+    old.close()
+    os.dup2(a.fileno(), number)
+    new = Thing(number)
+    loop.add_reader(new, print)
+    with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+        loop.remove_reader(old)
+    assert loop.remove_reader(new) is True
+    os.close(number)
+    other.close()
+
+
+@pytest.mark.parametrize("make", [asyncio.SelectorEventLoop, pyasync_hw.new_event_loop])
+def test_a_cancelled_handle_is_removed_by_its_event(make, pair):
+    a, b = pair
+    loop = make()
+    seen = []
+    reader = loop._add_reader(a, seen.append, "reader")
+    writer = loop._add_writer(a, seen.append, "writer")
+    b.send(b"x")
+    reader.cancel()
+    for _ in range(3):
+        run_briefly(loop)
+    assert set(seen) == {"writer"}
+    assert loop.remove_reader(a) is False
+    writer.cancel()
+    del seen[:]
+    run_briefly(loop)
+    assert loop.remove_writer(a) is False
+    assert a.fileno() not in list(loop._selector.get_map())
+    assert seen == []
+    loop.close()
+
+
+def test_a_cancelled_reader_does_not_spin(pair):
+    """On a virtual clock, where time passes only when there is nothing to do."""
+    a, b = pair
+    loop = pyasync_hw.new_event_loop(clock=pyasync_hw.VirtualClock())
+    loop._add_reader(a, print).cancel()
+    b.send(b"x")
+    loop.call_later(1, loop.stop)
+    loop.run_forever()
+    loop.close()
+
+
+def high_descriptors(count):
+    """The numbers from the highest that is allowed, downwards."""
+    limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65536)
+    r, w = os.pipe()
+    numbers = []
+    for number in range(limit - 1, limit - 1 - count, -1):
+        numbers.append(fcntl.fcntl(r, fcntl.F_DUPFD_CLOEXEC, number))
+    os.close(r)
+    return w, numbers
+
+
+def test_the_memory_of_a_burst_of_descriptors_comes_back(loop):
+    loop.set_debug(False)  # handles then hold no tracebacks
+    w, numbers = high_descriptors(600)
+    for _ in range(2 * len(numbers)):  # these many handles are kept for the next burst
+        loop.call_soon(int)
+    run_briefly(loop)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        loop.add_reader(numbers[0], print)
+        one = tracemalloc.get_traced_memory()[0] - before
+        for number in numbers:
+            loop.add_reader(number, print)
+        many = tracemalloc.get_traced_memory()[0] - before
+        for number in numbers:
+            assert loop.remove_reader(number)
+        gc.collect()
+        left = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        for number in [w, *numbers]:
+            os.close(number)
+    assert many > 20_000
+    assert one < 20_000  # one high number does not cost a table up to it
+    assert left < 20_000
+
+
 def test_a_number_that_is_no_open_descriptor(loop):
     with pytest.raises(OSError, match="Bad file descriptor"):
         loop.add_reader(2**31 - 1, print)
@@ -204,4 +431,32 @@ def test_at_the_limit_of_descriptors_a_loop_is_whole_or_nothing():
         for fd in full:
             os.close(fd)
     assert set(made) == {errno.EMFILE, 0}
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("fails", ["_add_reader", "set_debug", "_make_self_pipe"])
+def test_a_loop_that_fails_to_be_made_closes_what_it_opened(fails):
+    class Failing(pyasync_hw.EventLoop):
+        pass
+
+    def fail(self, *args):
+        if fails == "_make_self_pipe":
+            super(Failing, self)._make_self_pipe()
+        raise OSError(errno.ENOSPC, "no space")
+
+    setattr(Failing, fails, fail)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="no space") as failed:
+        Failing()
+    assert failed.tb is not None  # the half-made loop is in its frames
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize("wrong", [{"selector": selectors.DefaultSelector}, {"clock": 1}])
+def test_a_loop_that_is_refused_its_arguments_opens_nothing(wrong):
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(TypeError):
+        pyasync_hw.EventLoop(**wrong)
+    gc.collect()
     assert os.listdir("/proc/self/fd") == before

@@ -187,7 +187,7 @@ def test_a_timer_at_infinity_never_runs(virtual_loop):
         (lambda loop: loop.call_soon(print, context=1), TypeError, "contextvars.Context"),
         (lambda loop: loop.add_reader(-1, print), ValueError, "-1"),
         (lambda loop: loop.add_reader("x", print), ValueError, "'x'"),
-        (lambda loop: loop._add_reader(10**20, print), ValueError, "Invalid file descriptor"),
+        (lambda loop: loop._add_reader(10**20, print), OverflowError, "too large"),
     ],
 )
 def test_bad_arguments_name_themselves(loop, call, error, message):
