@@ -7,25 +7,34 @@
 #include "py/compat.h"
 #include "setup.h"
 
+/* {"loop": self}: kept until close(), for it is a cycle. */
+static PyObject *
+loop_keyword(LoopObject *self)
+{
+    if (self->loop_keyword != NULL) {
+        return Py_NewRef(self->loop_keyword);
+    }
+    PyObject *keyword = Py_BuildValue("{OO}", self->st->name_loop, self);
+    if (!self->closed) {
+        Py_XSETREF(self->loop_keyword, Py_XNewRef(keyword)); /* the collector ran */
+    }
+    return keyword;
+}
+
 /* {"loop": self, **more}.  Without more, it is the same dict each time: neither type
  * keeps it, and making one is a tenth of making a task. */
 static PyObject *
 keywords_with_loop(LoopObject *self, PyObject *const *values, PyObject *kwnames)
 {
     Py_ssize_t count = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
-    if (self->loop_keyword == NULL) {
-        self->loop_keyword = Py_BuildValue("{OO}", self->st->name_loop, self);
-        if (self->loop_keyword == NULL) {
-            return NULL;
-        }
+    PyObject *keyword = loop_keyword(self);
+    if (keyword == NULL || count == 0 ||
+        (count == 1 && values[0] == Py_None &&
+         PyTuple_GET_ITEM(kwnames, 0) == self->st->name_name)) {
+        return keyword; /* asyncio.create_task() says name=None */
     }
-    if (count == 0 || (count == 1 && values[0] == Py_None &&
-                       PyTuple_GET_ITEM(kwnames, 0) == self->st->name_name)) {
-        return Py_NewRef(self->loop_keyword); /* asyncio.create_task() says name=None */
-    }
-    PyObject *base = Py_NewRef(self->loop_keyword);
-    PyObject *keywords = PyDict_Copy(base); /* runs Python: the collector */
-    Py_DECREF(base);
+    PyObject *keywords = PyDict_Copy(keyword); /* runs Python: the collector */
+    Py_DECREF(keyword);
     for (Py_ssize_t i = 0; keywords != NULL && i < count; i++) {
         if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "coro") ==
             0) {
