@@ -96,6 +96,10 @@ core_exec(PyObject *module)
     X(name_set_result)               \
     X(convert_future_exc)            \
     X(run_foreign)                   \
+    X(handle_run)                    \
+    X(asyncio_call_later)            \
+    X(asyncio_run_once)              \
+    X(events_namespace)              \
     X(asyncio_handle)                \
     X(asyncio_timer_handle)          \
     X(asyncio_threadsafe_handle)     \

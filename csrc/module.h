@@ -45,6 +45,7 @@ enum ah_live_type {
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
     Py_ssize_t context_vars_offset; /* py/context.h */
+    unsigned handle_tag;            /* of asyncio.Handle when it was looked at */
     int can_spawn;                  /* loop/child_type.c: 1, -1: no, 0: not tried */
     struct fork_node *fork_nodes;   /* py/fork.h */
     pid_t pid;                      /* this process */
@@ -98,6 +99,10 @@ typedef struct {
 
     /* borrowed from the standard library, owned here */
     PyObject *run_foreign;               /* loop/loop_lend.c */
+    PyObject *handle_run;                /* Handle._run, if patched; or NULL */
+    PyObject *asyncio_call_later;        /* BaseEventLoop.call_later */
+    PyObject *asyncio_run_once;          /* BaseEventLoop._run_once */
+    PyObject *events_namespace;          /* of the module asyncio.events */
     PyObject *asyncio_handle;            /* asyncio.Handle */
     PyObject *asyncio_timer_handle;      /* asyncio.TimerHandle */
     PyObject *asyncio_threadsafe_handle; /* since Python 3.14, else NULL */

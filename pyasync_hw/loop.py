@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _core
 from ._core import VirtualClock
+from .internals import patches
 from .internals.queues import Queues, Scheduled
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _FORMATS_DEBUG = (  # inspect.signature() takes longer than the import of a modu
 class _WatchedMap(Mapping[Any, selectors.SelectorKey]):
     """What is watched, by descriptor: the `get_map()` of a selector."""
 
-    def __init__(self, loop: EventLoop) -> None:
+    def __init__(self, loop: Any) -> None:
         self._loop = weakref.ref(loop)
 
     def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
@@ -68,7 +69,8 @@ class _PollerView(selectors.BaseSelector):
     add_reader() and add_writer(), and closing through its close().
     """
 
-    def __init__(self, loop: EventLoop) -> None:
+    def __init__(self, loop: Any) -> None:
+        self._loop = weakref.ref(loop)
         self._map = _WatchedMap(loop)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -78,19 +80,36 @@ class _PollerView(selectors.BaseSelector):
         raise NotImplementedError("use loop.remove_reader() or loop.remove_writer()")
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        raise NotImplementedError("the loop polls by itself")
+        """For turns that are not ours; native descriptors and timers are served meanwhile."""
+        ready = []
+        loop = self._loop()
+        for fd, events in loop._select(timeout) if loop is not None else ():
+            key = self._map.get(fd)
+            if key is not None:
+                reading = selectors.EVENT_READ if events & ~_EPOLLOUT else 0
+                writing = selectors.EVENT_WRITE if events & ~_EPOLLIN else 0
+                ready.append((key, (reading | writing) & key.events))
+        return ready
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self._look_at(name)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._look_at(name)
+
+    def _look_at(self, name: str) -> None:
+        loop = self._loop()
+        if name == "select" and loop is not None:
+            patches.notice(loop)
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._map
 
 
-class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
-    """An asyncio event loop whose core is C.
-
-    clock: a VirtualClock to run on instead of the monotonic clock.  Nothing
-    then takes time: with nothing ready and no work outstanding, the loop jumps
-    to what is due next, and raises SleepForeverError when nothing is.
-    """
+class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
+    """EventLoop, but for what a program has patched."""
 
     # With every attribute in a slot, ours and asyncio's, an instance has no dict to
     # look through before each call of a method.
@@ -105,6 +124,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         "_default_executor",
         "_exception_handler",
         "_executor_shutdown_called",
+        "_hooked",
         "_internal_fds",
         "_old_agen_hooks",
         "_selector",
@@ -118,6 +138,8 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     )
 
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
+        self._hooked = False  # attributes of this loop are set over its methods
+        self._selector: _PollerView | None = None  # type: ignore[assignment]
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._timers: Scheduled | None = None  # lent to who looks for them
         self._watches: list[insight.Watch] = []  # who waits for slow callbacks
@@ -128,6 +150,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
                 raise TypeError("EventLoop has a poller of its own and takes no selector")
             self._set_clock(clock)
             super().__init__(_PollerView(self))
+            self._look_for_patches()
         except BaseException:  # no descriptor left, or Ctrl+C: half a loop cannot close()
             self._closed = True
             self._release()
@@ -161,6 +184,10 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
                 sys.set_asyncgen_hooks(*self._old_agen_hooks)
                 self._old_agen_hooks = None
 
+    def run_until_complete(self, future: Any) -> Any:
+        self._look_for_patches()
+        return super().run_until_complete(future)
+
     def run_forever(self) -> None:
         """Run until stop() is called."""
         self._check_closed()
@@ -171,7 +198,14 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
             if on_main:
                 self._wake_on_signals()
             self._settle_watches()
-            self._run_turns()
+            while True:
+                self._look_for_patches()
+                if self._turns_patched:
+                    self._run_once()
+                else:
+                    self._run_turns()
+                if self._stopping:
+                    break
         finally:
             try:
                 self._leave_run(on_main)
@@ -194,7 +228,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         if self._debug or self._watches or self._watchdog is not None:
             from . import insight
 
-            insight.settle(self)
+            insight.settle(self)  # type: ignore[arg-type]
 
     def _wake_on_signals(self) -> None:
         """Let every signal end a poll, so that none waits for the next event.
@@ -242,7 +276,16 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         self._ssock = self._csock = None
         self._internal_fds -= 1
 
+    def _call_soon(
+        self, callback: Callable[..., object], args: Any, context: Any
+    ) -> asyncio.Handle:
+        """What asyncio's call_soon() ends in, and before 3.14 call_soon_threadsafe() too."""
+        return _core.Loop.call_soon_threadsafe(self, callback, *args, context=context)
+
     # -- called by the C core ----------------------------------------------
+
+    def _notice_patches(self) -> None:
+        patches.notice(self)  # type: ignore[arg-type]
 
     def _callback_failed(self, handle: asyncio.Handle, exc: BaseException) -> None:
         """A callback raised: what asyncio.Handle._run() says of it."""
@@ -266,7 +309,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     def _slow_callback(self, handle: Any, stamp: int, seconds: float) -> None:
         from . import insight
 
-        insight.slow_callback(self, handle, stamp, seconds)
+        insight.slow_callback(self, handle, stamp, seconds)  # type: ignore[arg-type]
 
     def _describe_handle(self, handle: Any) -> str:
         from . import insight
@@ -276,7 +319,7 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     def _slow_iteration(self, count: int, seconds: float, text: str | None, slowest: float) -> None:
         from . import insight
 
-        insight.slow_iteration(self, count, seconds, text, slowest)
+        insight.slow_iteration(self, count, seconds, text, slowest)  # type: ignore[arg-type]
 
     # -- work outside the loop holds a virtual clock -------------------------
 
@@ -308,12 +351,36 @@ class EventLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     def _make_subprocess_transport(self, *args: Any, **kwargs: Any) -> Any:
         from .child import make_transport  # only programs that have children pay for it
 
-        return make_transport(self, super()._make_subprocess_transport, *args, **kwargs)
+        return make_transport(self, super()._make_subprocess_transport, *args, **kwargs)  # type: ignore[arg-type]
 
     def _child_watcher_callback(self, pid: int, returncode: int, transp: Any) -> None:
         super()._child_watcher_callback(pid, returncode, transp)  # type: ignore[misc]
         if self.clock is not None:
             self.call_soon_threadsafe(self.clock._release_child)
+
+
+class EventLoop(patches.Patches, _NativeLoop):
+    """An asyncio event loop whose core is C.
+
+    clock: a VirtualClock to run on instead of the monotonic clock.  Nothing
+    then takes time: with nothing ready and no work outstanding, the loop jumps
+    to what is due next, and raises SleepForeverError when nothing is.
+    """
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_selector" and value is not None and not isinstance(value, _PollerView):
+            raise TypeError("EventLoop has a poller of its own and takes no selector")
+        super().__setattr__(name, value)
+        if name in patches.HOOKS:
+            self._hooked = True
+            self._notice_patches()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in patches.HOOKS:
+            self._notice_patches()
 
 
 def new_event_loop(clock: VirtualClock | None = None) -> EventLoop:

@@ -336,6 +336,23 @@ ah_handle_run(HandleObject *self)
     return guarded ? run_threadsafe(self) : run_callback(self);
 }
 
+PyObject *
+ah_handle_find_run(ModuleState *st)
+{
+    PyObject *run = PyObject_GetAttrString(st->asyncio_handle, "_run");
+    if (run == NULL) {
+        PyErr_Clear(); /* deleted: as if it were not patched */
+    }
+    bool own = run == NULL || (PyFunction_Check(run) &&
+                               PyFunction_GET_GLOBALS(run) == st->events_namespace);
+    if (own) {
+        Py_CLEAR(run);
+    }
+    Py_XSETREF(st->handle_run, run); /* runs Python */
+    st->handle_tag = ((PyTypeObject *)st->asyncio_handle)->tp_version_tag;
+    return st->handle_run;
+}
+
 int
 ah_handle_cancel(HandleObject *self)
 {
@@ -404,6 +421,10 @@ Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 Handle_run(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
+    PyObject *patched = ah_handle_patched_run(self->loop->st);
+    if (!self->cancelled && patched != NULL) {
+        return PyObject_CallOneArg(patched, (PyObject *)self); /* runs Python */
+    }
     if (!self->cancelled && ah_handle_run(self) < 0) {
         return NULL;
     }
@@ -545,6 +566,7 @@ ah_handle_type_setup(PyObject *module)
     if (st->asyncio_threadsafe_handle == NULL) {
         PyErr_Clear(); /* before Python 3.14 */
     }
+    st->events_namespace = Py_XNewRef(PyModule_GetDict(events));
     Py_DECREF(events);
     if (st->asyncio_handle == NULL) {
         return -1;

@@ -72,6 +72,16 @@ AH_RAISES TimerHandleObject *ah_timer_handle_new(LoopObject *loop, double when,
  * reference while it runs. */
 AH_RAISES int ah_handle_run(HandleObject *handle); /* runs Python */
 
+/* asyncio.Handle._run(), if somebody has patched it, or NULL.  Borrowed. */
+PyObject *ah_handle_find_run(ModuleState *st);
+
+static inline PyObject *
+ah_handle_patched_run(ModuleState *st)
+{
+    unsigned tag = ((PyTypeObject *)st->asyncio_handle)->tp_version_tag;
+    return tag == st->handle_tag && tag != 0 ? st->handle_run : ah_handle_find_run(st);
+}
+
 /* Drop callback and arguments at once.  -1 only in debug mode (repr). */
 AH_RAISES int ah_handle_cancel(HandleObject *handle);
 

@@ -90,10 +90,9 @@ Loop_create_future(LoopObject *self, PyObject *Py_UNUSED(ignored))
     return future;
 }
 
-/* BaseEventLoop.create_task(self, ...) */
-static PyObject *
-create_task_inherited(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
-                      PyObject *kwnames)
+PyObject *
+loop_call_inherited(LoopObject *self, PyObject *func, PyObject *const *args,
+                    Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t count = nargs + (kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0);
     PyObject **all = PyMem_Malloc((size_t)(count + 1) * sizeof *all);
@@ -104,10 +103,10 @@ create_task_inherited(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
     for (Py_ssize_t i = 0; i < count; i++) {
         all[i + 1] = args[i];
     }
-    PyObject *task = PyObject_Vectorcall(self->st->asyncio_create_task, all,
-                                         (size_t)nargs + 1, kwnames); /* runs Python */
+    PyObject *result =
+        PyObject_Vectorcall(func, all, (size_t)nargs + 1, kwnames); /* runs Python */
     PyMem_Free(all);
-    return task;
+    return result;
 }
 
 static PyObject *
@@ -116,7 +115,8 @@ Loop_create_task(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     bool factory = self->task_factory != NULL && self->task_factory != Py_None;
     if (factory || self->debug || nargs != 1) {
-        return create_task_inherited(self, args, nargs, kwnames);
+        return loop_call_inherited(self, self->st->asyncio_create_task, args, nargs,
+                                   kwnames);
     }
     if (loop_check_open(self) < 0) {
         return NULL;
@@ -169,11 +169,16 @@ ah_loop_factory_setup(PyObject *module)
                          : NULL;
     st->asyncio_create_task =
         base != NULL ? PyObject_GetAttrString(base, "create_task") : NULL;
+    st->asyncio_call_later =
+        base != NULL ? PyObject_GetAttrString(base, "call_later") : NULL;
+    st->asyncio_run_once =
+        base != NULL ? PyObject_GetAttrString(base, "_run_once") : NULL;
     Py_XDECREF(base);
     Py_XDECREF(base_events);
     bool complete = st->name_context != NULL && st->asyncio_tasks != NULL &&
                     st->asyncio_futures != NULL && st->name_task != NULL &&
                     st->name_future != NULL && st->name_name != NULL &&
-                    st->name_loop != NULL && st->asyncio_create_task != NULL;
+                    st->name_loop != NULL && st->asyncio_run_once != NULL &&
+                    st->asyncio_call_later != NULL && st->asyncio_create_task != NULL;
     return complete ? 0 : -1;
 }

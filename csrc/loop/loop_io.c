@@ -278,6 +278,16 @@ push_handles(LoopObject *self, int fd, struct fd_entry *entry, uint32_t events)
     return release_gone(entry_unregister(self, fd, entry, cancelled)); /* runs Python */
 }
 
+static void
+note_event(LoopObject *self, int fd, uint32_t events)
+{
+    PyObject *event = Py_BuildValue("(iI)", fd, (unsigned)events);
+    if (event == NULL || PyList_Append(self->found, event) < 0) {
+        ah_loop_report(self, "Out of memory for an I/O event", NULL);
+    }
+    Py_XDECREF(event);
+}
+
 void
 loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
 {
@@ -300,6 +310,10 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
             continue;
         }
         int fd = (int)(uint32_t)events[i].data.u64;
+        if (self->found != NULL) { /* the turn is not ours: see Loop_select() */
+            note_event(self, fd, events[i].events);
+            continue;
+        }
         if (push_handles(self, fd, entry, events[i].events) < 0) { /* runs Python */
             ah_loop_report(self, "Exception while an I/O event is dispatched", NULL);
         }

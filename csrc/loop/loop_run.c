@@ -84,6 +84,14 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
     return count;
 }
 
+/* When something is due that is known by now. */
+static int64_t
+next_due(LoopObject *self)
+{
+    int64_t due_ns = heap_first_when(&self->timers);
+    return due_ns < self->select_until_ns ? due_ns : self->select_until_ns;
+}
+
 /* Nothing is ready, and time is virtual: wait on the clock, which jumps when nobody
  * else has anything to do, either.  The number of events, or -errno as of that wait. */
 static int
@@ -95,7 +103,7 @@ poll_virtual(LoopObject *self, struct epoll_event *events)
         return count;
     }
     struct clock_wait wait = {
-        .deadline = heap_first_when(&self->timers),
+        .deadline = next_due(self),
         .fd = self->poller.fd,
         .is_loop = true,
         .wake_fd = self->inbox.wake_fd,
@@ -126,7 +134,7 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
         count = poll_virtual(self, events);
     }
     else {
-        int64_t timeout_ns = heap_first_when(&self->timers);
+        int64_t timeout_ns = next_due(self);
         if (timeout_ns != NS_NEVER) {
             timeout_ns -= now_ns;
             timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
@@ -209,10 +217,19 @@ run_item(LoopObject *self, struct ring_item item)
     return loop_run_foreign((PyObject *)item.ptr); /* runs Python */
 }
 
-/* Run what is left of the batch.  -1 leaves the rest in the ring.  Inline, once with
- * the timing of callbacks and once, for the common case, without. */
+/* By asyncio.Handle._run() as somebody has patched it. */
+static int
+run_patched(PyObject *run, HandleObject *handle)
+{
+    PyObject *result = PyObject_CallOneArg(run, (PyObject *)handle); /* runs Python */
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
+/* Run what is left of the batch.  -1 leaves the rest in the ring.  Inline, once for the
+ * common case, and once with the timing of callbacks or a patched _run(). */
 static inline int
-run_batch(LoopObject *self, struct timed_turn *timed)
+run_batch(LoopObject *self, struct timed_turn *timed, PyObject *patched)
 {
     struct loop_batch *batch = &self->batch;
     int status = 0;
@@ -228,9 +245,14 @@ run_batch(LoopObject *self, struct timed_turn *timed)
             status = 0;
         }
         else if (timed != NULL) {
-            loop_timed_begin(self, timed, owner);                /* runs Python */
-            status = run_item(self, item);                       /* runs Python */
+            loop_timed_begin(self, timed, owner); /* runs Python */
+            status = handle != NULL && patched != NULL
+                         ? run_patched(patched, handle)
+                         : run_item(self, item);                 /* runs Python */
             status = loop_timed_end(self, timed, owner, status); /* runs Python */
+        }
+        else if (handle != NULL && patched != NULL) {
+            status = run_patched(patched, handle); /* runs Python */
         }
         else {
             status = run_item(self, item); /* runs Python */
@@ -256,7 +278,7 @@ run_timed(LoopObject *self, int status)
         Py_XDECREF(handle);                                    /* runs Python */
     }
     if (status == 0) {
-        status = run_batch(self, &timed); /* runs Python */
+        status = run_batch(self, &timed, self->batch.patched); /* runs Python */
     }
     return loop_timed_turn_end(self, &timed, status); /* runs Python */
 }
@@ -268,15 +290,18 @@ run_ready(LoopObject *self)
     struct loop_batch outer = self->batch; /* of a run around this one */
     int status = 0;
     bool timed = loop_is_timed(self);
-    self->batch = (struct loop_batch){0};
+    PyObject *patched = Py_XNewRef(ah_handle_patched_run(self->st));
+    self->batch = (struct loop_batch){.patched = patched};
     self->batch.left = self->closed ? 0 : ring_count(&self->ready); /* closed: a fork */
     if (!timed) {
-        status = run_batch(self, NULL); /* runs Python */
+        status = patched == NULL ? run_batch(self, NULL, NULL)     /* runs Python */
+                                 : run_batch(self, NULL, patched); /* runs Python */
     }
     if (timed || self->batch.overtaken) {
         status = run_timed(self, status); /* runs Python */
     }
     self->batch = outer;
+    Py_XDECREF(patched); /* runs Python */
     return status;
 }
 
@@ -312,21 +337,88 @@ turn(LoopObject *self)
     return run_ready(self);
 }
 
+/* -- being run ------------------------------------------------------------- */
+
+AH_RAISES static int
+begin_run(LoopObject *self)
+{
+    self->has_run = true;
+    if (self->vclock != NULL && vclock_attach_loop(self->vclock) < 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "another loop is running on this VirtualClock");
+        return -1;
+    }
+    loop_stats_run_begin(&self->stats);
+    self->running_ident = PyThread_get_thread_ident();
+    self->run_tstate = PyThreadState_Get();
+    return 0;
+}
+
+static void
+end_run(LoopObject *self)
+{
+    loop_stats_run_end(&self->stats);
+    self->running_ident = 0;
+    self->run_tstate = NULL;
+    loop_settle_fresh(self);
+    if (self->vclock != NULL) {
+        vclock_detach_loop(self->vclock);
+    }
+}
+
+/* The same around one call, which may be made inside a callback of a run. */
+AH_RAISES static int
+begin_nested(LoopObject *self, bool *outermost)
+{
+    *outermost = self->running_ident == 0;
+    return loop_check_open(self) < 0 || (*outermost && begin_run(self) < 0) ? -1 : 0;
+}
+
+/* Has somebody patched its class, or asyncio's above it, since we looked? */
+static bool
+is_patched_anew(LoopObject *self)
+{
+    unsigned tag = Py_TYPE(self)->tp_version_tag;
+    return tag != self->type_tag && tag != 0; /* 0: changed, and not used since */
+}
+
+static int
+notice_patches(LoopObject *self)
+{
+    PyObject *result = PyObject_CallMethod((PyObject *)self, "_notice_patches",
+                                           NULL); /* runs Python */
+    self->type_tag = Py_TYPE(self)->tp_version_tag;
+    Py_XDECREF(result);
+    return result != NULL ? 0 : -1;
+}
+
 /* -- Python methods -------------------------------------------------------- */
+
+static PyObject *
+Loop_look_for_patches(LoopObject *self, PyObject *Py_UNUSED(ignored))
+{
+    if (Py_TYPE(self)->tp_version_tag != self->type_tag || self->type_tag == 0) {
+        if (notice_patches(self) < 0) { /* runs Python */
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
 
 static PyObject *
 Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    bool nested = self->stats.run_started_ns != 0; /* called inside a callback */
-    self->has_run = true;
-    if (!nested) {
-        loop_stats_run_begin(&self->stats);
-        self->run_tstate = PyThreadState_Get();
+    if (self->asyncio_turns) {
+        return PyObject_CallOneArg(self->st->asyncio_run_once, (PyObject *)self);
     }
-    int status = turn(self);
-    if (!nested) {
-        loop_stats_run_end(&self->stats);
-        self->run_tstate = NULL;
+    bool outermost;
+    if (begin_nested(self, &outermost) < 0) {
+        return NULL;
+    }
+    self->turns_since_poll = SKIPPED_POLLS_MAX;
+    int status = turn(self); /* runs Python */
+    if (outermost) {
+        end_run(self);
     }
     if (status < 0) {
         return NULL;
@@ -334,45 +426,75 @@ Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* Turn until stop().  The Python half has set up and will clean up. */
+/* select() of selectors, for a turn that is not ours: a list of (descriptor, events) of
+ * readers and writers.  What is native is served here. */
+static PyObject *
+Loop_select(LoopObject *self, PyObject *timeout)
+{
+    double seconds = 0.0;
+    if (timeout != Py_None) {
+        seconds = PyFloat_AsDouble(timeout); /* runs Python */
+        if (seconds == -1.0 && PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    PyObject *found = PyList_New(0);
+    bool outermost;
+    if (found == NULL || begin_nested(self, &outermost) < 0) {
+        Py_XDECREF(found);
+        return NULL;
+    }
+    int64_t outer_until_ns = self->select_until_ns;
+    PyObject *outer_found = self->found;
+    if (timeout != Py_None) {
+        self->select_until_ns = ah_loop_now(self) + loop_seconds_to_ns_up(seconds);
+    }
+    self->found = found;
+    int status = loop_collect(self);
+    if (status == 0) {
+        status = poll_and_dispatch(self, clock_monotonic_ns()); /* runs Python */
+    }
+    if (status == 0 && loop_push_due_timers(self, ah_loop_now(self)) < 0) {
+        status = loop_raise_pending(self);
+    }
+    self->found = outer_found;
+    self->select_until_ns = outer_until_ns;
+    if (outermost) {
+        end_run(self);
+    }
+    if (status < 0) {
+        Py_CLEAR(found);
+    }
+    return found;
+}
+
+/* Turn until stop(), or until somebody puts another turn over ours.  The Python half
+ * has set up and will clean up. */
 static PyObject *
 Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (loop_check_open(self) < 0) {
+    if (loop_check_open(self) < 0 || begin_run(self) < 0) {
         return NULL;
-    }
-    self->has_run = true;
-    if (self->vclock != NULL) {
-        int err = vclock_attach_loop(self->vclock);
-        if (err < 0) {
-            PyErr_SetString(PyExc_RuntimeError,
-                            "another loop is running on this VirtualClock");
-            return NULL;
-        }
     }
     /* Timers to the microsecond: the default slack of a thread is 50 us. */
     int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
     if (slack > 1) {
         (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     }
-    loop_stats_run_begin(&self->stats);
-    self->running_ident = PyThread_get_thread_ident();
-    self->run_tstate = PyThreadState_Get();
     self->turns_since_poll = SKIPPED_POLLS_MAX; /* a run of one turn polls, too */
-    int status;
+    int status = 0;
     do {
-        status = turn(self);
-    } while (status == 0 && !self->stopping);
-    loop_stats_run_end(&self->stats);
-    self->running_ident = 0;
-    self->run_tstate = NULL;
-    loop_settle_fresh(self);
+        if (is_patched_anew(self)) {
+            status = notice_patches(self); /* runs Python */
+        }
+        if (status == 0 && !self->turns_patched) {
+            status = turn(self); /* runs Python */
+        }
+    } while (status == 0 && !self->stopping && !self->turns_patched);
     if (slack > 1) {
         (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);
     }
-    if (self->vclock != NULL) {
-        vclock_detach_loop(self->vclock);
-    }
+    end_run(self);
     if (status == 0 && ah_is_inherited(&self->fork)) {
         status = loop_raise_closed(self); /* a callback forked: this is the child */
     }
@@ -391,7 +513,9 @@ Loop_stop(LoopObject *self, PyObject *Py_UNUSED(ignored))
 
 PyMethodDef loop_run_methods[] = {
     {"_run_once", (PyCFunction)Loop_run_once, METH_NOARGS, NULL},
+    {"_look_for_patches", (PyCFunction)Loop_look_for_patches, METH_NOARGS, NULL},
     {"_run_turns", (PyCFunction)Loop_run_turns, METH_NOARGS, NULL},
+    {"_select", (PyCFunction)Loop_select, METH_O, NULL},
     {"stop", (PyCFunction)Loop_stop, METH_NOARGS,
      PyDoc_STR("stop($self, /)\n--\n\n"
                "Stop after this turn; what is ready now still runs.")},

@@ -228,8 +228,8 @@ ah_loop_check_callback(LoopObject *self, PyObject *callback, const char *method)
 }
 
 /* Seconds, rounded up to nanoseconds so that ns / 1e9 >= seconds. */
-static int64_t
-seconds_to_ns_up(double seconds)
+int64_t
+loop_seconds_to_ns_up(double seconds)
 {
     if (seconds >= 9.2e9) {
         return NS_NEVER - 1;
@@ -339,8 +339,8 @@ int
 loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle)
 {
     return ah_loop_timer_start(self, &handle->base.timer,
-                               seconds_to_ns_up(handle->when), loop_timer_handle_due,
-                               (PyObject *)handle);
+                               loop_seconds_to_ns_up(handle->when),
+                               loop_timer_handle_due, (PyObject *)handle);
 }
 
 static PyObject *
@@ -380,6 +380,10 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     struct call call;
     double delay;
+    if (self->asyncio_later) {
+        return loop_call_inherited(self, self->st->asyncio_call_later, args, nargs,
+                                   kwnames); /* runs Python */
+    }
     if (loop_parse_call(self, &call_later_signature, args, nargs, kwnames, &call) < 0 ||
         parse_seconds(&call_later_signature, call.params[0], "delay must not be None",
                       &delay) < 0 ||

@@ -100,6 +100,7 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     }
     st->live[AH_LIVE_Loop]++;
     self->st = st;
+    self->select_until_ns = NS_NEVER;
     self->poller.fd = -1;
     self->inbox.wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
@@ -289,6 +290,9 @@ static PyGetSetDef Loop_getset[] = {
 
 static PyMemberDef Loop_members[] = {
     {"_task_factory", T_OBJECT, offsetof(LoopObject, task_factory), 0, NULL},
+    {"_turns_patched", T_BOOL, offsetof(LoopObject, turns_patched), 0, NULL},
+    {"_asyncio_later", T_BOOL, offsetof(LoopObject, asyncio_later), 0, NULL},
+    {"_asyncio_turns", T_BOOL, offsetof(LoopObject, asyncio_turns), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

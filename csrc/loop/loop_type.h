@@ -38,10 +38,11 @@ ready_owner(struct ring_item item)
 
 /* The callbacks of one turn. */
 struct loop_batch {
-    size_t left;     /* still to run */
-    PyObject *owner; /* owned: what runs, or NULL */
-    size_t rest;     /* of left, when the first watch was set while one ran */
-    bool overtaken;  /* it was: the batch ends, and goes on timed */
+    size_t left;       /* still to run */
+    PyObject *owner;   /* owned: what runs, or NULL */
+    size_t rest;       /* of left, when the first watch was set while one ran */
+    PyObject *patched; /* borrowed: runs handles, see ah_handle_patched_run() */
+    bool overtaken;    /* it was: the batch ends, and goes on timed */
 };
 
 struct LoopObject {
@@ -68,6 +69,14 @@ struct LoopObject {
 
     PyObject *clock;       /* VirtualClock, owned, or NULL */
     struct vclock *vclock; /* in it, or NULL */
+
+    /* Turns that are not ours (pyasync_hw/internals/patches.py) */
+    bool turns_patched;      /* the Python half runs the turns */
+    bool asyncio_turns;      /* they are asyncio's, on what time() says */
+    bool asyncio_later;      /* call_later() is asyncio's: by time() and call_at() */
+    unsigned type_tag;       /* of the class when it was last looked at for patches */
+    int64_t select_until_ns; /* select() was asked to wait until then; or never */
+    PyObject *found;         /* borrowed: its list, or NULL */
 
     bool closed;
     bool has_run; /* then it is of no use to the child of a fork */
@@ -171,6 +180,11 @@ int loop_register_fds(LoopObject *self); /* all, with a new poller; 0 or -errno 
 void loop_clear_fds(LoopObject *self);
 int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
 
+/* loop_factory.c: func(self, ...), a method of asyncio's class */
+AH_RAISES PyObject *loop_call_inherited(LoopObject *self, PyObject *func,
+                                        PyObject *const *args, Py_ssize_t nargs,
+                                        PyObject *kwnames); /* runs Python */
+
 /* loop_run.c */
 AH_RAISES int loop_raise_pending(LoopObject *self);
 AH_RAISES int loop_run_foreign(PyObject *handle); /* runs Python */
@@ -187,6 +201,7 @@ int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
 /* loop_sched.c */
 AH_RAISES int loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag);
 AH_RAISES int loop_push_due_timers(LoopObject *self, int64_t now_ns); /* runs Python */
+int64_t loop_seconds_to_ns_up(double seconds); /* so that ns / 1e9 >= seconds */
 void loop_timer_handle_due(LoopObject *self, struct ah_timer *timer);
 AH_RAISES int loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle);
 /* How to run a handle that Python code brings, and was it cancelled?  -1: it is none.

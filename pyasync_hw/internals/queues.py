@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .. import _core
+
 if TYPE_CHECKING:
     from ..loop import EventLoop
 
@@ -37,7 +39,7 @@ class Ready:
         return self._loop._ready_count()
 
     def append(self, handle: Any) -> None:
-        self._loop._add_callback(handle)
+        _core.Loop._add_callback(self._loop, handle)  # asyncio's comes here
 
     def popleft(self) -> Any:
         return self._loop._ready_popleft()
