@@ -15,7 +15,9 @@ import nest_asyncio, pyasync_hw
 warnings.simplefilter("ignore", DeprecationWarning)
 
 def new_loop():
-    return pyasync_hw.new_event_loop() if sys.argv[1] == "pyasync_hw" else asyncio.SelectorEventLoop()
+    if sys.argv[1] == "pyasync_hw":
+        return pyasync_hw.new_event_loop()
+    return asyncio.SelectorEventLoop()
 
 async def inner(value="inner", delay=0.001):
     await asyncio.sleep(delay)
