@@ -116,6 +116,7 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     __slots__ = (
         "_asyncgens",
         "_asyncgens_shutdown_called",
+        "_cancelled_timers",
         "_children",
         "_clock_resolution",
         "_coroutine_origin_tracking_enabled",
@@ -141,6 +142,7 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         self._hooked = False  # attributes of this loop are set over its methods
         self._selector: _PollerView | None = None  # type: ignore[assignment]
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
+        self._cancelled_timers = 0  # of asyncio's own kind
         self._timers: Scheduled | None = None  # lent to who looks for them
         self._watches: list[insight.Watch] = []  # who waits for slow callbacks
         self._old_agen_hooks: Any = None  # while it runs

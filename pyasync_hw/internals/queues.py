@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Ready", "Scheduled"]
 
+CANCELLED_MAX = 256
+
 _call_at = base_events.BaseEventLoop.call_at.__code__
 
 
@@ -133,6 +135,7 @@ class Queues:
 
     if TYPE_CHECKING:
         _timers: Scheduled | None
+        _cancelled_timers: int
 
         def _ready_replace(self, handles: Iterable[Any], /) -> None: ...
 
@@ -174,6 +177,12 @@ class Queues:
     @_timer_cancelled_count.setter
     def _timer_cancelled_count(self, count: int) -> None:
         pass  # asyncio's own code keeps it; here it is counted
+
+    def _timer_handle_cancelled(self, timer: Any) -> None:
+        """A timer of ours is gone by now; asyncio's own stay until somebody looks."""
+        self._cancelled_timers += 1  # type: ignore[misc]
+        if self._cancelled_timers % CANCELLED_MAX == 0:
+            self._scheduled.fetch()  # none that is cancelled comes back
 
 
 def _refuse_another_kind(name: str, value: object, kind: type) -> None:

@@ -243,6 +243,18 @@ def test_a_foreign_timer_is_seen_as_itself_and_can_be_cancelled_later(loop: Any)
     assert [one for one in loop._scheduled if not one.cancelled()] == []
 
 
+def test_foreign_timers_that_are_cancelled_do_not_pile_up(loop: Any) -> None:
+    kept = loop.call_later(1000, print)
+    for i in range(2000):
+        timer = asyncio.BaseEventLoop.call_at(loop, loop.time() + 1000, print, i)
+        timer.cancel()
+        if i % 50 == 0:
+            turn(loop)
+    turn(loop)
+    assert len(loop._scheduled) < 600
+    assert [one for one in loop._scheduled if not one.cancelled()] == [kept]
+
+
 def test_timers_moved_to_ready_by_hand(loop: Any) -> None:
     """What a copy of asyncio's _run_once() does."""
     seen: list[int] = []
