@@ -171,6 +171,21 @@ heap_remove(struct heap *heap, struct heap_node *node)
     }
 }
 
+/* Give back what a burst has left, down to room for `keep`. */
+static inline void
+heap_trim(struct heap *heap, size_t keep)
+{
+    size_t wanted = 2 * heap->size > keep ? 2 * heap->size : keep;
+    if (wanted > heap->capacity / 2) {
+        return;
+    }
+    struct heap_entry *entries = realloc(heap->entries, wanted * sizeof *entries);
+    if (entries != NULL) {
+        heap->entries = entries;
+        heap->capacity = wanted;
+    }
+}
+
 static inline size_t
 heap_count(const struct heap *heap)
 {

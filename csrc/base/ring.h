@@ -31,12 +31,11 @@ ring_count(const struct ring *ring)
     return ring->tail - ring->head;
 }
 
-/* 0 or -ENOMEM. */
+/* To a capacity that holds what is in it.  0 or -ENOMEM. */
 static inline int
-ring_grow(struct ring *ring)
+ring_resize(struct ring *ring, size_t capacity)
 {
     size_t count = ring_count(ring);
-    size_t capacity = ring->items != NULL ? 2 * (ring->mask + 1) : RING_FIRST_CAPACITY;
     struct ring_item *items = malloc(capacity * sizeof *items);
     if (items == NULL) {
         return -ENOMEM;
@@ -47,6 +46,27 @@ ring_grow(struct ring *ring)
     free(ring->items);
     *ring = (struct ring){items, capacity - 1, 0, count};
     return 0;
+}
+
+/* 0 or -ENOMEM. */
+static inline int
+ring_grow(struct ring *ring)
+{
+    return ring_resize(
+        ring, ring->items != NULL ? 2 * (ring->mask + 1) : RING_FIRST_CAPACITY);
+}
+
+/* Give back what a burst has left, down to room for `keep`, a power of two. */
+static inline void
+ring_trim(struct ring *ring, size_t keep)
+{
+    size_t capacity = ring->mask + 1, wanted = keep;
+    while (wanted < 2 * ring_count(ring)) {
+        wanted *= 2;
+    }
+    if (ring->items != NULL && wanted <= capacity / 2) {
+        (void)ring_resize(ring, wanted); /* without memory for it, it stays */
+    }
 }
 
 /* 0 or -ENOMEM. */

@@ -70,36 +70,52 @@ ah_handle_fill(HandleObject *self, LoopObject *loop, PyObject *callback,
     return 0;
 }
 
+static void
+keep_for_reuse(LoopObject *loop, HandleObject *handle)
+{
+    handle->args = (PyObject *)loop->free_handles;
+    loop->free_handles = handle;
+    loop->free_count++;
+}
+
+/* A new one where the free list is empty.  The collector counts it, but is not run for
+ * it: that would look at a burst of handles again and again, and handles alone make no
+ * garbage. */
+static HandleObject *
+allocate(LoopObject *loop)
+{
+    int collects = PyGC_Disable();
+    HandleObject *self = PyObject_GC_New(HandleObject, loop->handle_type);
+    if (collects) {
+        (void)PyGC_Enable();
+    }
+    return self;
+}
+
 HandleObject *
 ah_handle_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
               Py_ssize_t nargs, PyObject *context, bool once)
 {
-    HandleObject *self;
-    loop_settle_fresh(loop);
-    if (loop->free_handles != NULL) {
-        self = loop->free_handles;
+    HandleObject *self = loop->free_handles;
+    if (self != NULL) {
         loop->free_handles = (HandleObject *)self->args;
         loop->free_count--;
-        PyObject_Init((PyObject *)self, loop->st->handle_type);
+        PyObject_Init((PyObject *)self, loop->handle_type);
     }
     else {
-        self = PyObject_GC_New(HandleObject, loop->st->handle_type);
+        self = allocate(loop);
         if (self == NULL) {
             return NULL;
         }
     }
+    Py_DECREF(loop->handle_type); /* see handle_type.h */
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     loop->st->live[AH_LIVE_Handle]++;
     if (ah_handle_fill(self, loop, callback, args, nargs, context, once) < 0) {
         Py_DECREF(self);
         return NULL;
     }
-    if (once) {
-        loop->fresh = self;
-    }
-    else {
-        PyObject_GC_Track(self);
-    }
+    PyObject_GC_Track(self);
     return self;
 }
 
@@ -119,10 +135,11 @@ HandleObject *
 ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback, PyObject *const *args,
                          Py_ssize_t nargs, PyObject *context)
 {
-    HandleObject *self = PyObject_GC_New(HandleObject, loop->st->handle_type);
+    HandleObject *self = PyObject_GC_New(HandleObject, loop->handle_type);
     if (self == NULL) {
         return NULL;
     }
+    Py_DECREF(loop->handle_type); /* see handle_type.h */
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     loop->st->live[AH_LIVE_Handle]++;
     self->threadsafe = true;
@@ -150,8 +167,7 @@ is_reusable(HandleObject *self)
 int
 ah_handle_traverse(HandleObject *self, visitproc visit, void *arg)
 {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->loop);
+    Py_VISIT(self->loop); /* and by it the type: see handle_type.h */
     Py_VISIT(self->callback);
     Py_VISIT(self->args);
     Py_VISIT(self->context);
@@ -169,49 +185,31 @@ ah_handle_clear(HandleObject *self)
     return 0;
 }
 
-int
-ah_handle_traverse_owned(HandleObject *self, visitproc visit, void *arg)
-{
-    if (PyObject_GC_IsTracked((PyObject *)self)) {
-        Py_VISIT((PyObject *)self);
-        return 0;
-    }
-    /* Untracked and ours alone: its references count as the loop's.  The one to
-     * the loop itself is among them. */
-    return Py_REFCNT(self) == 1 ? ah_handle_traverse(self, visit, arg) : 0;
-}
-
 bool
 ah_handle_has_handle(HandleObject *self)
 {
     PyTypeObject *type = self->args != NULL ? Py_TYPE(self->args) : NULL;
-    ModuleState *st = self->loop->st;
-    return type != NULL && (type == st->handle_type || type == st->timer_handle_type);
+    LoopObject *loop = self->loop;
+    return type != NULL &&
+           (type == loop->handle_type || type == loop->timer_handle_type);
 }
 
 static void
 release_handle(HandleObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     LoopObject *loop = self->loop;
-    if (loop->fresh == self) {
-        loop->fresh = NULL;
-    }
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
     (void)ah_handle_clear(self);
     loop->st->live[AH_LIVE_Handle]--;
     if (is_reusable(self)) {
-        self->args = (PyObject *)loop->free_handles;
-        loop->free_handles = self;
-        loop->free_count++;
+        keep_for_reuse(loop, self);
     }
     else {
         PyObject_GC_Del(self);
     }
     Py_DECREF(loop);
-    Py_DECREF(type);
 }
 
 static void

@@ -3,12 +3,8 @@
  * They look like asyncio.Handle and asyncio.TimerHandle (isinstance holds
  * through __class__) and answer to the same attributes.  A handle owns its
  * loop, callback, arguments and context; the ready ring, the timer heap and
- * the descriptor table own the handle.  Freed handles go to their loop's
- * free list.
- *
- * A handle of call_soon() is not tracked by the collector as long as the ring
- * alone refers to it: the loop then visits what it holds.  Whether the caller
- * kept it is looked at once, at the next scheduling or turn (`loop->fresh`).
+ * the descriptor table own the handle.  Its type is owned by the loop, for all of its
+ * handles and for its free list, where freed ones go.
  */
 #ifndef AH_LOOP_HANDLE_TYPE_H
 #define AH_LOOP_HANDLE_TYPE_H
@@ -53,7 +49,7 @@ timer_handle_of(struct ah_timer *timer)
 }
 
 /* A new handle for callback(*args); context NULL: a copy of the current one.
- * `once`: it runs once and is not tracked yet (see above). */
+ * `once`: it runs once, and may share a snapshot with its neighbours. */
 AH_RAISES HandleObject *ah_handle_new(LoopObject *loop, PyObject *callback,
                                       PyObject *const *args, Py_ssize_t nargs,
                                       PyObject *context, bool once);
@@ -87,18 +83,6 @@ AH_RAISES int ah_handle_cancel(HandleObject *handle);
 
 /* The argument tuple, as asyncio.Handle._args. */
 AH_RAISES PyObject *ah_handle_args(HandleObject *handle);
-
-/* Let the collector see a handle that somebody else may hold by now. */
-static inline void
-handle_track(HandleObject *handle)
-{
-    if (Py_REFCNT(handle) > 1 && !PyObject_GC_IsTracked((PyObject *)handle)) {
-        PyObject_GC_Track(handle);
-    }
-}
-
-/* Visit a handle in the ring: itself, or what it holds on the loop's behalf. */
-int ah_handle_traverse_owned(HandleObject *handle, visitproc visit, void *arg);
 
 /* The free list, owned by the loop: keep at most so many. */
 void ah_handle_free_list_trim(LoopObject *loop, int keep);

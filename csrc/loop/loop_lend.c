@@ -89,11 +89,7 @@ ready_at(LoopObject *self, size_t i)
         Py_DECREF(capsule);
         return (PyObject *)handle;
     }
-    PyObject *handle = Py_NewRef((PyObject *)item.ptr);
-    if (item.tag == READY_HANDLE) {
-        handle_track(item.ptr);
-    }
-    return handle;
+    return Py_NewRef((PyObject *)item.ptr);
 }
 
 static PyObject *

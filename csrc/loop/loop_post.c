@@ -124,9 +124,6 @@ loop_post_handle(LoopObject *self, HandleObject *handle)
         Py_DECREF(handle);
         return loop_raise_closed(self);
     }
-    if (self->running_ident == 0) {
-        loop_settle_fresh(self); /* it may never run */
-    }
     pause_if_far_ahead(self);
     return err < 0 ? ah_raise_errno(err, "eventfd") : 0;
 }
@@ -190,15 +187,7 @@ static int
 visit_posts(inbox_item item, visitproc visit, void *arg)
 {
     for (; item != 0 && item != INBOX_CLOSED; item = inbox_node_of(item)->next) {
-        if (!inbox_bit_of(item)) {
-            Py_VISIT(owner_of(item));
-            continue;
-        }
-        HandleObject *handle = handle_of(inbox_node_of(item));
-        int status = ah_handle_traverse_owned(handle, visit, arg);
-        if (status != 0) {
-            return status;
-        }
+        Py_VISIT(owner_of(item));
     }
     return 0;
 }

@@ -71,6 +71,7 @@ poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
     int count;
     int64_t woke_ns;
     ah_handle_free_list_trim(self, FREE_HANDLES_IDLE);
+    loop_trim_schedule(self);
     if (!inbox_sleep(&self->inbox)) {
         return poller_wait(&self->poller, events, POLL_BATCH, 0);
     }
@@ -233,7 +234,6 @@ run_batch(LoopObject *self, struct timed_turn *timed, PyObject *patched)
 {
     struct loop_batch *batch = &self->batch;
     int status = 0;
-    loop_settle_fresh(self);
     while (batch->left > 0 && status == 0 && ring_count(&self->ready) > 0) {
         struct ring_item item = ring_pop(&self->ready);
         HandleObject *handle = item.tag == READY_HANDLE ? item.ptr : NULL;
@@ -256,9 +256,6 @@ run_batch(LoopObject *self, struct timed_turn *timed, PyObject *patched)
         }
         else {
             status = run_item(self, item); /* runs Python */
-        }
-        if (handle != NULL) {
-            handle_track(handle); /* an error report may have kept it */
         }
         batch->owner = NULL;
         Py_DECREF(owner); /* runs Python */
@@ -360,7 +357,7 @@ end_run(LoopObject *self)
     loop_stats_run_end(&self->stats);
     self->running_ident = 0;
     self->run_tstate = NULL;
-    loop_settle_fresh(self);
+    loop_trim_schedule(self);
     if (self->vclock != NULL) {
         vclock_detach_loop(self->vclock);
     }

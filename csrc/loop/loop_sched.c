@@ -111,6 +111,13 @@ loop_push_due_timers(LoopObject *self, int64_t now_ns)
 }
 
 void
+loop_trim_schedule(LoopObject *self)
+{
+    ring_trim(&self->ready, SCHEDULE_IDLE);
+    heap_trim(&self->timers, SCHEDULE_IDLE);
+}
+
+void
 loop_release_ring(struct ring *ring)
 {
     while (ring_count(ring) > 0) {
@@ -142,7 +149,6 @@ disarm_all(struct heap *timers)
 void
 loop_clear_schedule(LoopObject *self)
 {
-    loop_settle_fresh(self);
     /* Releasing a handle may run Python that schedules again: empty first. */
     struct ring ready = self->ready;
     struct ring inherited = self->inherited;
@@ -158,16 +164,7 @@ static int
 traverse_ring(struct ring *ring, visitproc visit, void *arg)
 {
     for (size_t i = 0; i < ring_count(ring); i++) {
-        struct ring_item item = ring_peek(ring, i);
-        if (item.tag != READY_HANDLE) {
-            Py_VISIT(ready_owner(item));
-        }
-        else {
-            int status = ah_handle_traverse_owned(item.ptr, visit, arg);
-            if (status != 0) {
-                return status;
-            }
-        }
+        Py_VISIT(ready_owner(ring_peek(ring, i)));
     }
     return 0;
 }

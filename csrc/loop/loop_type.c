@@ -79,7 +79,6 @@ loop_in_child(PyObject *object)
     loop_arrive(self,
                 inbox_close_in_child(&self->inbox)); /* dropped later: no Python */
     self->running = NULL; /* perhaps by a thread that is not here */
-    loop_settle_fresh(self);
     self->inherited = self->ready;
     self->ready = (struct ring){0};
     Py_SETREF(self->thread_id, Py_NewRef(Py_None));
@@ -101,6 +100,9 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     st->live[AH_LIVE_Loop]++;
     self->st = st;
     self->select_until_ns = NS_NEVER;
+    self->handle_type = (PyTypeObject *)Py_NewRef((PyObject *)st->handle_type);
+    self->timer_handle_type =
+        (PyTypeObject *)Py_NewRef((PyObject *)st->timer_handle_type);
     self->poller.fd = -1;
     self->inbox.wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
@@ -122,6 +124,8 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->lent);
+    Py_VISIT(self->handle_type);
+    Py_VISIT(self->timer_handle_type);
     Py_VISIT(self->clock);
     Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->thread_id);
@@ -161,6 +165,8 @@ Loop_dealloc(LoopObject *self)
     (void)Loop_clear(self);
     poller_close(&self->poller);
     ah_handle_free_list_trim(self, 0);
+    Py_CLEAR(self->handle_type);
+    Py_CLEAR(self->timer_handle_type);
     Py_CLEAR(self->clock);
     Py_CLEAR(self->thread_id);
     self->st->live[AH_LIVE_Loop]--;

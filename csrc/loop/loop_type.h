@@ -17,8 +17,10 @@
 #include "py/context.h"
 #include "py/fork.h"
 
-#define FREE_HANDLES_BUSY 16384 /* in a burst: new ones count for the collector */
-#define FREE_HANDLES_IDLE 512   /* when the loop goes to sleep */
+/* What of a burst is kept, for the next one, and when the loop goes to sleep. */
+#define FREE_HANDLES_BUSY 65536 /* more than that the collector gets to see as new */
+#define FREE_HANDLES_IDLE 512
+#define SCHEDULE_IDLE 1024 /* room in ring and heap */
 #define POLL_BATCH 64
 
 /* How to run an item of the ready ring. */
@@ -96,8 +98,9 @@ struct LoopObject {
     struct running_handle *running; /* thread-safe handles: see handle_running.h */
 
     struct context_snapshot snapshot;
-    HandleObject *fresh;        /* borrowed: see handle_type.h */
-    HandleObject *free_handles; /* linked by `args` */
+    PyTypeObject *handle_type;       /* owned, for all handles: see handle_type.h */
+    PyTypeObject *timer_handle_type; /* owned */
+    HandleObject *free_handles;      /* linked by `args` */
     int free_count;
 
     struct loop_stats stats;
@@ -120,16 +123,6 @@ static inline bool
 loop_is_timed(const LoopObject *self)
 {
     return self->debug || self->watch_limit_ns != NS_NEVER;
-}
-
-/* Has the caller of call_soon() kept the last handle? Then it may be in a cycle. */
-static inline void
-loop_settle_fresh(LoopObject *self)
-{
-    if (self->fresh != NULL) {
-        handle_track(self->fresh);
-        self->fresh = NULL;
-    }
 }
 
 AH_RAISES static inline int
@@ -208,6 +201,7 @@ AH_RAISES int loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle)
  */
 AH_RAISES int loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled);
 void loop_release_ring(struct ring *ring); /* runs Python */
+void loop_trim_schedule(LoopObject *self);
 void loop_clear_schedule(LoopObject *self);
 int loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg);
 

@@ -12,12 +12,12 @@ TimerHandleObject *
 ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
                     PyObject *const *args, Py_ssize_t nargs, PyObject *context)
 {
-    loop_settle_fresh(loop);
     TimerHandleObject *self =
-        PyObject_GC_New(TimerHandleObject, loop->st->timer_handle_type);
+        PyObject_GC_New(TimerHandleObject, loop->timer_handle_type);
     if (self == NULL) {
         return NULL;
     }
+    Py_DECREF(loop->timer_handle_type); /* see handle_type.h */
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     self->base.timer.node.index = -1;
     self->when = when;
@@ -33,7 +33,6 @@ ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
 static void
 release_handle(TimerHandleObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     LoopObject *loop = self->base.loop;
     if (self->base.weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
@@ -42,7 +41,6 @@ release_handle(TimerHandleObject *self)
     loop->st->live[AH_LIVE_TimerHandle]--;
     PyObject_GC_Del(self);
     Py_DECREF(loop);
-    Py_DECREF(type);
 }
 
 static void

@@ -141,6 +141,39 @@ test_extreme_times(void)
     heap_free(&heap);
 }
 
+static void
+test_trim_keeps_what_is_in_it(void)
+{
+    struct heap heap = {0};
+    heap_trim(&heap, 64); /* never used: nothing to give back */
+    CHECK(heap.entries == NULL);
+    for (int i = 0; i < N; i++) {
+        items[i] = (struct item){HEAP_NODE_INIT, i, i};
+        CHECK_EQ(heap_push(&heap, &items[i].node, i), 0);
+    }
+    CHECK_EQ(heap.capacity, 512);
+    heap_trim(&heap, 64); /* full */
+    CHECK_EQ(heap.capacity, 512);
+    for (int i = 0; i < N - 50; i++) {
+        CHECK_EQ(pop(&heap)->id, i);
+    }
+    heap_trim(&heap, 64);
+    CHECK_EQ(heap.capacity, 100);
+    for (int i = 0; i < 100; i++) { /* grows again */
+        items[i] = (struct item){HEAP_NODE_INIT, 2 * N, i};
+        CHECK_EQ(heap_push(&heap, &items[i].node, 2 * N), 0);
+    }
+    for (int i = N - 50; i < N; i++) {
+        CHECK_EQ(pop(&heap)->id, i);
+    }
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(pop(&heap)->id, i);
+    }
+    heap_trim(&heap, 64);
+    CHECK_EQ(heap.capacity, 64);
+    heap_free(&heap);
+}
+
 int
 main(void)
 {
@@ -149,5 +182,6 @@ main(void)
     RUN(test_removes_any);
     RUN(test_removed_entries_do_not_pile_up);
     RUN(test_extreme_times);
+    RUN(test_trim_keeps_what_is_in_it);
     return check_done();
 }
