@@ -11,10 +11,13 @@ HERE = pathlib.Path(__file__).parent
 PROGRAMS = sorted(path.stem for path in HERE.glob("test_*.c"))
 TIMEOUT_S = 120
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("make") is None or shutil.which(os.environ.get("CC", "cc")) is None,
-    reason="needs make and a C compiler (Debian: apt install make gcc)",
-)
+pytestmark = [
+    pytest.mark.timeout(900),  # the first one builds all
+    pytest.mark.skipif(
+        shutil.which("make") is None or shutil.which(os.environ.get("CC", "cc")) is None,
+        reason="needs make and a C compiler (Debian: apt install make gcc)",
+    ),
+]
 
 
 def make(build: pathlib.Path) -> list[str]:
@@ -32,7 +35,7 @@ def build_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         [*make(build), "-k", "-j2", "all"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=800,
         check=False,
     )
     return build
@@ -44,7 +47,7 @@ def test_program(name: str, build_dir: pathlib.Path) -> None:
         [*make(build_dir), str(build_dir / name)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=800,
         check=False,
     )
     assert made.returncode == 0, f"{name} does not build:\n{made.stdout}{made.stderr}"

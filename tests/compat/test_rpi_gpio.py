@@ -248,10 +248,18 @@ def test_wait_for_edge(board):
     began = time.monotonic()
     assert GPIO.wait_for_edge(17, GPIO.FALLING, timeout=20) is None
     assert time.monotonic() - began >= 0.02
-    timer = threading.Timer(0.02, board.line(17).drive, [0])
-    timer.start()
+    seen = threading.Event()
+
+    def press_and_release():
+        while not seen.wait(0.02):  # whenever the wait begins, an edge comes
+            board.line(17).drive(0)
+            board.line(17).drive(1)
+
+    finger = threading.Thread(target=press_and_release)
+    finger.start()
     assert GPIO.wait_for_edge(17, GPIO.FALLING, timeout=10_000) == 17
-    timer.join()
+    seen.set()
+    finger.join()
 
 
 def test_cleanup_frees_lines_and_warns_when_there_is_nothing(board):

@@ -167,8 +167,18 @@ def test_a_chip_that_is_not_there() -> None:
         _core.find_line("no such line")
 
 
-@pytest.mark.parametrize("path", [__file__, "/dev/null"])
-def test_a_file_that_is_no_chip(path: str) -> None:
+@pytest.fixture(params=["file", "/dev/null"])
+def no_device(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A path, as short as a device's, of what everybody may open."""
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    return str(request.param)
+
+
+def test_a_file_that_is_no_chip(no_device: str) -> None:
+    path = no_device
     with pytest.raises(OSError, match="no GPIO chip") as info:
         _core.chip_info(path)
     assert info.value.errno == errno.ENOTTY
@@ -178,8 +188,8 @@ def test_a_file_that_is_no_chip(path: str) -> None:
         _core.find_line("GPIO17", path)
 
 
-@pytest.mark.parametrize("path", [__file__, "/dev/null"])
-def test_a_file_that_is_no_spi_device(path: str) -> None:
+def test_a_file_that_is_no_spi_device(no_device: str) -> None:
+    path = no_device
     with pytest.raises(OSError, match="no SPI device") as info:
         _core.open_spidev(path, "spi0.0", 1_000_000, 0)
     assert info.value.errno == errno.ENOTTY

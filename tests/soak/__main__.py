@@ -21,7 +21,7 @@ import pyasync_hw
 
 from .census import SANITIZED
 from .planted import PLANTED
-from .soak import Settings, Soak
+from .soak import STEPS, Settings, Soak
 from .step import OPERATIONS
 
 
@@ -35,7 +35,7 @@ def _report(soak: Soak) -> None:
         print(f"  {account.ran[kind]:8} ran {account.cancelled[kind]:8} cancelled  {kind}")
     print("before the first loop:", soak.first)
     print("after the last loop:  ", soak.last)
-    print(f"at {len(next(iter(soak.trends.of.values())).values)} quiet points:")
+    print(f"at {soak.trends.points} quiet points:")
     for line in soak.trends.report():
         print(f"  {line}")
 
@@ -68,10 +68,15 @@ def _give_up(soak: Soak) -> NoReturn:
 
 def _watch(soak: Soak, patience: float) -> None:
     """Say what was going on, and end the process, when the loop hangs."""
+    # The operations' own limit comes first, while the loop runs.
+    step = (2 * patience + 3) / STEPS
     while True:
-        time.sleep(0.5)
-        # The operations' own limit comes first, while the loop runs.
-        if time.monotonic() - soak.beat > 2 * patience + 3:
+        before = soak.beats
+        for _ in range(STEPS):
+            time.sleep(step)
+            if soak.beats != before:
+                break
+        else:
             soak.account.fail("the loop hangs")
             _give_up(soak)
 
@@ -89,6 +94,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--loop", choices=("pyasync_hw", "asyncio"), default="pyasync_hw")
     parser.add_argument("--round", type=float, default=0.8, help="s between quiet points")
+    parser.add_argument("--points", type=int, default=1, help="quiet points, at least")
     parser.add_argument("--patience", type=float, default=120.0 if SANITIZED else 40.0)
     parser.add_argument("--only", **operations)
     parser.add_argument("--without", **operations)
@@ -101,6 +107,7 @@ def main() -> int:
         native=native,
         new_loop=pyasync_hw.new_event_loop if native else asyncio.SelectorEventLoop,
         round=args.round,
+        points=args.points,
         patience=args.patience,
         only=tuple(args.only),
         without=tuple(args.without),

@@ -30,6 +30,8 @@ from .step import OPERATIONS, Operation, Shared, Step
 
 WORKERS = min(32, (os.cpu_count() or 1) + 4)  # at most, of a default executor
 SETTLE = 0.02  # s
+# What takes too long took that many steps, too: on a busy machine they take longer.
+STEPS = 25
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Settings:
     native: bool
     new_loop: Callable[[], asyncio.AbstractEventLoop]
     round: float  # s
+    points: int  # quiet points, at least
     patience: float  # s that an operation, or what is left of it, may take
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -58,7 +61,7 @@ class Soak:
         self.trends = Trends()
         self.first: Census | None = None
         self.last: Census | None = None
-        self.beat = time.monotonic()  # what the watchdog watches
+        self.beats = 0  # what the watchdog watches
         self.loop: asyncio.AbstractEventLoop | None = None
         self.end = 0.0
         self._rng = Random(settings.seed)
@@ -78,11 +81,13 @@ class Soak:
         self.account.fail(f"the loop's exception handler was given {context}")
 
     def _any(self) -> Iterator[tuple[str, Operation]]:
-        """Random operations, for one round."""
-        until = min(time.monotonic() + self.settings.round, self.end)
-        while time.monotonic() < until:
-            if self.settings.planted and self._started % 20 == 19:
+        """Random operations, for one round; where a fault is planted, that is the first."""
+        until = time.monotonic() + self.settings.round
+        for chosen in itertools.count():
+            if self.settings.planted and chosen % 20 == 0:
                 yield "planted", self.settings.planted
+            if time.monotonic() > until:
+                return
             name = self._rng.choices(self._names, self._weights)[0]
             yield name, OPERATIONS[name][0]
 
@@ -110,12 +115,15 @@ class Soak:
                 running.add(self._start(shared, name, function))
             if not running:
                 return
-            done, pending = await asyncio.wait(
-                running,
-                timeout=self.settings.patience,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            self.beat = time.monotonic()
+            for _ in range(STEPS):
+                done, pending = await asyncio.wait(
+                    running,
+                    timeout=self.settings.patience / STEPS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                self.beats += 1
+                if done:
+                    break
             if not done:
                 names = [task.get_name() for task in pending]
                 self.account.fail(f"not through in {self.settings.patience} s: {names}")
@@ -126,14 +134,15 @@ class Soak:
     async def _quiet(self, base: Census | None) -> Census:
         """Wait until all is back as in `base`; what does not come back is leaked."""
         until = time.monotonic() + self.settings.patience
-        while True:
+        for step in itertools.count():
             await asyncio.sleep(SETTLE)
+            self.beats += 1
             gc.collect()
             census = Census.now()
             beyond = census.beyond(base, WORKERS) if base else []
             if not beyond and not self.account.coming():
                 return census
-            if time.monotonic() > until:
+            if time.monotonic() > until and step >= STEPS:
                 break
         self.account.lost()
         if beyond:
@@ -165,25 +174,29 @@ class Soak:
         await loop.run_in_executor(None, int)
         await (await asyncio.create_subprocess_exec("true")).wait()
         base = await self._quiet(None)
-        while rounds and time.monotonic() < self.end:
+        while rounds and not self._through():
             rounds -= 1
             await self._round(shared, self._any())
             await self._quiet(base)
             self.trends.take()
-            self.beat = time.monotonic()
+            self.beats += 1
+
+    def _through(self) -> bool:
+        return time.monotonic() >= self.end and self.trends.points >= self.settings.points
 
     # -- all loops -------------------------------------------------------------
 
     def _between_loops(self) -> Census:
         """Nothing is left of a loop that was closed."""
         until = time.monotonic() + self.settings.patience
-        while True:
+        for step in itertools.count():
+            self.beats += 1
             gc.collect()
             census = Census.now()
             beyond = census.beyond(self.first) if self.first else []
             if not beyond:
                 return census
-            if time.monotonic() > until:
+            if time.monotonic() > until and step >= STEPS:
                 self.account.fail(f"leaked by a loop that was closed: {beyond}")
                 self._give_up(self)
             time.sleep(SETTLE)
@@ -201,7 +214,7 @@ class Soak:
         self._loop(self._every_operation())
         self.first = self._between_loops()
         self.end = time.monotonic() + self.settings.seconds
-        while time.monotonic() < self.end:
+        while not self._through():
             self._loop(self._rounds(self._rng.randrange(2, 8)))
             self.last = self._between_loops()
         for growth in self.trends.growing():
