@@ -15,7 +15,7 @@ from collections import Counter
 from typing import NoReturn
 
 import pyasync_hw
-from pyasync_hw import _core
+from pyasync_hw import _core, hardware
 
 from ..recorder import Recorder
 from ..soak.census import descriptors
@@ -67,6 +67,7 @@ def main() -> NoReturn:
 def _warm_up() -> None:
     """What is made once, when it is first needed."""
     pyasync_hw.run(asyncio.to_thread(int))
+    hardware.chosen(None)
     gc.collect()
 
 

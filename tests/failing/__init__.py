@@ -1,0 +1,1 @@
+"""Each allocation and system call that we make fails once: nothing breaks."""

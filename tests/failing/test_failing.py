@@ -1,0 +1,61 @@
+"""Allocations and system calls that fail break nothing; and a planted fault is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from recorder import ROOT
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("gcc") is None, reason="the shim is built with gcc"),
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        bool(os.environ.get("PYASYNC_HW_SANITIZE")),
+        reason="the sanitizers preload their own malloc",
+    ),
+]
+
+SHORT = {
+    "memory": ("make_a_loop", "call_soon", "lines"),
+    "calls": ("make_a_loop", "run_in_executor", "edges_awaited"),
+}
+
+
+def sweep(*arguments: str) -> tuple[int, str]:
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.failing", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    return process.returncode, process.stdout
+
+
+@pytest.mark.parametrize("kind", SHORT)
+def test_what_fails_breaks_nothing(kind: str, thorough: bool) -> None:
+    status, output = sweep("--kind", kind, *(() if thorough else SHORT[kind]))
+    print(output)
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ("another_error", "KeyError"),
+        ("says_nothing", "another error"),
+        ("left_open", "left: {'/dev/null': 1}"),
+        ("crash", "ended with status -11"),
+        ("lost", "afterwards"),
+    ],
+)
+def test_a_planted_fault_is_found(fault: str, found: str) -> None:
+    status, output = sweep("--call", "eventfd", f"planted_{fault}")
+    assert status == 1, output
+    assert found in output, output
