@@ -198,6 +198,18 @@ heap_first_when(const struct heap *heap)
     return heap->size != 0 ? heap->entries[0].when : INT64_MAX;
 }
 
+/* Is more due by then than the first?  Beneath an empty entry it is not seen. */
+static inline bool
+heap_second_by(const struct heap *heap, int64_t when)
+{
+    for (size_t i = 1; i < heap->size && i <= 4; i++) {
+        if (heap->entries[i].when <= when && heap->entries[i].node != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline struct heap_node *
 heap_first(const struct heap *heap)
 {

@@ -22,6 +22,7 @@
 
 #define SKIPPED_POLLS_MAX 32
 #define SKIPPED_POLLS_NS (50 * NS_PER_US)
+#define SHARED_WAKE_NS (150 * NS_PER_US)
 
 /* -- errors of native callbacks -------------------------------------------- */
 
@@ -64,20 +65,55 @@ loop_raise_pending(LoopObject *self)
 
 /* -- polling --------------------------------------------------------------- */
 
+/* The kernel may be late by the thread's slack, 50 us as a rule, or by a thousandth of
+ * the timeout where that is more.  For this wait only: threads and children that a
+ * callback starts inherit it.  What to restore, or 0. */
+static int
+sharpen(int64_t timeout_ns)
+{
+    if (timeout_ns >= NS_PER_S) {
+        return 0;
+    }
+    int slack_ns = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (slack_ns <= 1 || slack_ns <= timeout_ns / 1000 ||
+        prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0) < 0) {
+        return 0;
+    }
+    return slack_ns;
+}
+
+static int
+wait_sharply(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
+{
+    int slack_ns = sharpen(timeout_ns);
+    int count = poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
+    if (slack_ns > 0) {
+        (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack_ns, 0, 0, 0);
+    }
+    return count;
+}
+
+/* What a burst took goes back before a sleep. */
+static void
+give_back(LoopObject *self)
+{
+    ah_handle_free_list_trim(self, FREE_HANDLES_IDLE);
+    loop_trim_schedule(self);
+}
+
 /* Wait in the kernel, without the GIL, until timeout_ns, an event or a wake-up. */
 static int
 poll_blocking(LoopObject *self, struct epoll_event *events, int64_t timeout_ns)
 {
     int count;
     int64_t woke_ns;
-    ah_handle_free_list_trim(self, FREE_HANDLES_IDLE);
-    loop_trim_schedule(self);
+    give_back(self);
     if (!inbox_sleep(&self->inbox)) {
         return poller_wait(&self->poller, events, POLL_BATCH, 0);
     }
     loop_stats_sleep(&self->stats);
     Py_BEGIN_ALLOW_THREADS
-    count = poller_wait(&self->poller, events, POLL_BATCH, timeout_ns);
+    count = wait_sharply(self, events, timeout_ns);
     inbox_awake(&self->inbox);
     woke_ns = clock_monotonic_ns(); /* waiting for the GIL is not sleep */
     Py_END_ALLOW_THREADS
@@ -91,6 +127,21 @@ next_due(LoopObject *self)
 {
     int64_t due_ns = heap_first_when(&self->timers);
     return due_ns < self->select_until_ns ? due_ns : self->select_until_ns;
+}
+
+/* Until when to sleep for it.  Timers that follow each other closely share a wake-up,
+ * for one costs more than most callbacks: it comes SHARED_WAKE_NS after the last one,
+ * if more than one is due by then. */
+static int64_t
+wake_for_due(LoopObject *self)
+{
+    int64_t due_ns = next_due(self);
+    int64_t shared_ns = self->timer_woke_ns + SHARED_WAKE_NS;
+    if (due_ns < shared_ns && shared_ns < self->select_until_ns &&
+        heap_second_by(&self->timers, shared_ns)) {
+        return shared_ns;
+    }
+    return due_ns;
 }
 
 /* Nothing is ready, and time is virtual: wait on the clock, which jumps when nobody
@@ -112,6 +163,7 @@ poll_virtual(LoopObject *self, struct epoll_event *events)
     };
     int64_t woke_ns;
     int result;
+    give_back(self);
     loop_stats_sleep(&self->stats);
     Py_BEGIN_ALLOW_THREADS
     result = vclock_wait_until(self->vclock, &wait);
@@ -135,7 +187,7 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
         count = poll_virtual(self, events);
     }
     else {
-        int64_t timeout_ns = next_due(self);
+        int64_t timeout_ns = wake_for_due(self);
         if (timeout_ns != NS_NEVER) {
             timeout_ns -= now_ns;
             timeout_ns = timeout_ns > 0 ? timeout_ns : 0;
@@ -146,6 +198,9 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
                     : 0;
         if (count == 0 && timeout_ns > 0) {
             count = poll_blocking(self, events, timeout_ns);
+            if (count == 0) {
+                self->timer_woke_ns = self->stats.stretch_ns;
+            }
         }
     }
     self->polled_events = count > 0;
@@ -473,11 +528,6 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (loop_check_open(self) < 0 || begin_run(self) < 0) {
         return NULL;
     }
-    /* Timers to the microsecond: the default slack of a thread is 50 us. */
-    int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
-    if (slack > 1) {
-        (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-    }
     self->turns_since_poll = SKIPPED_POLLS_MAX; /* a run of one turn polls, too */
     int status = 0;
     do {
@@ -488,9 +538,6 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
             status = turn(self); /* runs Python */
         }
     } while (status == 0 && !self->stopping && !self->turns_patched);
-    if (slack > 1) {
-        (void)prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);
-    }
     end_run(self);
     if (status == 0 && ah_is_inherited(&self->fork)) {
         status = loop_raise_closed(self); /* a callback forked: this is the child */

@@ -90,6 +90,7 @@ struct LoopObject {
     PyObject *pending_exc;  /* owned: what ends the run, from a native callback */
 
     int64_t last_poll_ns;
+    int64_t timer_woke_ns; /* when a sleep last ended because something was due */
     unsigned turns_since_poll;
     struct loop_batch batch;   /* that runs now */
     PyThreadState *run_tstate; /* of who runs it; NULL: nobody */

@@ -174,6 +174,24 @@ test_trim_keeps_what_is_in_it(void)
     heap_free(&heap);
 }
 
+static void
+test_second_by(void)
+{
+    struct heap heap = {0};
+    CHECK(!heap_second_by(&heap, INT64_MAX));
+    const int64_t when[] = {10, 40, 30, 20};
+    for (int i = 0; i < 4; i++) {
+        items[i] = (struct item){HEAP_NODE_INIT, when[i], i};
+        CHECK_EQ(heap_push(&heap, &items[i].node, when[i]), 0);
+        CHECK(!heap_second_by(&heap, 19)); /* the first does not count */
+    }
+    CHECK(heap_second_by(&heap, 20));
+    heap_remove(&heap, &items[3].node);
+    CHECK(!heap_second_by(&heap, 29)); /* nor does one that was removed */
+    CHECK(heap_second_by(&heap, 30));
+    heap_free(&heap);
+}
+
 int
 main(void)
 {
@@ -183,5 +201,6 @@ main(void)
     RUN(test_removed_entries_do_not_pile_up);
     RUN(test_extreme_times);
     RUN(test_trim_keeps_what_is_in_it);
+    RUN(test_second_by);
     return check_done();
 }
