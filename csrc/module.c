@@ -54,6 +54,10 @@ core_exec(PyObject *module)
     *(ModuleState **)PyModule_GetState(module) = st;
     for (int i = 0; setups[i] != NULL; i++) {
         if (setups[i](module) < 0) {
+            /* PyType_FromModuleAndSpec() without memory for the name says nothing. */
+            if (!PyErr_Occurred()) {
+                PyErr_NoMemory();
+            }
             return -1;
         }
     }

@@ -10,6 +10,7 @@
 #include "py/blocking.h"
 #include "py/compat.h"
 #include "py/errors.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 #define IDLE_TIMEOUT_MAX 1e9 /* seconds */
@@ -493,8 +494,7 @@ intern_names(ModuleState *st)
         {&st->name_start_worker, "_start_worker"},
     };
     for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
-        *names[i].where = PyUnicode_InternFromString(names[i].name);
-        if (*names[i].where == NULL) {
+        if (ah_intern(names[i].where, names[i].name) < 0) {
             return -1;
         }
     }

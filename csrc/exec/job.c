@@ -13,6 +13,7 @@
 #include "py/clock_type.h"
 #include "py/compat.h"
 #include "py/errors.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 /* -- ends ------------------------------------------------------------------ */
@@ -438,19 +439,16 @@ int
 ah_job_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    st->job_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Job_spec, NULL);
-    st->name_cancel = PyUnicode_InternFromString("cancel");
-    st->name_cancelled = PyUnicode_InternFromString("cancelled");
-    st->name_end_unrun = PyUnicode_InternFromString("_end_unrun");
-    st->name_set_exception = PyUnicode_InternFromString("set_exception");
-    PyObject *futures = PyImport_ImportModule("asyncio.futures");
-    if (futures != NULL) {
-        st->convert_future_exc = PyObject_GetAttrString(futures, "_convert_future_exc");
-        Py_DECREF(futures);
+    if (ah_intern(&st->name_cancel, "cancel") < 0 ||
+        ah_intern(&st->name_cancelled, "cancelled") < 0 ||
+        ah_intern(&st->name_end_unrun, "_end_unrun") < 0 ||
+        ah_intern(&st->name_set_exception, "set_exception") < 0 ||
+        ah_import(&st->convert_future_exc, "asyncio.futures", "_convert_future_exc") <
+            0) {
+        return -1;
     }
-    if (st->job_type == NULL || st->name_cancel == NULL || st->name_cancelled == NULL ||
-        st->name_end_unrun == NULL || st->name_set_exception == NULL ||
-        st->convert_future_exc == NULL) {
+    st->job_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Job_spec, NULL);
+    if (st->job_type == NULL) {
         return -1;
     }
     return PyModule_AddType(module, st->job_type);

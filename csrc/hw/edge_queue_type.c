@@ -4,6 +4,7 @@
  * every edge from its creation on, and is detached when it is closed or dropped.
  */
 #include "hw/gpio_event.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 #define CAPACITY_MAX 65536
@@ -245,11 +246,9 @@ int
 ah_edge_queue_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    st->name_create_future = PyUnicode_InternFromString("create_future");
-    st->name_done = PyUnicode_InternFromString("done");
-    st->name_set_result = PyUnicode_InternFromString("set_result");
-    if (st->name_create_future == NULL || st->name_done == NULL ||
-        st->name_set_result == NULL) {
+    if (ah_intern(&st->name_create_future, "create_future") < 0 ||
+        ah_intern(&st->name_done, "done") < 0 ||
+        ah_intern(&st->name_set_result, "set_result") < 0) {
         return -1;
     }
     st->edge_event_type = edge_event_type_new();

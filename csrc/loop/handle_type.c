@@ -9,6 +9,7 @@
 #include "loop/handle_running.h"
 #include "loop/loop_type.h"
 #include "py/compat.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 /* -- making ---------------------------------------------------------------- */
@@ -550,23 +551,26 @@ static PyType_Spec Handle_spec = {
     .slots = Handle_slots,
 };
 
+/* What our handles are to isinstance(). */
+AH_RAISES static int
+import_handles(ModuleState *st)
+{
+#if PY_VERSION_HEX >= 0x030e0000
+    if (ah_import(&st->asyncio_threadsafe_handle, "asyncio.events",
+                  "_ThreadSafeHandle") < 0) {
+        return -1;
+    }
+#endif
+    return ah_import(&st->asyncio_handle, "asyncio.events", "Handle") < 0
+               ? -1
+               : ah_namespace(&st->events_namespace, "asyncio.events");
+}
+
 int
 ah_handle_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    PyObject *events = PyImport_ImportModule("asyncio.events");
-    if (events == NULL) {
-        return -1;
-    }
-    st->context_vars_offset = ah_context_find_vars();
-    st->asyncio_handle = PyObject_GetAttrString(events, "Handle");
-    st->asyncio_threadsafe_handle = PyObject_GetAttrString(events, "_ThreadSafeHandle");
-    if (st->asyncio_threadsafe_handle == NULL) {
-        PyErr_Clear(); /* before Python 3.14 */
-    }
-    st->events_namespace = Py_XNewRef(PyModule_GetDict(events));
-    Py_DECREF(events);
-    if (st->asyncio_handle == NULL) {
+    if (import_handles(st) < 0 || ah_context_find_vars(&st->context_vars_offset) < 0) {
         return -1;
     }
     st->handle_type =

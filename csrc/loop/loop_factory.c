@@ -5,6 +5,7 @@
  */
 #include "loop/loop_type.h"
 #include "py/compat.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 /* {"loop": self}: kept until close(), for it is a cycle. */
@@ -142,43 +143,37 @@ PyMethodDef loop_factory_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-/* A module's namespace, owned. */
-static PyObject *
-namespace_of(const char *name)
+/* What asyncio's own loop does, to tell who has put something else in its place. */
+AH_RAISES static int
+import_methods(ModuleState *st)
 {
-    PyObject *module = PyImport_ImportModule(name);
-    PyObject *dict = module != NULL ? Py_NewRef(PyModule_GetDict(module)) : NULL;
-    Py_XDECREF(module);
-    return dict;
+    PyObject *base;
+    if (ah_import(&base, "asyncio.base_events", "BaseEventLoop") < 0) {
+        return -1;
+    }
+    st->asyncio_create_task = PyObject_GetAttrString(base, "create_task");
+    if (st->asyncio_create_task != NULL) {
+        st->asyncio_call_later = PyObject_GetAttrString(base, "call_later");
+    }
+    if (st->asyncio_call_later != NULL) {
+        st->asyncio_run_once = PyObject_GetAttrString(base, "_run_once");
+    }
+    Py_DECREF(base);
+    return st->asyncio_run_once != NULL ? 0 : -1;
 }
 
 int
 ah_loop_factory_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    st->asyncio_tasks = namespace_of("asyncio.tasks");
-    st->asyncio_futures = namespace_of("asyncio.futures");
-    st->name_context = PyUnicode_InternFromString("context");
-    st->name_task = PyUnicode_InternFromString("Task");
-    st->name_future = PyUnicode_InternFromString("Future");
-    st->name_name = PyUnicode_InternFromString("name");
-    st->name_loop = PyUnicode_InternFromString("loop");
-    PyObject *base_events = PyImport_ImportModule("asyncio.base_events");
-    PyObject *base = base_events != NULL
-                         ? PyObject_GetAttrString(base_events, "BaseEventLoop")
-                         : NULL;
-    st->asyncio_create_task =
-        base != NULL ? PyObject_GetAttrString(base, "create_task") : NULL;
-    st->asyncio_call_later =
-        base != NULL ? PyObject_GetAttrString(base, "call_later") : NULL;
-    st->asyncio_run_once =
-        base != NULL ? PyObject_GetAttrString(base, "_run_once") : NULL;
-    Py_XDECREF(base);
-    Py_XDECREF(base_events);
-    bool complete = st->name_context != NULL && st->asyncio_tasks != NULL &&
-                    st->asyncio_futures != NULL && st->name_task != NULL &&
-                    st->name_future != NULL && st->name_name != NULL &&
-                    st->name_loop != NULL && st->asyncio_run_once != NULL &&
-                    st->asyncio_call_later != NULL && st->asyncio_create_task != NULL;
-    return complete ? 0 : -1;
+    if (ah_namespace(&st->asyncio_tasks, "asyncio.tasks") < 0 ||
+        ah_namespace(&st->asyncio_futures, "asyncio.futures") < 0 ||
+        ah_intern(&st->name_context, "context") < 0 ||
+        ah_intern(&st->name_task, "Task") < 0 ||
+        ah_intern(&st->name_future, "Future") < 0 ||
+        ah_intern(&st->name_name, "name") < 0 ||
+        ah_intern(&st->name_loop, "loop") < 0) {
+        return -1;
+    }
+    return import_methods(st);
 }

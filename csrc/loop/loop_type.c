@@ -13,6 +13,7 @@
 #include "py/clock_type.h"
 #include "py/compat.h"
 #include "py/errors.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 /* -- descriptors ----------------------------------------------------------- */
@@ -367,19 +368,9 @@ ah_loop_type_setup(PyObject *module)
         add_getset(st->loop_type, loop_debug_getset) < 0) {
         return -1;
     }
-    PyObject *errors = PyImport_ImportModule("pyasync_hw.errors");
-    if (errors == NULL) {
-        return -1;
-    }
-    st->sleep_forever_error = PyObject_GetAttrString(errors, "SleepForeverError");
-    Py_DECREF(errors);
-    PyObject *futures = PyImport_ImportModule("concurrent.futures");
-    if (futures == NULL) {
-        return -1;
-    }
-    st->cancelled_error = PyObject_GetAttrString(futures, "CancelledError");
-    Py_DECREF(futures);
-    if (st->sleep_forever_error == NULL || st->cancelled_error == NULL) {
+    if (ah_import(&st->sleep_forever_error, "pyasync_hw.errors", "SleepForeverError") <
+            0 ||
+        ah_import(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
         return -1;
     }
     return PyModule_AddType(module, st->loop_type);

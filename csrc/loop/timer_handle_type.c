@@ -6,6 +6,7 @@
 #include "loop/handle_common.h"
 #include "loop/loop_type.h"
 #include "py/compat.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 TimerHandleObject *
@@ -241,13 +242,7 @@ int
 ah_timer_handle_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    PyObject *events = PyImport_ImportModule("asyncio.events");
-    if (events == NULL) {
-        return -1;
-    }
-    st->asyncio_timer_handle = PyObject_GetAttrString(events, "TimerHandle");
-    Py_DECREF(events);
-    if (st->asyncio_timer_handle == NULL) {
+    if (ah_import(&st->asyncio_timer_handle, "asyncio.events", "TimerHandle") < 0) {
         return -1;
     }
     st->timer_handle_type =

@@ -16,8 +16,8 @@ struct context_snapshot {
     PyObject *vars; /* its mapping; kept alive by it */
 };
 
-/* Where in a context object the pointer to its variables is; 0: not known. */
-Py_ssize_t ah_context_find_vars(void);
+/* Where in a context object the pointer to its variables is; 0: not known.  0 or -1. */
+AH_RAISES int ah_context_find_vars(Py_ssize_t *offset);
 
 /* The snapshot's copy when it still is the current context, else a new one.
  * *shared: it may be shared and must be copied before it is entered. */

@@ -5,6 +5,7 @@
 #include "py/blocking.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
+#include "py/lookup.h"
 #include "setup.h"
 
 /* -- the job of a thread --------------------------------------------------- */
@@ -199,10 +200,12 @@ int
 ah_token_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    st->name_job_note = PyUnicode_InternFromString("pyasync_hw.job");
+    if (ah_intern(&st->name_job_note, "pyasync_hw.job") < 0) {
+        return -1;
+    }
     st->cancel_token_type =
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &CancelToken_spec, NULL);
-    if (st->name_job_note == NULL || st->cancel_token_type == NULL) {
+    if (st->cancel_token_type == NULL) {
         return -1;
     }
     return PyModule_AddType(module, st->cancel_token_type);
