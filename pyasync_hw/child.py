@@ -38,6 +38,7 @@ if sys.version_info < (3, 14):
 # What asyncio's watchers by pidfd and by thread say when somebody else was first.
 _READ_ALREADY = "child process pid %d exit status already read:  will report returncode 255"
 _UNKNOWN_CHILD = "Unknown child process pid %d, will report returncode 255"
+_NOT_TOLD = "child process pid %d: exit status is not to be had (%s), will report returncode 255"
 
 _INHERITED = (-1, -1, -1, -1, -1, -1)  # no pipe, no redirection
 
@@ -343,14 +344,17 @@ def _exited(
     transport: SubprocessTransport,
     hold: _Hold | None,
     message: str,
-    returncode: int | None,
+    result: int | OSError | None,
 ) -> None:
+    """result: the code; None: somebody else has collected the child; or what failed."""
     loop._children.discard(transport)
-    if returncode is None:
-        returncode = transport._proc.returncode
+    returncode = result if isinstance(result, int) else transport._proc.returncode
     if returncode is None:
         returncode = 255
-        logger.warning(message, transport.get_pid())
+        if isinstance(result, OSError):
+            logger.warning(_NOT_TOLD, transport.get_pid(), result)
+        else:
+            logger.warning(message, transport.get_pid())
     transport._process_exited(returncode)
     if hold is not None:
         loop.call_soon(hold.release)
@@ -361,14 +365,18 @@ def _wait_in_thread(loop: EventLoop, transport: SubprocessTransport, hold: _Hold
     context = contextvars.copy_context()
 
     def wait() -> None:
-        returncode = None
-        with contextlib.suppress(ChildProcessError):
-            returncode = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        result: int | OSError | None = None
+        try:
+            result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             if loop.get_debug():
-                logger.debug("process %s exited with returncode %s", pid, returncode)
+                logger.debug("process %s exited with returncode %s", pid, result)
+        except ChildProcessError:
+            pass  # somebody else was first
+        except OSError as exc:
+            result = exc
         try:
             loop.call_soon_threadsafe(
-                _exited, loop, transport, hold, _UNKNOWN_CHILD, returncode, context=context
+                _exited, loop, transport, hold, _UNKNOWN_CHILD, result, context=context
             )
         except RuntimeError:
             logger.warning("Loop %r that handles pid %r is closed", loop, pid)

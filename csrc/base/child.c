@@ -408,14 +408,29 @@ child_open(pid_t pid)
     return fd < 0 ? -errno : (int)fd;
 }
 
+/* By its number, which is nobody else's before it is collected. */
+static int
+reap_by_pid(pid_t pid, bool block, int *status)
+{
+    int raw;
+    pid_t found = waitpid(pid, &raw, block ? 0 : WNOHANG);
+    if (found <= 0) {
+        return found < 0 ? -errno : 0;
+    }
+    *status = WIFEXITED(raw) ? WEXITSTATUS(raw) : -WTERMSIG(raw);
+    return 1;
+}
+
 int
-child_reap(int pidfd, bool block, int *status)
+child_reap(pid_t pid, int pidfd, bool block, int *status)
 {
     siginfo_t info;
     info.si_pid = 0;
     if (waitid((idtype_t)WAIT_PIDFD, (id_t)pidfd, &info,
                WEXITED | (block ? 0 : WNOHANG)) < 0) {
-        return -errno;
+        /* Linux 5.3 has pidfds but cannot wait for them; nor may a filter know it. */
+        bool by_pid = errno != ECHILD && errno != EINTR;
+        return by_pid ? reap_by_pid(pid, block, status) : -errno;
     }
     if (info.si_pid == 0) {
         return 0;

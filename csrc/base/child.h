@@ -45,7 +45,8 @@ int child_spawn(const struct child_spec *spec, pid_t *pid, int *pidfd,
 int child_open(pid_t pid);
 
 /* Collect the exit of a child: 1 with *status (the code, or -signal), 0 if it still
- * runs and `block` is false, -ECHILD if somebody else collected it, -EINTR. */
-int child_reap(int pidfd, bool block, int *status);
+ * runs and `block` is false, -ECHILD if somebody else collected it, -EINTR, or what
+ * the kernel has against it. */
+int child_reap(pid_t pid, int pidfd, bool block, int *status);
 
 #endif

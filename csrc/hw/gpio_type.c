@@ -428,7 +428,7 @@ LineRequest_get_chip_name(LineRequestObject *self, void *Py_UNUSED(closure))
         (void)raise_closed(self);
         return NULL;
     }
-    return PyUnicode_FromString(self->request->name);
+    return PyUnicode_DecodeFSDefault(self->request->name);
 }
 
 static PyObject *

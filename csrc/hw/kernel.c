@@ -65,6 +65,13 @@ raise_busy(const struct gpiochip *chip, const uint32_t *offsets, unsigned n)
     return ah_raise_errno_remedy(EBUSY, chip->path, "a line is in use");
 }
 
+/* Names are cut at 31 bytes, be it within a character. */
+static PyObject *
+kernel_text(const char *text)
+{
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
+
 /* chip_info(path) -> (name, label, num_lines) */
 static PyObject *
 kernel_chip_info(PyObject *Py_UNUSED(module), PyObject *arg)
@@ -80,8 +87,8 @@ kernel_chip_info(PyObject *Py_UNUSED(module), PyObject *arg)
         (void)raise_chip_error(err, PyBytes_AS_STRING(path));
     }
     else {
-        result =
-            Py_BuildValue("(ssI)", chip.info.name, chip.info.label, chip.info.lines);
+        result = Py_BuildValue("(NNI)", kernel_text(chip.info.name),
+                               kernel_text(chip.info.label), chip.info.lines);
         gpiochip_close(&chip);
     }
     Py_DECREF(path);
@@ -110,8 +117,9 @@ kernel_line_info(PyObject *Py_UNUSED(module), PyObject *args)
         (void)raise_chip_error(err, PyBytes_AS_STRING(path));
     }
     else {
-        result = Py_BuildValue("(ssK)", info.name, info.consumer,
-                               (unsigned long long)info.flags);
+        result =
+            Py_BuildValue("(NNK)", kernel_text(info.name), kernel_text(info.consumer),
+                          (unsigned long long)info.flags);
     }
     Py_DECREF(path);
     return result;
@@ -132,7 +140,7 @@ kernel_find_chip(PyObject *Py_UNUSED(module), PyObject *arg)
         return NULL;
     }
     gpiochip_close(&chip);
-    return PyUnicode_FromString(chip.path);
+    return PyUnicode_DecodeFSDefault(chip.path);
 }
 
 /* find_compatible_chip(words) -> path */
@@ -163,7 +171,7 @@ kernel_find_compatible_chip(PyObject *Py_UNUSED(module), PyObject *arg)
         goto done;
     }
     gpiochip_close(&chip);
-    result = PyUnicode_FromString(chip.path);
+    result = PyUnicode_DecodeFSDefault(chip.path);
 done:
     Py_DECREF(items);
     return result;

@@ -208,19 +208,29 @@ Child_dealloc(ChildObject *self)
 
 /* -- the exit -------------------------------------------------------------- */
 
-/* 1 with *status, or 0: somebody else has it.  A tracer is served first, and then
- * the status is late; whoever waits for it lets other threads go on. */
-static int
-reap(ChildObject *self, int *status)
+/* The exit code; None: somebody else has it; or the OSError that says why it cannot be
+ * had.  A tracer is served first, and then the status is late; whoever waits for it
+ * lets other threads go on. */
+static PyObject *
+reap(ChildObject *self)
 {
-    int result = child_reap(self->pidfd, false, status);
+    int status;
+    pid_t pid = self->pid;
+    int pidfd = self->pidfd;
+    int result = child_reap(pid, pidfd, false, &status);
     while (result == 0 || result == -EINTR) {
-        int pidfd = self->pidfd;
         Py_BEGIN_ALLOW_THREADS
-        result = child_reap(pidfd, true, status);
+        result = child_reap(pid, pidfd, true, &status);
         Py_END_ALLOW_THREADS
     }
-    return result > 0;
+    if (result > 0) {
+        return PyLong_FromLong(status);
+    }
+    if (result == -ECHILD) {
+        return Py_NewRef(Py_None);
+    }
+    ah_raise_errno(result, "waitid");
+    return ah_take_exception();
 }
 
 /* NULL with an exception set if the callback raised. */
@@ -247,8 +257,7 @@ child_exited(LoopObject *loop, struct ah_watch *watch, uint32_t events)
     self->callback = self->context = NULL;
     Py_INCREF(self);
     ah_loop_unwatch(loop, watch);
-    int status;
-    PyObject *code = reap(self, &status) ? PyLong_FromLong(status) : Py_NewRef(Py_None);
+    PyObject *code = reap(self);
     close_pidfd(self);
     PyObject *result = call_back(callback, context, code); /* runs Python */
     if (result == NULL) {

@@ -8,14 +8,19 @@ int
 ah_raise_errno_remedy(int err, const char *what, const char *remedy)
 {
     err = err < 0 ? -err : err;
-    PyObject *text = remedy != NULL
-                         ? PyUnicode_FromFormat("%s; %s", strerror(err), remedy)
-                         : PyUnicode_FromString(strerror(err));
-    if (text == NULL) {
-        return -1;
+    /* As Python itself decodes them: messages by the locale, names as file names. */
+    PyObject *text = PyUnicode_DecodeLocale(strerror(err), "surrogateescape");
+    if (text != NULL && remedy != NULL) {
+        Py_SETREF(text, PyUnicode_FromFormat("%U; %s", text, remedy));
     }
-    PyObject *args = what != NULL ? Py_BuildValue("(iNs)", err, text, what)
-                                  : Py_BuildValue("(iN)", err, text);
+    PyObject *name = what != NULL ? PyUnicode_DecodeFSDefault(what) : NULL;
+    PyObject *args = NULL;
+    if (text != NULL && (what == NULL || name != NULL)) {
+        args = name != NULL ? Py_BuildValue("(iOO)", err, text, name)
+                            : Py_BuildValue("(iO)", err, text);
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(name);
     if (args != NULL) {
         PyObject *error = PyObject_Call(PyExc_OSError, args, NULL);
         Py_DECREF(args);

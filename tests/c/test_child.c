@@ -40,7 +40,7 @@ run(struct child_spec spec, char *const argv[])
     if (err < 0 || pidfd < 0) {
         return -1000 + err;
     }
-    err = child_reap(pidfd, true, &status);
+    err = child_reap(pid, pidfd, true, &status);
     close(pidfd);
     return err == 1 ? status : -1000 + err;
 }
@@ -107,16 +107,17 @@ test_reap(void)
     enum child_stage stage;
     REQUIRE(child_spawn(&spec, &pid, &pidfd, &stage) == 0);
     CHECK((fcntl(pidfd, F_GETFD) & FD_CLOEXEC) != 0);
-    CHECK_EQ(child_reap(pidfd, false, &status), 0);
+    CHECK_EQ(child_reap(pid, pidfd, false, &status), 0);
     CHECK_EQ(status, 77);
     int second = child_open(pid);
     CHECK(second >= 0);
     kill(pid, SIGTERM);
     struct pollfd ready = {.fd = pidfd, .events = POLLIN};
     CHECK_EQ(poll(&ready, 1, 10000), 1);
-    CHECK_EQ(child_reap(pidfd, false, &status), 1);
+    CHECK_EQ(child_reap(pid, pidfd, false, &status), 1);
     CHECK_EQ(status, -SIGTERM);
-    CHECK_EQ(child_reap(second, false, &status), -ECHILD);
+    CHECK_EQ(child_reap(pid, second, false, &status), -ECHILD);
+    CHECK_EQ(child_reap(pid, -1, false, &status), -ECHILD);
     close(pidfd);
     close(second);
     CHECK_EQ(child_open(pid), -ESRCH);
@@ -162,7 +163,8 @@ test_the_first_error_of_a_search_that_is_not_absence(void)
     programs[1] = "/bin/true";
     REQUIRE(child_spawn(&spec, &pid, &pidfd, &stage) == 0);
     int status;
-    CHECK_EQ(child_reap(pidfd, true, &status), 1);
+    CHECK_EQ(child_reap(pid, -1, true, &status),
+             1); /* as on Linux 5.3: by its number */
     CHECK_EQ(status, 0);
     close(pidfd);
 }

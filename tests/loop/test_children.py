@@ -254,6 +254,37 @@ def test_under_an_old_containers_filter(error, calls, threads):
     run_script(textwrap.dedent(FILTER) + textwrap.dedent(script))
 
 
+@pytest.mark.parametrize(
+    ("calls", "told"),
+    [("WAITID", True), ("WAITID, WAIT4", False)],
+    ids=["the child is collected by its number", "the exit is not to be had"],
+)
+def test_what_waitid_refuses_is_not_somebody_elses_doing(calls, told):
+    script = f"""
+    import asyncio, errno, logging, platform
+    import pyasync_hw
+
+    x86 = platform.machine() == "x86_64"
+    WAITID, WAIT4 = (247, 61) if x86 else (95, 260)
+    forbid(errno.EPERM, {calls})
+    records = []
+    logging.getLogger("asyncio").addFilter(lambda record: records.append(record.getMessage()))
+
+    async def main():
+        child = await asyncio.create_subprocess_exec("/bin/sh", "-c", "exit 3")
+        return await child.wait()
+
+    code = pyasync_hw.run(main())
+    if {told}:
+        assert (code, records) == (3, []), (code, records)
+    else:
+        assert code == 255
+        assert "not to be had ([Errno 1]" in records[0], records
+    print("ok")
+    """
+    run_script(textwrap.dedent(FILTER) + textwrap.dedent(script))
+
+
 def test_no_descriptor_left_for_a_pidfd_leaves_a_thread():
     async def main():
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
