@@ -12,6 +12,7 @@ timer ends each exchange by its interrupt line.  No thread, no busy wait.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
@@ -205,6 +206,7 @@ class Reader:
             self._close_lines()
             raise
         label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
+        self._given_back = False
         self._chip = Chip(core, f"RC522 reader {label}", irq, reset)
         self._verbs = _Verbs(AwaitingPort(self._chip))
         self.blocking = BlockingReader(self, self._chip)
@@ -219,9 +221,10 @@ class Reader:
         return line
 
     def _close_lines(self) -> None:
-        for line in self._lines:
-            line.close()
-        self._device.close()
+        with contextlib.ExitStack() as stack:  # one that fails keeps none of the others
+            stack.callback(self._device.close)
+            for line in self._lines:
+                stack.callback(line.close)
 
     # What it is.
 
@@ -272,16 +275,20 @@ class Reader:
 
         Waits that run end with OSError (EBADF), blocking ones are cancelled.
         """
-        if self._chip.closed:
+        if self._given_back:
             return
-        self._chip.closed = True
-        self._chip.notice_fork()
-        self.blocking.cancel()
-        with self._chip.thread_lock:
-            try:
-                self._chip.core.close()
-            finally:
-                self._close_lines()
+        self._given_back = self._chip.closed = True
+        try:
+            self._chip.notice_fork()
+            self.blocking.cancel()
+            with self._chip.thread_lock:
+                try:
+                    self._chip.core.close()
+                finally:
+                    self._close_lines()
+        except BaseException:  # Ctrl+C while another thread had the lock, say
+            self._given_back = False  # it can be done again
+            raise
 
     async def __aenter__(self) -> Reader:
         try:

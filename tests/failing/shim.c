@@ -185,7 +185,8 @@ is_python_function(void *address)
 {
     Dl_info info;
     return dladdr(address, &info) != 0 && info.dli_sname != NULL &&
-           strncmp(info.dli_sname, "_PyEval_EvalFrame", 17) == 0;
+           (strncmp(info.dli_sname, "_PyEval_", 8) == 0 ||
+            strcmp(info.dli_sname, "_PyFunction_Vectorcall") == 0);
 }
 
 static int

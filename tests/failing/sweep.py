@@ -101,11 +101,14 @@ class Sweep:
         error = self._attempt(act, call, first, count, number)
         signal.alarm(PATIENCE)
         told = [one for one in reported if is_right(one, call, number)]
+        untold = call in MEMORY and count > 1
         for one in (error, *reported):
-            if isinstance(one, Hang) and told:
-                self.recorder.note(f"  waits in vain, {told[0]!r} was reported")
-                continue  # what was told about does not come, and others wait for it
-            if one is not None and not is_right(one, call, number):
+            if one is None or is_right(one, call, number):
+                continue
+            # A consequence; without any memory nothing can be reported, either.
+            if (told or untold) and not isinstance(one, SystemError):
+                self.recorder.note(f"  consequence: {one!r}")
+            else:
                 self.fault(what, "another error", one)
         right = error is None and not reported
         try:

@@ -261,3 +261,19 @@ def test_a_bad_timeout_is_told_of_even_when_the_bus_is_closed(hw_board: sim.Boar
         chip.run(timeout="soon")  # type: ignore[arg-type]
     assert not chip.busy
     chip.close()
+
+
+def test_a_close_that_ctrl_c_ends_can_be_done_again(
+    door: sim.SimReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = rc522.Reader()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # it comes while another thread has the reader
+        patch.setattr(type(reader._chip.thread_lock), "acquire", lambda self: interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            reader.close()
+    reader.close()
+    rc522.Reader().close()  # the lines are free
