@@ -75,11 +75,11 @@ vclock_now(struct vclock *clock)
 
 /* -- waking ---------------------------------------------------------------- */
 
-/* One that has no descriptor yet is awake. */
+/* One that has no descriptor yet is awake, and so is the caller's own. */
 static void
 wake(struct clock_wait *wait)
 {
-    if (wait->wake_fd >= 0) {
+    if (wait->wake_fd >= 0 && !pthread_equal(wait->thread, pthread_self())) {
         (void)token_write(wait->wake_fd); /* an eventfd that is open: it cannot fail */
     }
 }
@@ -259,6 +259,7 @@ vclock_advance_to(struct vclock *clock, int64_t when_ns)
         stop = due < when_ns ? due : when_ns;
         pthread_mutex_lock(&clock->lock);
         arrive_locked(clock, stop);
+        stop = clock->now; /* not before, if something is overdue */
         pthread_mutex_unlock(&clock->lock);
         drive(clock, stop);
     } while (stop < when_ns);

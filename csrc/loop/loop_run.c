@@ -149,10 +149,9 @@ wake_for_due(LoopObject *self)
 static int
 poll_virtual(LoopObject *self, struct epoll_event *events)
 {
-    int count = poller_wait(&self->poller, events, POLL_BATCH, 0);
     /* From here on a post makes the poller readable, which the clock sees. */
-    if (count != 0 || !inbox_sleep(&self->inbox)) {
-        return count;
+    if (!inbox_sleep(&self->inbox)) {
+        return poller_wait(&self->poller, events, POLL_BATCH, 0);
     }
     struct clock_wait wait = {
         .deadline = next_due(self),

@@ -122,10 +122,11 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
     }
     lock_bus(world, spi->bus);
     bool first = true;
+    int64_t pause_ns = 0; /* after the transfer before, passed at once with the next */
     for (unsigned i = 0; i < n; i++) {
         const struct spi_xfer *xfer = &xfers[i];
         int64_t bits_ns = (int64_t)xfer->len * 8 * NS_PER_S / speed_of(spi, xfer);
-        pass_time(world, bits_ns);
+        pass_time(world, pause_ns + bits_ns);
         bool last = i + 1 == n || xfer->cs_change;
         int done = exchange(spi, xfer, first, last); /* runs Python */
         if (done < 0) {
@@ -133,9 +134,10 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
             break;
         }
         first = last;
-        pass_time(world, xfer->delay_us * NS_PER_US +
-                             (last && i + 1 < n ? SPI_CS_CHANGE_NS : 0));
+        pause_ns =
+            xfer->delay_us * NS_PER_US + (last && i + 1 < n ? SPI_CS_CHANGE_NS : 0);
     }
+    pass_time(world, pause_ns);
     pthread_mutex_unlock(&world->buses[spi->bus]);
     return result;
 }
