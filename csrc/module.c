@@ -115,7 +115,6 @@ core_exec(PyObject *module)
     X(asyncio_tasks)                 \
     X(asyncio_futures)               \
     X(asyncio_create_task)           \
-    X(sleep_forever_error)           \
     X(cancelled_error)
 
 static int

@@ -110,7 +110,6 @@ typedef struct {
     PyObject *asyncio_tasks;             /* the namespace of asyncio.tasks */
     PyObject *asyncio_futures;           /* the namespace of asyncio.futures */
     PyObject *asyncio_create_task;       /* BaseEventLoop.create_task */
-    PyObject *sleep_forever_error;       /* pyasync_hw.errors.SleepForeverError */
     PyObject *cancelled_error;           /* concurrent.futures.CancelledError */
 } ModuleState;
 

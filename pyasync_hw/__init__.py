@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _forked as _forked
 from ._core import CancelToken, VirtualClock
-from .errors import SleepForeverError
+from .errors import SleepForeverError, TimeLimitError
 from .loop import EventLoop, new_event_loop
 from .runners import install, run
 
@@ -28,6 +28,7 @@ __all__ = [
     "CancelToken",
     "EventLoop",
     "SleepForeverError",
+    "TimeLimitError",
     "VirtualClock",
     "__version__",
     "executor",

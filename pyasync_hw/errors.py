@@ -7,6 +7,10 @@ class SleepForeverError(RuntimeError):
     """On a virtual clock: nothing is ready, and nothing is due, ever."""
 
 
+class TimeLimitError(SleepForeverError):
+    """On a virtual clock: nothing is ready, and nothing is due before its limit."""
+
+
 class RC522Error(OSError):
     """A command to the reader or to a tag failed."""
 

@@ -42,6 +42,7 @@ vclock_init(struct vclock *clock, int64_t start_ns)
 {
     memset(clock, 0, sizeof *clock);
     clock->now = start_ns;
+    clock->limit_ns = clock->end = NS_NEVER;
     return init_locks(clock);
 }
 
@@ -71,6 +72,25 @@ vclock_now(struct vclock *clock)
     int64_t now = clock->now;
     pthread_mutex_unlock(&clock->lock);
     return now;
+}
+
+void
+vclock_set_limit(struct vclock *clock, int64_t limit_ns)
+{
+    pthread_mutex_lock(&clock->lock);
+    clock->limit_ns = limit_ns;
+    clock->end = limit_ns == NS_NEVER ? NS_NEVER : time_after(clock->now, limit_ns);
+    pthread_mutex_unlock(&clock->lock);
+}
+
+int
+vclock_ended(struct vclock *clock, unsigned long *threads)
+{
+    pthread_mutex_lock(&clock->lock);
+    int n = clock->num_ended;
+    memcpy(threads, clock->ended, (size_t)n * sizeof *threads);
+    pthread_mutex_unlock(&clock->lock);
+    return n;
 }
 
 /* -- waking ---------------------------------------------------------------- */
@@ -107,13 +127,29 @@ arrive_locked(struct vclock *clock, int64_t when_ns)
     }
 }
 
+/* No wait can go on.  A loop's ends first, and then those of threads by
+ * vclock_end_waits(): what the loop says of them is true as long as they wait. */
 static void
-end_all_locked(struct vclock *clock, int err)
+end_all_locked(struct vclock *clock, int err, bool loop_first)
 {
+    clock->num_ended = 0;
     for (struct clock_wait *w = clock->waits; w != NULL; w = w->next) {
-        w->over = err;
-        wake(w);
+        if (w->is_loop || !loop_first) {
+            w->over = err;
+            wake(w);
+        }
+        if (!w->is_loop && clock->num_ended < CLOCK_ENDED_MAX) {
+            clock->ended[clock->num_ended++] = (unsigned long)w->thread;
+        }
     }
+}
+
+void
+vclock_end_waits(struct vclock *clock, int err)
+{
+    pthread_mutex_lock(&clock->lock);
+    end_all_locked(clock, err, false);
+    pthread_mutex_unlock(&clock->lock);
 }
 
 /* -- may it jump? ---------------------------------------------------------- */
@@ -385,7 +421,12 @@ jump_locked(struct vclock *clock, struct clock_wait *me, struct despite despite,
         if (outside || !may_fail) {
             return NOT_DUE;
         }
-        end_all_locked(clock, -EDEADLK);
+        end_all_locked(clock, -EDEADLK, me->is_loop);
+        return ENDED;
+    }
+    if (target > clock->end) {
+        end_all_locked(clock, -ETIME, me->is_loop);
+        clock->end = time_after(clock->now, clock->limit_ns);
         return ENDED;
     }
     arrive_locked(clock, target);

@@ -85,15 +85,21 @@ struct clock_wait {
     int over; /* -errno that ends it, or 0 */
 };
 
+#define CLOCK_ENDED_MAX 16
+
 struct vclock {
     pthread_mutex_t driving;
     pthread_mutex_t lock;
     int64_t now;
+    int64_t limit_ns; /* how far waits may move it; NS_NEVER: no limit */
+    int64_t end;      /* that is, until then */
     struct clock_driver *drivers;
     struct clock_wait *waits;
     int holds[WORK_KINDS]; /* unfinished work */
     unsigned drives;       /* how often `driving` is taken, all by `mover` */
     pthread_t mover;
+    unsigned long ended[CLOCK_ENDED_MAX]; /* threads; see vclock_ended() */
+    int num_ended;
     unsigned forks; /* counts: who comes back from a fork in the child finds out */
 
     bool has_loop;
@@ -108,6 +114,10 @@ void vclock_destroy(struct vclock *clock);
 /* In the child of a fork, whose threads, loop and devices are not there. */
 void vclock_after_fork(struct vclock *clock);
 int64_t vclock_now(struct vclock *clock);
+
+/* From now on waits move the clock by limit_ns at most.  When something is due later
+ * than that, every wait ends with -ETIME, and the limit counts anew: for clean-up. */
+void vclock_set_limit(struct vclock *clock, int64_t limit_ns);
 
 /* Time passes: now += or becomes; drivers advance through every due time on the way. */
 void vclock_advance(struct vclock *clock, int64_t duration_ns);
@@ -125,9 +135,17 @@ int vclock_release(struct vclock *clock, enum clock_work work);
 int vclock_attach_loop(struct vclock *clock);
 void vclock_detach_loop(struct vclock *clock);
 
+/* The threads (pthread_t) that blocked when waits were last ended by -EDEADLK or
+ * -ETIME, CLOCK_ENDED_MAX at most.  How many. */
+int vclock_ended(struct vclock *clock, unsigned long *threads);
+
+/* The loop's wait ended so, and it has told why: now those of threads end. */
+void vclock_end_waits(struct vclock *clock, int err);
+
 /* Wait, and let the clock jump while nobody has anything left to do.  A block_result
  * (ready.h) or -errno:
  *   -EDEADLK  nothing is due that could end this wait, or any other;
+ *   -ETIME    what is due next lies beyond the clock's limit;
  *   -EINTR    a signal came, or it has jumped for a while: look for signals, come back.
  * A loop's wait is over also after each jump of its own: it looks what came of it.
  *

@@ -75,7 +75,7 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
             return ah_edges_raise(self, -EBADF);
         }
         if (tokens_are_cancelled(tokens)) {
-            return ah_block_error(self->st, BLOCK_CANCELLED, "wait for an edge");
+            return ah_block_error(self->st, clock, BLOCK_CANCELLED, "wait for an edge");
         }
         if (edge_queue_pop(&self->queue, edges, record)) {
             return 0;
@@ -96,7 +96,8 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
             return ah_raise_errno(errno, "eventfd");
         }
         if (result != BLOCK_READY && !self->closing &&
-            ah_block_error(self->st, result, "wait for an edge") < 0) /* runs Python */
+            ah_block_error(self->st, clock, result, "wait for an edge") <
+                0) /* runs Python */
         {
             return -1;
         }

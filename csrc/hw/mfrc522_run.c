@@ -405,19 +405,25 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
         Py_BEGIN_ALLOW_THREADS
         outcome = block_until(clock, fd, tokens, until);
         Py_END_ALLOW_THREADS
+        int err = 0;
+        bool timed_out = outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns;
+        if (outcome != BLOCK_READY && !timed_out) {
+            err = ah_block_error(self->st, clock, outcome,
+                                 "RC522 reader"); /* runs Python */
+        }
         Py_XDECREF(kept);
+        if (err < 0) {
+            return -1;
+        }
+        if (timed_out) {
+            *result = 0;
+            return MFRC522_TIME;
+        }
         if (outcome == BLOCK_READY) {
             *result = drop_edges(self);
             if (*result != 0) {
                 return MFRC522_EDGE;
             }
-        }
-        else if (outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns) {
-            *result = 0;
-            return MFRC522_TIME;
-        }
-        else if (ah_block_error(self->st, outcome, "RC522 reader") < 0) {
-            return -1;
         }
     }
 }
@@ -447,8 +453,9 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         ah_wait_tokens_clear(&tokens);
         return NULL;
     }
-    if (!ready || (tokens_are_cancelled(&tokens.set) &&
-                   ah_block_error(self->st, BLOCK_CANCELLED, "RC522 reader") < 0)) {
+    if (!ready ||
+        (tokens_are_cancelled(&tokens.set) &&
+         ah_block_error(self->st, NULL, BLOCK_CANCELLED, "RC522 reader") < 0)) {
         ah_wait_tokens_clear(&tokens);
         forget_operation(self);
         return NULL;

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include "py/clock_type.h"
 #include "py/compat.h"
 #include "py/errors.h"
 
@@ -215,11 +216,10 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
     if (count == -EINTR) {
         return 0;
     }
-    if (count == -EDEADLK) {
-        PyErr_SetString(self->st->sleep_forever_error,
-                        "nothing is ready and nothing is due, ever: every task waits "
-                        "for something that cannot happen on this virtual clock");
-        return -1;
+    if (count == -EDEADLK || count == -ETIME) {
+        int status = ah_raise_sleep(self->vclock, count, NULL); /* runs Python */
+        vclock_end_waits(self->vclock, count);
+        return status;
     }
     return count < 0 ? ah_raise_errno(count, "epoll_wait") : 0;
 }
@@ -394,9 +394,8 @@ AH_RAISES static int
 begin_run(LoopObject *self)
 {
     self->has_run = true;
-    if (self->vclock != NULL && vclock_attach_loop(self->vclock) < 0) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "another loop is running on this VirtualClock");
+    if (self->clock != NULL &&
+        ah_virtual_clock_attach(self->clock, (PyObject *)self) < 0) {
         return -1;
     }
     loop_stats_run_begin(&self->stats);
@@ -413,7 +412,7 @@ end_run(LoopObject *self)
     self->run_tstate = NULL;
     loop_trim_schedule(self);
     if (self->vclock != NULL) {
-        vclock_detach_loop(self->vclock);
+        ah_virtual_clock_detach(self->clock);
     }
 }
 

@@ -368,9 +368,7 @@ ah_loop_type_setup(PyObject *module)
         add_getset(st->loop_type, loop_debug_getset) < 0) {
         return -1;
     }
-    if (ah_import(&st->sleep_forever_error, "pyasync_hw.errors", "SleepForeverError") <
-            0 ||
-        ah_import(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
+    if (ah_import(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
         return -1;
     }
     return PyModule_AddType(module, st->loop_type);

@@ -76,7 +76,7 @@ ah_deadline_arg(PyObject *timeout, const char *name, struct vclock *clock,
 }
 
 int
-ah_block_error(ModuleState *st, int result, const char *what)
+ah_block_error(ModuleState *st, struct vclock *clock, int result, const char *what)
 {
     switch (result) {
         case BLOCK_TIMEOUT:
@@ -89,11 +89,8 @@ ah_block_error(ModuleState *st, int result, const char *what)
         case -EINTR:
             return PyErr_CheckSignals(); /* runs Python */
         case -EDEADLK:
-            PyErr_Format(
-                st->sleep_forever_error,
-                "%s: nothing is due on the virtual clock that could end this wait",
-                what);
-            return -1;
+        case -ETIME:
+            return ah_raise_sleep(clock, result, what); /* runs Python */
         default:
             return ah_raise_errno(result, what);
     }
@@ -119,7 +116,7 @@ ah_block(ModuleState *st, PyObject *clock_object, const struct token_set *set,
         if (result == BLOCK_CANCELLED || result == BLOCK_TIMEOUT) {
             return result;
         }
-        if (ah_block_error(st, result, what) < 0) { /* runs Python */
+        if (ah_block_error(st, clock, result, what) < 0) { /* runs Python */
             return -1;
         }
     }

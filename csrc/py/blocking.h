@@ -29,8 +29,10 @@ AH_RAISES int ah_deadline_arg(PyObject *timeout, const char *name, struct vclock
 
 /* A block_result other than BLOCK_READY, or -errno, as an exception:
  * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.
+ * `clock` is what was waited on, NULL: real time.
  * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
-AH_RAISES int ah_block_error(ModuleState *st, int result, const char *what);
+AH_RAISES int ah_block_error(ModuleState *st, struct vclock *clock, int result,
+                             const char *what); /* runs Python */
 
 /* Block for a timeout (None: for ever), the argument `name`, or a cancel: BLOCK_TIMEOUT
  * or BLOCK_CANCELLED; -1 with an exception.  `clock`: a VirtualClock, held by the

@@ -31,22 +31,70 @@ ah_virtual_clock_arg(ModuleState *st, PyObject *arg, struct vclock **clock)
     return check_own((VirtualClockObject *)arg);
 }
 
+int
+ah_virtual_clock_attach(PyObject *clock, PyObject *loop)
+{
+    VirtualClockObject *self = (VirtualClockObject *)clock;
+    if (vclock_attach_loop(&self->clock) < 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "another loop is running on this VirtualClock");
+        return -1;
+    }
+    self->loop = loop;
+    return 0;
+}
+
+void
+ah_virtual_clock_detach(PyObject *clock)
+{
+    VirtualClockObject *self = (VirtualClockObject *)clock;
+    self->loop = NULL;
+    vclock_detach_loop(&self->clock);
+}
+
+int
+ah_raise_sleep(struct vclock *clock, int err, const char *what)
+{
+    PyObject *module = PyImport_ImportModule("pyasync_hw.waiting");
+    if (module == NULL) {
+        return -1;
+    }
+    PyObject *exc =
+        PyObject_CallMethod(module, "error", "OzO", ah_virtual_clock_object(clock),
+                            what, err == -ETIME ? Py_True : Py_False); /* runs Python */
+    Py_DECREF(module);
+    if (exc != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exc), exc);
+        Py_DECREF(exc);
+    }
+    return -1;
+}
+
 static void
 virtual_clock_in_child(PyObject *object)
 {
     VirtualClockObject *self = (VirtualClockObject *)object;
+    self->loop = NULL;
     vclock_after_fork(&self->clock);
 }
 
 static PyObject *
 VirtualClock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *kwlist[] = {"start", NULL};
-    PyObject *start_arg = NULL;
-    double start = 0.0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:VirtualClock", kwlist,
-                                     &start_arg) ||
+    static char *kwlist[] = {"start", "limit", NULL};
+    PyObject *start_arg = NULL, *limit_arg = NULL;
+    double start = 0.0, limit = 0.0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:VirtualClock", kwlist,
+                                     &start_arg, &limit_arg) ||
         (start_arg != NULL && ah_seconds_arg(start_arg, "start", &start) < 0)) {
+        return NULL;
+    }
+    bool has_limit = limit_arg != NULL && limit_arg != Py_None;
+    if (has_limit && ah_seconds_arg(limit_arg, "limit", &limit) < 0) {
+        return NULL;
+    }
+    if (!(limit >= 0.0 && limit < 9e9)) {
+        PyErr_SetString(PyExc_ValueError, "limit must be between 0 and 9e9 seconds");
         return NULL;
     }
     if (!(start >= 0.0 && start < 9e9)) {
@@ -68,6 +116,9 @@ VirtualClock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         Py_DECREF(self);
         ah_raise_errno(err, "VirtualClock");
         return NULL;
+    }
+    if (has_limit) {
+        vclock_set_limit(&self->clock, (int64_t)llround(limit * 1e9));
     }
     ah_fork_watch(st, &self->fork, (PyObject *)self, virtual_clock_in_child);
     return (PyObject *)self;
@@ -180,6 +231,42 @@ VirtualClock_release_join(VirtualClockObject *self, PyObject *Py_UNUSED(ignored)
     return release(self, WORK_JOIN);
 }
 
+/* (loop that runs on it or None, threads whose waits were ended) */
+static PyObject *
+VirtualClock_ended(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
+{
+    unsigned long threads[CLOCK_ENDED_MAX];
+    int n = vclock_ended(&self->clock, threads);
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list != NULL && i < n; i++) {
+        PyObject *ident = PyLong_FromUnsignedLong(threads[i]);
+        if (ident == NULL || PyList_Append(list, ident) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_XDECREF(ident);
+    }
+    if (list == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("(ON)", self->loop != NULL ? self->loop : Py_None, list);
+}
+
+static PyObject *
+VirtualClock_get_limit(VirtualClockObject *self, void *Py_UNUSED(closure))
+{
+    int64_t limit_ns = self->clock.limit_ns; /* set once, before anybody has it */
+    if (limit_ns == NS_NEVER) {
+        Py_RETURN_NONE;
+    }
+    return PyFloat_FromDouble((double)limit_ns / 1e9);
+}
+
+static PyGetSetDef VirtualClock_getset[] = {
+    {"limit", (getter)VirtualClock_get_limit, NULL,
+     PyDoc_STR("How far, in seconds, waits move it, or None: see VirtualClock."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyMethodDef VirtualClock_methods[] = {
     {"time", (PyCFunction)VirtualClock_time, METH_NOARGS,
      PyDoc_STR("time($self, /)\n--\n\nNow, in seconds.")},
@@ -194,6 +281,7 @@ static PyMethodDef VirtualClock_methods[] = {
                "A thread that waits on the clock makes up for one such hold.")},
     {"release", (PyCFunction)VirtualClock_release, METH_NOARGS,
      PyDoc_STR("release($self, /)\n--\n\nThe work that hold() announced is done.")},
+    {"_ended", (PyCFunction)VirtualClock_ended, METH_NOARGS, NULL},
     {"_hold_child", (PyCFunction)VirtualClock_hold_child, METH_NOARGS, NULL},
     {"_release_child", (PyCFunction)VirtualClock_release_child, METH_NOARGS, NULL},
     {"_hold_join", (PyCFunction)VirtualClock_hold_join, METH_NOARGS, NULL},
@@ -202,12 +290,17 @@ static PyMethodDef VirtualClock_methods[] = {
 };
 
 static PyType_Slot VirtualClock_slots[] = {
-    {Py_tp_doc, PyDoc_STR("VirtualClock(start=0.0)\n--\n\n"
-                          "A clock that stands still until nobody has anything left "
-                          "to do,\nand then jumps to the next thing that is due.")},
+    {Py_tp_doc,
+     PyDoc_STR("VirtualClock(start=0.0, limit=None)\n--\n\n"
+               "A clock that stands still until nobody has anything left to do,\n"
+               "and then jumps to the next thing that is due.\n\n"
+               "limit: seconds.  What is due only after that ends the run of its loop\n"
+               "and every blocking wait on it, by TimeLimitError, and then the limit\n"
+               "counts anew, for clean-up.  advance() has no limit.")},
     {Py_tp_new, VirtualClock_new},
     {Py_tp_dealloc, VirtualClock_dealloc},
     {Py_tp_methods, VirtualClock_methods},
+    {Py_tp_getset, VirtualClock_getset},
     {0, NULL},
 };
 

@@ -11,6 +11,7 @@ typedef struct {
     ModuleState *st;
     struct fork_node fork;
     struct vclock clock;
+    PyObject *loop; /* borrowed: runs on it now, or NULL */
 } VirtualClockObject;
 
 /* The Python object around `clock` (borrowed). */
@@ -27,6 +28,16 @@ ah_keep_clock(struct vclock *clock)
 {
     return clock != NULL ? Py_NewRef(ah_virtual_clock_object(clock)) : NULL;
 }
+
+/* A loop runs on it from now on, or NULL: none any more.  RuntimeError if another does.
+ */
+AH_RAISES int ah_virtual_clock_attach(PyObject *clock, PyObject *loop);
+void ah_virtual_clock_detach(PyObject *clock);
+
+/* SleepForeverError for a wait that ended with -EDEADLK or -ETIME, which tells what is
+ * waited for; `what`: the wait, NULL: the loop's.  Always -1. */
+AH_RAISES int ah_raise_sleep(struct vclock *clock, int err,
+                             const char *what); /* runs Python */
 
 /* The clock of a VirtualClock, NULL for None; -1 with TypeError otherwise, and with
  * RuntimeError for one that was inherited by fork. */

@@ -20,7 +20,7 @@ from .. import VirtualClock, _core
 from ..sim import Board
 from . import live_objects, open_descriptors
 
-__all__ = ["hw_board", "no_live_growth"]
+__all__ = ["hw_board", "hw_time_limit", "no_live_growth"]
 
 PATIENCE_S = 1.0
 
@@ -55,17 +55,27 @@ def _growth(before: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.fixture
-def hw_board(request: pytest.FixtureRequest) -> Iterator[Board]:
+def hw_time_limit() -> float | None:
+    """Seconds of virtual time that a test may take on `hw_board.clock`: an hour.
+
+    A test in which a reader polls, and no card can come any more, so ends by itself.
+    For another limit, or None, have a fixture of this name.
+    """
+    return 3600.0
+
+
+@pytest.fixture
+def hw_board(request: pytest.FixtureRequest, hw_time_limit: float | None) -> Iterator[Board]:
     """A fresh simulated Pi Zero W, the current hardware of the test.
 
     It is made on a virtual clock of its own, `hw_board.clock`: give that to
-    pyasync_hw.run(clock=), and the test takes no time.  On a loop in real time the
-    board is in real time.  After the test it is closed; a line request, SPI device,
-    descriptor or C object that is left is an error.
+    pyasync_hw.run(clock=), and the test takes no time; `hw_time_limit` ends it with
+    TimeLimitError.  On a loop in real time the board is in real time.  After the test it
+    is closed; a line request, SPI device, descriptor or C object that is left is an error.
     """
     objects = _core._live()
     descriptors = open_descriptors()
-    board = Board("pi-zero-w", clock=VirtualClock(), name="hw_board")
+    board = Board("pi-zero-w", clock=VirtualClock(limit=hw_time_limit), name="hw_board")
     with board:
         yield board
     if request.node.stash.get(_failed, False):

@@ -175,6 +175,27 @@ test_a_hold_stops_time(void)
 }
 
 static void
+test_a_limit(void)
+{
+    struct vclock clock;
+    int loop_fd = new_eventfd();
+    REQUIRE(vclock_init(&clock, 5) == 0);
+    vclock_set_limit(&clock, 10);
+    CHECK_EQ(block_until(&clock, -1, NULL, 15), BLOCK_TIMEOUT);
+    CHECK_EQ(block_until(&clock, -1, NULL, 16), -ETIME);
+    CHECK_EQ(vclock_now(&clock), 15);
+    CHECK_EQ(block_until(&clock, -1, NULL, 25), BLOCK_TIMEOUT); /* it counts anew */
+    CHECK_EQ(vclock_attach_loop(&clock), 0);
+    CHECK_EQ(loop_wait(&clock, loop_fd, 26), -ETIME);
+    CHECK_EQ(loop_wait(&clock, loop_fd, NS_NEVER), -EDEADLK);
+    vclock_advance_to(&clock, 1000);
+    CHECK_EQ(vclock_now(&clock), 1000);
+    vclock_detach_loop(&clock);
+    vclock_destroy(&clock);
+    close(loop_fd);
+}
+
+static void
 test_one_loop_at_most(void)
 {
     struct vclock clock;
@@ -281,6 +302,10 @@ test_nothing_is_due_for_anybody(void)
         result = loop_wait(&clock, loop_fd, NS_NEVER);
     } while (result == BLOCK_READY);
     CHECK_EQ(result, -EDEADLK);
+    unsigned long waiting[CLOCK_ENDED_MAX];
+    CHECK_EQ(vclock_ended(&clock, waiting), 1);
+    CHECK(waiting[0] == (unsigned long)thread);
+    vclock_end_waits(&clock, result);
     CHECK_EQ(pthread_join(thread, NULL), 0);
     CHECK_EQ(sleeper.result, -EDEADLK);
     vclock_detach_loop(&clock);
@@ -535,6 +560,7 @@ main(void)
     RUN(test_advance_visits_every_due_time);
     RUN(test_a_loop_jumps_to_the_earliest);
     RUN(test_a_hold_stops_time);
+    RUN(test_a_limit);
     RUN(test_one_loop_at_most);
     RUN(test_block_moves_the_clock);
     RUN(test_block_until_a_driver_signals);
