@@ -14,6 +14,7 @@
 #include "loop/loop_type.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -22,6 +23,7 @@
 #include "py/errors.h"
 
 #define SKIPPED_POLLS_MAX 32
+#define SELECT_MAX_S 1e9 /* longer is for ever */
 #define SKIPPED_POLLS_NS (50 * NS_PER_US)
 #define SHARED_WAKE_NS (150 * NS_PER_US)
 
@@ -487,6 +489,10 @@ Loop_select(LoopObject *self, PyObject *timeout)
         if (seconds == -1.0 && PyErr_Occurred()) {
             return NULL;
         }
+        if (isnan(seconds)) {
+            PyErr_SetString(PyExc_ValueError, "timeout must be a time, not NaN");
+            return NULL;
+        }
     }
     PyObject *found = PyList_New(0);
     bool outermost;
@@ -496,10 +502,10 @@ Loop_select(LoopObject *self, PyObject *timeout)
     }
     int64_t outer_until_ns = self->select_until_ns;
     PyObject *outer_found = self->found;
-    if (timeout != Py_None) {
+    if (timeout != Py_None && seconds < SELECT_MAX_S) {
         self->select_until_ns = ah_loop_now(self) + loop_seconds_to_ns_up(seconds);
     }
-    self->found = found;
+    self->found = Py_NewRef(found);
     int status = loop_collect(self);
     if (status == 0) {
         status = poll_and_dispatch(self, clock_monotonic_ns()); /* runs Python */
@@ -507,7 +513,7 @@ Loop_select(LoopObject *self, PyObject *timeout)
     if (status == 0 && loop_push_due_timers(self, ah_loop_now(self)) < 0) {
         status = loop_raise_pending(self);
     }
-    self->found = outer_found;
+    Py_XSETREF(self->found, outer_found);
     self->select_until_ns = outer_until_ns;
     if (outermost) {
         end_run(self);

@@ -125,6 +125,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->lent);
+    Py_VISIT(self->found);
     Py_VISIT(self->handle_type);
     Py_VISIT(self->timer_handle_type);
     Py_VISIT(self->clock);
@@ -149,6 +150,7 @@ Loop_clear(LoopObject *self)
     loop_clear_fds(self);      /* runs Python */
     loop_debug_clear(self);    /* runs Python */
     Py_CLEAR(self->lent);      /* runs Python */
+    Py_CLEAR(self->found);
     context_snapshot_clear(&self->snapshot);
     Py_CLEAR(self->task_factory);
     Py_CLEAR(self->loop_keyword);

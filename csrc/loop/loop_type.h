@@ -78,7 +78,7 @@ struct LoopObject {
     bool asyncio_later;      /* call_later() is asyncio's: by time() and call_at() */
     unsigned type_tag;       /* of the class when it was last looked at for patches */
     int64_t select_until_ns; /* select() was asked to wait until then; or never */
-    PyObject *found;         /* borrowed: its list, or NULL */
+    PyObject *found;         /* owned: its list, or NULL */
 
     bool closed;
     bool has_run; /* then it is of no use to the child of a fork */

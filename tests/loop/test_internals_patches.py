@@ -453,6 +453,30 @@ def test_patched_turns_serve_devices_and_children_and_virtual_time() -> None:
                 loop.run_until_complete(loop.create_future())
 
 
+def test_timeouts_of_select(kind: Any) -> None:
+    with opened(kind) as loop:
+        for timeout in (0, -1, 0.0001):
+            assert loop._selector.select(timeout) == []
+        one, other = socket.socketpair()
+        with one, other:
+            loop.add_writer(one, print)
+            for timeout in (0, 1e9, None):
+                [(key, mask)] = loop._selector.select(timeout)
+                assert (key.fd, mask) == (one.fileno(), 2)
+            loop.remove_writer(one)
+        loop._ready.clear()
+
+
+def test_select_for_ever() -> None:
+    with opened(pyasync_hw.EventLoop) as loop:
+        for timeout in (1e10, 1e300, float("inf")):
+            loop.call_soon(print)
+            assert loop._selector.select(timeout) == []
+            loop._ready.clear()
+        with pytest.raises(ValueError, match="NaN"):
+            loop._selector.select(float("nan"))
+
+
 def test_another_selector_is_refused() -> None:
     import selectors
 
