@@ -1,0 +1,99 @@
+"""What the README and docs/ show works as it stands there, for who pastes it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+# Lines that stand for a place in the reader's own program: what is around them there.
+PROLOGUES = {
+    "asyncio.run(main(), loop_factory=": (
+        "import asyncio, pyasync_hw\n"
+        "async def main(): print(type(asyncio.get_running_loop()).__module__)\n"
+    )
+}
+
+# By the first line of a block, or what its prologue stands for: what it prints.
+PRINTS = {
+    "from pyasync_hw import rc522, run, sim": r"tag a61d227e\n",
+    "asyncio.run(main(), loop_factory=": r"(pyasync_hw\.loop\n)+",
+    "import asyncio": r"given up, and the thread is free again\n",
+    "import time": r"(?s)Executing <Task .*main\(\).* took 0\.\d+ seconds\n.*",
+    "from concurrent.futures import CancelledError": (
+        r"\{'queued': 0, 'threads': 1, 'idle': [01]\}\ncancelled\n"
+    ),
+}
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def of_python(program: str) -> str:
+    """Without what this Python has not got, as the text beside it says."""
+    lines = program.splitlines()
+    if sys.version_info < (3, 12):
+        lines = [line for line in lines if "loop_factory=" not in line]
+    if sys.version_info >= (3, 16):
+        lines = [line for line in lines if "Policy(" not in line]
+    return "\n".join(lines)
+
+
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "program"),
+    [
+        pytest.param(page, program, id=f"{page.name} {number}")
+        for page in PAGES
+        for number, program in enumerate(blocks(page), 1)
+    ],
+)
+def test_a_python_block_runs(page: Path, program: str) -> None:
+    start = program.splitlines()[0]
+    prologue = next((text for head, text in PROLOGUES.items() if start.startswith(head)), "")
+    (prints,) = [text for head, text in PRINTS.items() if start.startswith(head)]
+    if prologue:
+        program = program.replace("EventLoopPolicy())", "EventLoopPolicy()); asyncio.run(main())")
+    output = run(prologue + of_python(program))
+    assert re.fullmatch(prints, output), output
+
+
+def test_what_is_named_exists() -> None:
+    for page in PAGES:
+        for code in re.findall(r"`([^`\n]+)`", page.read_text()):
+            for module, name in re.findall(r"\b(executor|insight|rc522|sim)\.(\w+)", code):
+                if name not in ("md", "py", "c", "h"):
+                    assert hasattr(importlib.import_module(f"pyasync_hw.{module}"), name), code
+
+
+def test_the_readme_has_two_commands_of_one_line_each() -> None:
+    prose = re.sub(r"^```.*?^```$", "", PAGES[0].read_text(), flags=re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^    (\S.*)$", prose, re.MULTILINE)
+    assert [command.split("&&")[-1].strip() for command in commands] == [
+        ".venv/bin/python -m pyasync_hw demo",
+        ".venv/bin/python -m pytest",
+    ]
+
+
+def test_the_readmes_program_is_short() -> None:
+    assert len(blocks(PAGES[0])[0].splitlines()) <= 10
