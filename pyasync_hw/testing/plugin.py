@@ -56,12 +56,12 @@ def _growth(before: dict[str, int]) -> dict[str, int]:
 
 @pytest.fixture
 def hw_time_limit() -> float | None:
-    """Seconds of virtual time that a test may take on `hw_board.clock`: an hour.
+    """Seconds of virtual time that a test may take on `hw_board.clock`: two hours.
 
     A test in which a reader polls, and no card can come any more, so ends by itself.
     For another limit, or None, have a fixture of this name.
     """
-    return 3600.0
+    return 7200.0
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 TESTS = """
 import os
+import re
 import pyasync_hw
 from pyasync_hw import gpio, hardware
 
@@ -54,3 +56,40 @@ def test_what_is_left_behind_is_an_error(tmp_path: Path) -> None:
     assert "test_a_descriptor_is_left - AssertionError: the test left descriptors open" in out
     assert "test_an_object_is_left - AssertionError: the test left C objects alive" in out
     assert "ERROR test_it.py::test_a_failure_is_reported_once" not in out
+
+
+ENDLESS = """
+import pyasync_hw, pytest
+from pyasync_hw import rc522
+
+@pytest.fixture
+def hw_time_limit():
+    return 90.0
+
+def test_no_card_comes(hw_board):
+    hw_board.attach_rc522()
+
+    async def main():
+        async with rc522.Reader() as reader:
+            await reader.wait_for_tag()
+
+    pyasync_hw.run(main(), clock=hw_board.clock)
+"""
+
+
+def test_a_test_that_waits_for_ever_ends_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["pyasync_hw.testing.plugin"]\n')
+    (tmp_path / "test_it.py").write_text(ENDLESS)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "."],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    out = result.stdout
+    assert result.returncode == 1, out + result.stderr
+    assert "TimeLimitError: nothing is due before the limit of the virtual clock, 90 s" in out
+    assert re.search(r"task Task-\d+: .*test_it\.py:14, in main", out), out
