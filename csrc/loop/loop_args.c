@@ -1,7 +1,5 @@
 #include "loop/loop_args.h"
 
-#include "loop/loop_type.h"
-
 /* As Python says it of asyncio's own method. */
 static void
 raise_missing(const struct signature *signature, const struct call *call)

@@ -6,7 +6,7 @@
 #ifndef AH_LOOP_LOOP_ARGS_H
 #define AH_LOOP_LOOP_ARGS_H
 
-#include "loop/loop.h"
+#include "loop/loop_type.h"
 
 #define PARAMETERS_MAX 2
 
@@ -30,11 +30,19 @@ AH_RAISES int loop_parse_named(LoopObject *self, const struct signature *signatu
                                PyObject *const *args, Py_ssize_t nargs,
                                PyObject *kwnames, struct call *call);
 
+/* What tasks give, and most others: positions, and perhaps context=. */
 AH_RAISES static inline int
 loop_parse_call(LoopObject *self, const struct signature *signature,
                 PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                 struct call *call)
 {
+    call->context = NULL;
+    if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) == 1 &&
+        PyContext_CheckExact(args[nargs]) &&
+        PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, 0), self->st->name_context) == 0) {
+        call->context = args[nargs];
+        kwnames = NULL;
+    }
     if (kwnames != NULL || nargs < signature->count) {
         return loop_parse_named(self, signature, args, nargs, kwnames, call);
     }
@@ -43,7 +51,6 @@ loop_parse_call(LoopObject *self, const struct signature *signature,
     }
     call->args = args + signature->count;
     call->nargs = nargs - signature->count;
-    call->context = NULL;
     return 0;
 }
 

@@ -16,7 +16,7 @@ KINDS = inspect.Parameter
 METHODS = sorted(
     name
     for name, method in vars(asyncio.AbstractEventLoop).items()
-    if inspect.isfunction(method) and hasattr(asyncio.SelectorEventLoop, name)
+    if inspect.isfunction(method) and not name.startswith("_")
 )
 
 
