@@ -156,7 +156,7 @@ def is_raspberry_pi() -> bool:
 
 
 _current: ContextVar[Use | None] = ContextVar("pyasync_hw.hardware", default=None)
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler may come back here
 if hasattr(_lock, "_at_fork_reinit"):  # as the standard library's modules do with theirs
     os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 _in_use: list[Use] = []  # for threads, which inherit no context

@@ -18,46 +18,55 @@ from ..loop import new_event_loop
 __all__ = ["Service", "service"]
 
 
-class Service:
-    """A loop in a daemon thread, started by the first job and stopped by stop()."""
+class _Run:
+    """A loop in a daemon thread, until it is stopped."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.loop = new_event_loop()
+        self.thread = threading.Thread(target=self._run, name="pyasync_hw-service", daemon=True)
+        self.tasks: set[asyncio.Task[None]] = set()
 
-    def _run(self, loop: asyncio.AbstractEventLoop, started: threading.Event) -> None:
-        loop.call_soon(started.set)
+    def _run(self) -> None:
         try:
-            loop.run_forever()
-            loop.run_until_complete(self._end_tasks())
+            self.loop.run_forever()
+            self.loop.run_until_complete(self._end_tasks())
         finally:
-            loop.close()
+            self.loop.close()
 
     async def _end_tasks(self) -> None:
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    def _ensure_running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                loop, started = new_event_loop(), threading.Event()
-                self._thread = threading.Thread(
-                    target=self._run, args=(loop, started), name="pyasync_hw-service", daemon=True
-                )
-                self._thread.start()
-                started.wait()
-                self._loop = loop
-                # Registered anew at each start: stop() may have run before.
-                atexit.register(self.stop)
-            return self._loop
+
+class Service:
+    """The thread and its loop, started by the first job and stopped by stop().
+
+    There is no lock, which a signal handler that comes back here would wait for: one
+    dict has the run, and whoever puts it in or takes it out starts or stops it.
+    """
+
+    def __init__(self) -> None:
+        self._current: dict[str, _Run] = {}
+
+    def _ensure_running(self) -> _Run:
+        run = self._current.get("run")
+        if run is None:
+            new = _Run()
+            run = self._current.setdefault("run", new)
+            if run is not new:
+                new.loop.close()
+                return run
+            run.thread.start()
+            # Registered anew at each start: stop() may have run before.
+            atexit.register(self.stop)
+        return run
 
     @property
     def is_current_thread(self) -> bool:
         """Whether the caller runs in the service thread (a callback, say)."""
-        return threading.current_thread() is self._thread
+        run = self._current.get("run")
+        return run is not None and threading.current_thread() is run.thread
 
     def spawn(self, coro: Coroutine[Any, Any, None]) -> Callable[[], threading.Event]:
         """Start `coro` as a task of the service loop.
@@ -65,35 +74,34 @@ class Service:
         Returns a function that cancels it, from any thread; the event that it
         gives is set when the task has ended.
         """
-        loop = self._ensure_running()
         ended = threading.Event()
         box: list[asyncio.Task[None]] = []
 
-        def start() -> None:
-            task = loop.create_task(coro)
+        def start(run: _Run) -> None:
+            task = run.loop.create_task(coro)
             box.append(task)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            run.tasks.add(task)
+            task.add_done_callback(run.tasks.discard)
             task.add_done_callback(lambda _: ended.set())
 
         def cancel() -> threading.Event:
             if not ended.is_set():
-                loop.call_soon_threadsafe(lambda: box[0].cancel())
+                run.loop.call_soon_threadsafe(lambda: box[0].cancel())
             return ended
 
-        loop.call_soon_threadsafe(start)
+        run = self._ensure_running()
+        run.loop.call_soon_threadsafe(start, run)
         return cancel
 
     def stop(self) -> None:
         """Cancel all tasks, and join the thread; the next spawn() starts a new one."""
-        with self._lock:
-            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-            if loop is None or thread is None:
-                return
-            atexit.unregister(self.stop)
-            loop.call_soon_threadsafe(loop.stop)
-        if thread is not threading.current_thread():
-            thread.join()
+        run = self._current.pop("run", None)
+        if run is None:
+            return
+        atexit.unregister(self.stop)
+        run.loop.call_soon_threadsafe(run.loop.stop)  # also before it runs
+        if run.thread.ident is not None and run.thread is not threading.current_thread():
+            run.thread.join()
 
     def _after_fork(self) -> None:
         """In the child there is no such thread; the next spawn() starts one."""
