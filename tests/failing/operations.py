@@ -256,17 +256,17 @@ def tasks() -> Act:
 def watched() -> Act:
     loop = new_loop()
     reports: list[Any] = []
+    watches: list[insight.Watch] = []
 
     def act() -> None:
-        watching = insight.watch(loop, 0.001, reports.append)
+        watches.append(insight.watch(loop, 0.001, reports.append))
         loop.call_soon(time.sleep, 0.002)
         turn(loop)
-        watching.stop()
+        watches[0].stop()
 
     yield act
-    if loop._monitor is not None:
-        for watching in list(loop._monitor.watches):
-            watching.stop()
+    for watch in watches:
+        watch.stop()
     reports.clear()
     works(loop)
 

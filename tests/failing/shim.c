@@ -2,7 +2,7 @@
  *
  * Calls by anybody else, CPython too, go through.  The calls are those of the C library
  * below, and "PyMem": what Python's allocators are asked for by C code of ours, with no
- * Python function in between. */
+ * Python function and no task's step in between. */
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -180,13 +180,19 @@ calloc(size_t count, size_t size)
 
 static PyMemAllocatorEx allocators[3];
 
+/* Where CPython answers for itself: in a Python function, and in its C half of tasks.
+ */
 static int
-is_python_function(void *address)
+is_cpythons(void *address)
 {
     Dl_info info;
-    return dladdr(address, &info) != 0 && info.dli_sname != NULL &&
-           (strncmp(info.dli_sname, "_PyEval_", 8) == 0 ||
-            strcmp(info.dli_sname, "_PyFunction_Vectorcall") == 0);
+    if (dladdr(address, &info) == 0) {
+        return 0;
+    }
+    return strstr(info.dli_fname, "/_asyncio.") != NULL ||
+           (info.dli_sname != NULL &&
+            (strncmp(info.dli_sname, "_PyEval_", 8) == 0 ||
+             strcmp(info.dli_sname, "_PyFunction_Vectorcall") == 0));
 }
 
 static int
@@ -199,7 +205,7 @@ python_memory_fails(void)
     }
     inside = 1;
     int count = backtrace(frames, FRAMES), found = 0;
-    for (int i = 2; i < count && !found && !is_python_function(frames[i]); i++) {
+    for (int i = 2; i < count && !found && !is_cpythons(frames[i]); i++) {
         found = is_ours(frames[i]);
     }
     inside = 0;

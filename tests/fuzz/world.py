@@ -156,6 +156,10 @@ class World:
             self._began = time.monotonic()
             self.nudged = True
             self._recorder.note("(nudged)")
+            for reference in self._open.get("loop", ()):
+                loop = reference()
+                if loop is not None:
+                    _core.Loop.stop(loop)  # in a callback, Nudge is only reported
             raise Nudge
 
     def _on_unraisable(self, unraisable: Any) -> None:
