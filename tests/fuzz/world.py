@@ -25,6 +25,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from pyasync_hw import _core
+
 from ..recorder import SANITIZED, Recorder
 
 Verb = Callable[["World"], object]
@@ -217,7 +219,8 @@ class World:
             self._close_loop(loop)
         for kind in ("reader", "line", "device", "board", "socket"):
             for thing in self.open(kind):
-                thing.close()
+                with contextlib.suppress(AttributeError):  # its __init__() was called again
+                    thing.close()
         for executor in self.open("executor"):
             executor.shutdown(wait=False, cancel_futures=True)
         for thread in self.threads:
