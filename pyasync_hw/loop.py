@@ -156,9 +156,9 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         except BaseException:  # no descriptor left, or Ctrl+C: half a loop cannot close()
             self._closed = True
             self._release()
-            if self._ssock is not None:
-                self._ssock.close()
-                self._csock.close()
+            for end in (self._ssock, self._csock):
+                if end is not None:
+                    end.close()
             raise
 
     # -- running -----------------------------------------------------------

@@ -337,6 +337,7 @@ spin(unsigned rounds)
     while (rounds-- > 0) {
         sink++;
     }
+    (void)sink;
 }
 
 /* Loops come and go, one after the other, while threads begin and end waits, cancel

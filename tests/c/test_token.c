@@ -16,7 +16,7 @@ is_readable(int fd)
 static int
 block_on(int fd, struct cancel_token *token, int64_t deadline_ns)
 {
-    struct token_set set = {{token}, 1};
+    struct token_set set = {.tokens = {token}, .count = 1};
     return block_until(NULL, fd, &set, deadline_ns);
 }
 
