@@ -44,6 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # In the background of a shell without job control it is ignored, and children
     # inherit that; Python then has no KeyboardInterrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
