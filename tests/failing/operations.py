@@ -41,8 +41,9 @@ def operation(function: Callable[[], Act]) -> Callable[[], Act]:
 
 
 def report(error: BaseException | None) -> None:
+    if not reported:
+        signal.alarm(1)  # what comes after this may wait for it in vain
     reported.append(error)
-    signal.alarm(1)  # what comes after this may wait for it in vain
 
 
 def new_loop(clock: VirtualClock | None = None) -> Loop:
