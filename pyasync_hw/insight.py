@@ -91,7 +91,7 @@ class Report:
         self.thread = threading.current_thread().name
         self.time = time.time()
         samples = tuple(seen.samples) if seen is not None else ()
-        findings = Findings(samples, duration)
+        findings = Findings(samples, duration if seen is not None else 0.0)
         self.stack = [_summary(frame) for frame in reversed(findings.stack)]
         self.line = self.stack[-1 - findings.blamed] if self.stack else None
         self.samples = len(samples)
@@ -273,8 +273,11 @@ def _remove(loop: EventLoop, watch: Watch) -> None:
 
 
 def _seen(sampler: Watchdog | None, stamp: int) -> Seen | None:
-    seen = sampler.seen if isinstance(sampler, Sampler) else None
-    return seen if seen is not None and seen.stamp == stamp else None
+    """None: nobody looked; empty: who was to look could not."""
+    if not isinstance(sampler, Sampler):
+        return None
+    seen = sampler.seen
+    return seen if seen is not None and seen.stamp == stamp else Seen(stamp, "")
 
 
 def _listeners(loop: EventLoop, seconds: float) -> list[_Listener]:

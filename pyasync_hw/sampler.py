@@ -2,8 +2,9 @@
 
 The thread runs as long as a watched loop runs.  It sleeps until a callback has run for
 a part of its limit (csrc/base/watchdog.h), and does not wake at all while the loop sleeps.
-To look, it needs the GIL.  While C code keeps that, nothing can be seen, and what is
-seen right after it is some later line, which is not to blame: such time is `unseen`.
+To look, it needs a CPU and the GIL.  While C code keeps one of them, nothing can be seen,
+and what is seen right after it is some later line, which is not to blame: such time is
+`unseen`.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Sample(NamedTuple):
 
     watched: float  # from when on somebody waited for the time to look
     looked: float  # when the stack was read
-    waited: float  # how long, before, the GIL was waited for
-    worked: float  # how much CPU time the process had meanwhile
+    waited: float  # by how much that was late: a CPU, and the GIL, were waited for
+    worked: float  # how much CPU time the process had while the GIL was
     stack: Stack
 
 
@@ -125,8 +126,6 @@ class Findings:
         self.blamed = 0
         self.share = self.unseen = 0.0
         self.until: Frame | None = None
-        if not samples:
-            return
         seen: dict[Frame, tuple[float, Stack]] = {}
         longest = last = 0.0
         for sample in samples:
@@ -143,7 +142,7 @@ class Findings:
         if late > 0.0:  # somebody would have looked
             self.unseen += late
             self.until = self.until if longest > late else None
-        most, stack = max(seen.values(), key=lambda item: item[0])
+        most, stack = max(seen.values(), key=lambda item: item[0], default=(0.0, []))
         if most > self.unseen:
             self.stack = stack
             self.blamed = blame(stack)
@@ -161,7 +160,7 @@ def _hole(sample: Sample, last: float) -> float:
     patience = _patience()
     if hole <= patience:
         hole = 0.0
-    # C code has kept the GIL; or it only took long on a busy machine, without much work.
+    # C code has kept what it needs; or it only took long on a busy machine, without much work.
     if sample.waited > patience and (sample.worked > patience or sample.waited > BUSY_MAX):
         hole += sample.waited
     return hole

@@ -157,7 +157,7 @@ watchdog_wait(struct watchdog *dog, unsigned last, struct watchdog_find *find)
             int64_t watched_ns = so_far_ns - (now_ns - from_ns);
             find->stamp = since;
             find->watched_ns = watched_ns > 0 ? watched_ns : 0;
-            find->found_ns = so_far_ns;
+            find->due_ns = due_ns > find->watched_ns ? due_ns : find->watched_ns;
             find->cpu_ns = watchdog_cpu_ns();
             found = true;
             break;

@@ -5,10 +5,9 @@
  * thing has run for the limit.  It wakes at most once per limit while there is work;
  * while there is none it is parked and does not wake at all, and the next beginning
  * unparks it.  A stamp names what runs: its beginning, in units of 1024 ns, never 0.
- * To look at what runs, the watching thread may have to wait for somebody (Python's
- * lock); from watchdog_wait() to watchdog_looked() the other side can tell for how
- * long. After a fork the child has no watching thread: there every call does nothing.
- * Python-free.
+ * The watching thread may come late, for want of a CPU or of Python's lock: a find says
+ * when it was due.  After a fork the child has no watching thread: there every call
+ * does nothing.  Python-free.
  */
 #ifndef AH_BASE_WATCHDOG_H
 #define AH_BASE_WATCHDOG_H
@@ -34,8 +33,8 @@ struct watchdog {
 struct watchdog_find {
     unsigned stamp;
     int64_t watched_ns; /* from when on it was watched: after the last find, mostly */
-    int64_t found_ns;
-    int64_t cpu_ns; /* CPU time of the process when it was found */
+    int64_t due_ns;     /* when it was to be found; a busy machine makes that late */
+    int64_t cpu_ns;     /* CPU time of the process when it was found */
 };
 
 /* 0 or -errno. */

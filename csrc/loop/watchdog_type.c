@@ -1,8 +1,9 @@
 /* Watchdog; a leaf: the loop and the watching thread own it, it refers to nothing.
  *
  * The watching thread finds out without the GIL that something takes too long, and
- * takes the GIL to look.  It tells when it asked and when it had looked: code that
- * keeps the GIL for long cannot be seen, and what is seen after it is not to blame.
+ * takes the GIL to look.  It tells when it was to look and when it had looked: code
+ * that keeps the GIL, or the CPU, for long cannot be seen, and what is seen after it is
+ * not to blame.
  * Finding and looking are one call, so that no bytecode runs in between.
  */
 #include "loop/watchdog_type.h"
@@ -118,7 +119,7 @@ Watchdog_wait(WatchdogObject *self, PyObject *args)
         int64_t looked_ns = watchdog_elapsed_ns(find.stamp, clock_monotonic_ns());
         if (watchdog_now(&self->dog) == find.stamp && PyList_GET_SIZE(stack) > 0) {
             return Py_BuildValue("(IddddN)", find.stamp, seconds(find.watched_ns),
-                                 seconds(looked_ns), seconds(looked_ns - find.found_ns),
+                                 seconds(looked_ns), seconds(looked_ns - find.due_ns),
                                  seconds(watchdog_cpu_ns() - find.cpu_ns), stack);
         }
         last = find.stamp;
@@ -137,14 +138,14 @@ Watchdog_now(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef Watchdog_methods[] = {
     {"wait", (PyCFunction)Watchdog_wait, METH_VARARGS,
-     PyDoc_STR(
-         "wait($self, last, outer, most, /)\n--\n\n"
-         "Wait until a callback has run for the limit; None after the end.\n\n"
-         "Else its stamp; seconds since it began: from when on it was watched,\n"
-         "and when its stack was read; seconds that the GIL was waited for, and\n"
-         "of CPU time that the process had meanwhile; and the stack, (file, line,\n"
-         "function), innermost first, as far as the code object `outer`, `most`\n"
-         "frames of it. Given that stamp, do the same again while it goes on.")},
+     PyDoc_STR("wait($self, last, outer, most, /)\n--\n\n"
+               "Wait until a callback has run for the limit; None after the end.\n\n"
+               "Else its stamp; seconds since it began: from when on it was watched,\n"
+               "and when its stack was read; by how many seconds that was late, and\n"
+               "CPU time that the process had while the GIL was waited for; and the\n"
+               "stack, (file, line, function), innermost first, as far as the code\n"
+               "object `outer`, `most` frames of it.  Given that stamp, do the same\n"
+               "again while it goes on.")},
     {"now", (PyCFunction)Watchdog_now, METH_NOARGS,
      PyDoc_STR("now($self, /)\n--\n\n"
                "The stamp of the callback that runs, or 0, and for how many seconds\n"

@@ -10,6 +10,7 @@ struct watcher {
     atomic_uint found[4]; /* what wait() returned, in order */
     atomic_uint count;
     atomic_bool wrong; /* what was found contradicts itself */
+    struct watchdog_find first;
 };
 
 static void *
@@ -23,11 +24,11 @@ watch(void *argument)
         if (i < 4) {
             atomic_store(&watcher->found[i], find.stamp);
         }
-        if (find.watched_ns + 2048 < last_ns || find.watched_ns > find.found_ns ||
+        if (find.watched_ns + 2048 < last_ns || find.watched_ns > find.due_ns ||
             find.cpu_ns > watchdog_cpu_ns()) {
             atomic_store(&watcher->wrong, true);
         }
-        last_ns = find.found_ns;
+        last_ns = find.due_ns;
         atomic_fetch_add(&watcher->count, 1);
     }
     return NULL;
@@ -97,8 +98,44 @@ test_time_before_anybody_waited_was_not_watched(void)
     watchdog_begin(&dog, began);
     REQUIRE(watchdog_wait(&dog, 0, &find));
     CHECK(find.stamp == watchdog_stamp(began));
-    CHECK(find.watched_ns >= 10 * NS_PER_S - 2048 && find.watched_ns <= find.found_ns);
+    CHECK(find.watched_ns >= 10 * NS_PER_S - 2048 && find.watched_ns <= find.due_ns);
     watchdog_close(&dog);
+}
+
+static void *
+find_late(void *argument)
+{
+    struct watcher *watcher = argument;
+    struct watchdog_find *find = &watcher->first;
+    if (!watchdog_wait(&watcher->dog, 0, find)) {
+        atomic_store(&watcher->wrong, true);
+    }
+    return NULL;
+}
+
+static void
+test_what_is_found_late_was_due_all_the_same(void)
+{
+    struct watcher watcher = {0};
+    REQUIRE(watchdog_open(&watcher.dog) == 0);
+    REQUIRE(pthread_create(&watcher.thread, NULL, find_late, &watcher) == 0);
+    int64_t until = clock_monotonic_ns() + 10 * NS_PER_S;
+    while (!atomic_load(&watcher.dog.parked) && clock_monotonic_ns() < until) {
+    }
+    REQUIRE(atomic_load(&watcher.dog.parked));
+    watchdog_limit(&watcher.dog, 5 * NS_PER_MS);
+    pthread_mutex_lock(&watcher.dog.lock); /* it cannot look before it has this */
+    int64_t began = clock_monotonic_ns();
+    atomic_store(&watcher.dog.since, watchdog_stamp(began));
+    pthread_cond_signal(&watcher.dog.changed);
+    while (clock_monotonic_ns() < began + 50 * NS_PER_MS) {
+    }
+    pthread_mutex_unlock(&watcher.dog.lock);
+    pthread_join(watcher.thread, NULL);
+    CHECK(!atomic_load(&watcher.wrong));
+    CHECK(watcher.first.watched_ns == 0);
+    CHECK(watcher.first.due_ns == 5 * NS_PER_MS);
+    watchdog_close(&watcher.dog);
 }
 
 static void
@@ -145,6 +182,7 @@ main(void)
 {
     RUN(test_what_runs_too_long_is_found_again_and_again);
     RUN(test_time_before_anybody_waited_was_not_watched);
+    RUN(test_what_is_found_late_was_due_all_the_same);
     RUN(test_short_work_is_not_found_and_wakes_the_parked);
     RUN(test_a_new_limit_counts_at_once);
     RUN(test_stop_ends_a_parked_wait_and_every_later_one);

@@ -26,8 +26,10 @@ def named(findings):
 
 
 def test_without_samples_nothing_is_known():
-    findings = Findings([], 1.0)
-    assert (findings.stack, findings.share, findings.unseen, findings.until) == ([], 0, 0, None)
+    for seconds in (0.0, QUICK, 1.0):
+        findings = Findings([], seconds)
+        assert (findings.stack, findings.share, findings.until) == ([], 0, None)
+        assert findings.unseen == pytest.approx(seconds if seconds > QUICK else 0.0, rel=0.02)
 
 
 def test_a_sample_stands_for_the_time_since_the_last():
