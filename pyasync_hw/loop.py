@@ -125,10 +125,8 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
         "_default_executor",
         "_exception_handler",
         "_executor_shutdown_called",
-        "_hooked",
         "_internal_fds",
         "_old_agen_hooks",
-        "_selector",
         "_signal_handlers",
         "_ssock",
         "_timers",
@@ -139,8 +137,6 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     )
 
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
-        self._hooked = False  # attributes of this loop are set over its methods
-        self._selector: _PollerView | None = None  # type: ignore[assignment]
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._cancelled_timers = 0  # of asyncio's own kind
         self._timers: Scheduled | None = None  # lent to who looks for them
@@ -370,19 +366,6 @@ class EventLoop(patches.Patches, _NativeLoop):
     """
 
     __slots__ = ()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "_selector" and value is not None and not isinstance(value, _PollerView):
-            raise TypeError("EventLoop has a poller of its own and takes no selector")
-        super().__setattr__(name, value)
-        if name in patches.HOOKS:
-            self._hooked = True
-            self._notice_patches()
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        if name in patches.HOOKS:
-            self._notice_patches()
 
 
 def new_event_loop(clock: VirtualClock | None = None) -> EventLoop:

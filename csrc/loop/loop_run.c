@@ -434,8 +434,8 @@ is_patched_anew(LoopObject *self)
     return tag != self->type_tag && tag != 0; /* 0: changed, and not used since */
 }
 
-static int
-notice_patches(LoopObject *self)
+int
+loop_notice_patches(LoopObject *self)
 {
     PyObject *result = PyObject_CallMethod((PyObject *)self, "_notice_patches",
                                            NULL); /* runs Python */
@@ -450,7 +450,7 @@ static PyObject *
 Loop_look_for_patches(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (Py_TYPE(self)->tp_version_tag != self->type_tag || self->type_tag == 0) {
-        if (notice_patches(self) < 0) { /* runs Python */
+        if (loop_notice_patches(self) < 0) { /* runs Python */
             return NULL;
         }
     }
@@ -536,7 +536,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
     int status = 0;
     do {
         if (is_patched_anew(self)) {
-            status = notice_patches(self); /* runs Python */
+            status = loop_notice_patches(self); /* runs Python */
         }
         if (status == 0 && !self->turns_patched) {
             status = turn(self); /* runs Python */

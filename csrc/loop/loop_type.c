@@ -131,6 +131,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->clock);
     Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->thread_id);
+    Py_VISIT(self->selector);
     Py_VISIT(self->task_factory);
     Py_VISIT(self->loop_keyword);
     Py_VISIT(self->pending_exc);
@@ -152,6 +153,7 @@ Loop_clear(LoopObject *self)
     Py_CLEAR(self->lent);      /* runs Python */
     Py_CLEAR(self->found);
     context_snapshot_clear(&self->snapshot);
+    Py_CLEAR(self->selector);
     Py_CLEAR(self->task_factory);
     Py_CLEAR(self->loop_keyword);
     Py_CLEAR(self->pending_exc);
@@ -270,6 +272,50 @@ Loop_get_clock(LoopObject *self, void *Py_UNUSED(closure))
     return Py_NewRef(self->clock != NULL ? self->clock : Py_None);
 }
 
+static PyObject *
+Loop_get_selector(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->selector != NULL ? self->selector : Py_None);
+}
+
+/* asyncio's own code sets it once, and None when it closes. */
+static int
+Loop_set_selector(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
+{
+    if (value == NULL || (self->selector != NULL && value != Py_None)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "EventLoop has a poller of its own and takes no selector");
+        return -1;
+    }
+    Py_XSETREF(self->selector, Py_NewRef(value)); /* runs Python */
+    return 0;
+}
+
+/* In C, for asyncio's code sets attributes at moments where Ctrl+C must find none of
+ * ours.  What is put over a method of the class is looked at: it may be a turn. */
+static int
+Loop_setattro(LoopObject *self, PyObject *name, PyObject *value)
+{
+    if (PyObject_GenericSetAttr((PyObject *)self, name, value) < 0) { /* runs Python */
+        return -1;
+    }
+    PyObject *on_class = PyObject_GetAttr((PyObject *)Py_TYPE(self), name);
+    if (on_class == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* an attribute of this loop only */
+        return 0;
+    }
+    bool is_over_method = Py_TYPE(on_class)->tp_descr_set == NULL;
+    Py_DECREF(on_class);
+    if (!is_over_method) {
+        return 0;
+    }
+    self->hooked = true;
+    return loop_notice_patches(self); /* runs Python */
+}
+
 /* -- tables ---------------------------------------------------------------- */
 
 #define FLAG(field) (void *)offsetof(LoopObject, field)
@@ -292,6 +338,7 @@ static PyGetSetDef Loop_getset[] = {
     {"_stopping", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(stopping)},
     {"_debug", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(debug)},
     {"_thread_id", (getter)Loop_get_thread_id, (setter)Loop_set_thread_id, NULL, NULL},
+    {"_selector", (getter)Loop_get_selector, (setter)Loop_set_selector, NULL, NULL},
     {"clock", (getter)Loop_get_clock, NULL,
      PyDoc_STR("The VirtualClock this loop runs on, or None."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -299,6 +346,7 @@ static PyGetSetDef Loop_getset[] = {
 
 static PyMemberDef Loop_members[] = {
     {"_task_factory", T_OBJECT, offsetof(LoopObject, task_factory), 0, NULL},
+    {"_hooked", T_BOOL, offsetof(LoopObject, hooked), READONLY, NULL},
     {"_turns_patched", T_BOOL, offsetof(LoopObject, turns_patched), 0, NULL},
     {"_asyncio_later", T_BOOL, offsetof(LoopObject, asyncio_later), 0, NULL},
     {"_asyncio_turns", T_BOOL, offsetof(LoopObject, asyncio_turns), 0, NULL},
@@ -311,6 +359,7 @@ static PyType_Slot Loop_slots[] = {
     {Py_tp_dealloc, Loop_dealloc},
     {Py_tp_traverse, Loop_traverse},
     {Py_tp_clear, Loop_clear},
+    {Py_tp_setattro, Loop_setattro},
     {Py_tp_getset, Loop_getset},
     {Py_tp_members, Loop_members},
     {Py_tp_methods, loop_state_methods},

@@ -73,6 +73,7 @@ struct LoopObject {
     struct vclock *vclock; /* in it, or NULL */
 
     /* Turns that are not ours (pyasync_hw/internals/patches.py) */
+    bool hooked;             /* this loop has attributes over methods of its class */
     bool turns_patched;      /* the Python half runs the turns */
     bool asyncio_turns;      /* they are asyncio's, on what time() says */
     bool asyncio_later;      /* call_later() is asyncio's: by time() and call_at() */
@@ -85,6 +86,7 @@ struct LoopObject {
     bool stopping;
     bool debug;
     PyObject *thread_id;    /* owned; None when not running */
+    PyObject *selector;     /* owned: the view of the poller; NULL: not set yet */
     PyObject *task_factory; /* owned; NULL or None: asyncio.Task */
     PyObject *loop_keyword; /* owned: {"loop": self}, or NULL */
     PyObject *pending_exc;  /* owned: what ends the run, from a native callback */
@@ -180,6 +182,7 @@ AH_RAISES PyObject *loop_call_inherited(LoopObject *self, PyObject *func,
                                         PyObject *kwnames); /* runs Python */
 
 /* loop_run.c */
+AH_RAISES int loop_notice_patches(LoopObject *self); /* runs Python */
 AH_RAISES int loop_raise_pending(LoopObject *self);
 AH_RAISES int loop_run_foreign(PyObject *handle); /* runs Python */
 
