@@ -58,15 +58,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in off]
 
 
+Report = pytest.TestReport | pytest.CollectReport
+
+
+def fail_if_skipped(report: Report, config: pytest.Config) -> None:
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and config.getoption("--strict-skips") and not is_expected(report.nodeid):
+        report.outcome = "failed"
+        report.longrepr = f"a skip that tests/expected_skips.txt does not name: {report.longrepr}"
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    skipped = report.skipped and not hasattr(report, "wasxfail")
-    if skipped and item.config.getoption("--strict-skips") and not is_expected(item.nodeid):
-        report.outcome = "failed"
-        report.longrepr = f"a skip that tests/expected_skips.txt does not name: {report.longrepr}"
+    fail_if_skipped(report, item.config)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    fail_if_skipped(report, collector.config)
     return report
 
 

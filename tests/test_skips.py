@@ -59,6 +59,26 @@ def test_unexpected_skips_fail(tmp_path: Path) -> None:
     assert "no_such_module_anywhere" in strict
 
 
+def test_a_file_that_is_left_out_fails(tmp_path: Path) -> None:
+    for name in ("conftest.py", "skips.py"):
+        shutil.copy(Path(__file__).with_name(name), tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    skip = "import pytest\npytest.importorskip('no_such_module_anywhere')\n"
+    for name in ("test_it.py", "test_known.py"):
+        (tmp_path / name).write_text(skip)
+    (tmp_path / "expected_skips.txt").write_text("always  test_known.py\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--strict-skips", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode not in (0, 5), done.stdout + done.stderr
+    assert "ERROR test_it.py" in done.stdout
+    assert "ERROR test_known.py" not in done.stdout
+
+
 @pytest.mark.parametrize("line", skips.LIST.read_text().splitlines())
 def test_the_list_names_what_there_is(line: str) -> None:
     words = line.partition("#")[0].split()
@@ -66,4 +86,4 @@ def test_the_list_names_what_there_is(line: str) -> None:
         condition, pattern = words
         assert skips.holds(condition) in (True, False)
         path, _, test = pattern.partition("::")
-        assert test == "*" or f"def {test}(" in (skips.LIST.parents[1] / path).read_text()
+        assert test in ("", "*") or f"def {test}(" in (skips.LIST.parents[1] / path).read_text()
