@@ -246,14 +246,17 @@ ready_wait_locked(struct vclock *clock)
 
 /* -- drivers --------------------------------------------------------------- */
 
-static void
+/* Now. */
+static int64_t
 lock_driving(struct vclock *clock)
 {
     pthread_mutex_lock(&clock->driving);
     pthread_mutex_lock(&clock->lock);
     clock->drives++;
     clock->mover = pthread_self();
+    int64_t now_ns = clock->now;
     pthread_mutex_unlock(&clock->lock);
+    return now_ns;
 }
 
 static void
@@ -277,19 +280,23 @@ drivers_next_due(struct vclock *clock)
     return due;
 }
 
+/* `due_ns`: of drivers_next_due(). */
 static void
-drive(struct vclock *clock, int64_t now_ns)
+drive(struct vclock *clock, int64_t due_ns, int64_t now_ns)
 {
+    if (due_ns > now_ns) {
+        return;
+    }
     for (struct clock_driver *d = clock->drivers; d != NULL; d = d->next) {
         d->advance(d, now_ns);
     }
 }
 
-void
-vclock_advance_to(struct vclock *clock, int64_t when_ns)
+/* With `driving`. */
+static void
+advance_driving(struct vclock *clock, int64_t when_ns)
 {
     int64_t stop;
-    lock_driving(clock);
     do {
         int64_t due = drivers_next_due(clock);
         stop = due < when_ns ? due : when_ns;
@@ -297,15 +304,24 @@ vclock_advance_to(struct vclock *clock, int64_t when_ns)
         arrive_locked(clock, stop);
         stop = clock->now; /* not before, if something is overdue */
         pthread_mutex_unlock(&clock->lock);
-        drive(clock, stop);
+        drive(clock, due, stop);
     } while (stop < when_ns);
+}
+
+void
+vclock_advance_to(struct vclock *clock, int64_t when_ns)
+{
+    lock_driving(clock);
+    advance_driving(clock, when_ns);
     unlock_driving(clock);
 }
 
 void
 vclock_advance(struct vclock *clock, int64_t duration_ns)
 {
-    vclock_advance_to(clock, time_after(vclock_now(clock), duration_ns));
+    int64_t began_ns = lock_driving(clock);
+    advance_driving(clock, time_after(began_ns, duration_ns));
+    unlock_driving(clock);
 }
 
 void
@@ -446,7 +462,7 @@ try_jump(struct vclock *clock, struct clock_wait *me, struct despite despite,
     int64_t now = clock->now;
     pthread_mutex_unlock(&clock->lock);
     if (outcome == JUMPED) {
-        drive(clock, now);
+        drive(clock, due, now);
     }
     unlock_driving(clock);
     pthread_mutex_lock(&clock->lock);

@@ -54,7 +54,8 @@ struct clock_driver {
     struct clock_driver *next; /* the clock's list */
     /* When something is due next, or NS_NEVER. */
     int64_t (*next_due)(struct clock_driver *driver);
-    /* Let happen everything that is due up to and including `now`. */
+    /* Let happen everything that is due up to and including `now`; not called while
+     * nothing is. */
     void (*advance)(struct clock_driver *driver, int64_t now_ns);
 };
 

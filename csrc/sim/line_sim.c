@@ -280,15 +280,6 @@ bank_to_clock(struct line_bank *bank, int64_t own_ns)
     return result;
 }
 
-int64_t
-bank_from_clock(struct line_bank *bank, int64_t clock_ns)
-{
-    pthread_mutex_lock(&bank->lock);
-    int64_t result = clock_ns + bank->offset;
-    pthread_mutex_unlock(&bank->lock);
-    return result;
-}
-
 bool
 bank_consumer(struct line_bank *bank, unsigned offset, char name[LINE_CONSUMER_MAX])
 {

@@ -57,6 +57,7 @@ struct line_bank {
     struct sim_line *lines; /* owned */
     unsigned num_lines;
     struct sim_request *requests;
+    /* Changed under the owner's lock, too: that is enough to read them. */
     struct vclock *clock; /* NULL: monotonic */
     int64_t offset;       /* own time = the clock's + offset */
     int64_t last;         /* own time of the latest event: stamps don't go back */
@@ -79,7 +80,6 @@ int64_t bank_now(struct line_bank *bank);
 void bank_set_clock(struct line_bank *bank, struct vclock *clock);
 struct vclock *bank_clock(struct line_bank *bank);
 int64_t bank_to_clock(struct line_bank *bank, int64_t own_ns);
-int64_t bank_from_clock(struct line_bank *bank, int64_t clock_ns);
 
 /* Ask for lines.  The settings' rules are the kernel's: -EINVAL, -EBUSY,
  * -EOPNOTSUPP (hardware time stamps), -ENODEV.  `out` is filled, all but clock. */

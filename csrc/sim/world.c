@@ -33,6 +33,18 @@ mutex_init(pthread_mutex_t *mutex, int type)
     return -err;
 }
 
+int64_t
+world_now_locked(struct world *world)
+{
+    return clock_now(world->lines.clock) + world->lines.offset;
+}
+
+static int64_t
+to_clock_locked(struct world *world, int64_t own_ns)
+{
+    return own_ns == NS_NEVER ? NS_NEVER : own_ns - world->lines.offset;
+}
+
 static int64_t
 next_due_locked(struct world *world)
 {
@@ -61,9 +73,12 @@ advance_locked(struct world *world, int64_t now)
         for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
             mfrc522_sim_advance(chip->mfrc522, stop);
         }
+        if (due > now) {
+            break; /* no line has moved */
+        }
         bank_advance(&world->lines, stop);
         world_apply_pins_locked(world);
-        if (due >= now) {
+        if (due == now) {
             break;
         }
     }
@@ -75,8 +90,8 @@ advance_locked(struct world *world, int64_t now)
 static void
 mind_thread_locked(struct world *world)
 {
-    if (bank_clock(&world->lines) == NULL) {
-        int64_t due = bank_to_clock(&world->lines, next_due_locked(world));
+    if (world->lines.clock == NULL) {
+        int64_t due = to_clock_locked(world, next_due_locked(world));
         world->thread_error = wall_clock_expect(&world->wall, due);
     }
 }
@@ -86,7 +101,7 @@ static void
 leaving_locked(struct world *world)
 {
     if (world->depth == 1 && !world->closed) {
-        advance_locked(world, world_now(world));
+        advance_locked(world, world_now_locked(world));
         mind_thread_locked(world);
     }
     world->depth--;
@@ -96,7 +111,7 @@ static void
 entered(struct world *world)
 {
     if (world->depth++ == 0 && !world->closed) {
-        advance_locked(world, world_now(world));
+        advance_locked(world, world_now_locked(world));
     }
 }
 
@@ -200,7 +215,7 @@ next_due(struct world *world)
 {
     pthread_mutex_lock(&world->lock);
     int64_t due = world->closed ? NS_NEVER : next_due_locked(world);
-    due = bank_to_clock(&world->lines, due);
+    due = to_clock_locked(world, due);
     pthread_mutex_unlock(&world->lock);
     look_again(world);
     return due;
@@ -212,7 +227,7 @@ advance(struct world *world, int64_t now_ns)
     pthread_mutex_lock(&world->lock);
     /* Not from card code, for which time stands still. */
     if (world->depth++ == 0 && !world->closed) {
-        advance_locked(world, bank_from_clock(&world->lines, now_ns));
+        advance_locked(world, now_ns + world->lines.offset);
     }
     world->depth--;
     pthread_mutex_unlock(&world->lock);

@@ -73,13 +73,13 @@ present_at_locked(struct world_chip *chip, struct field_card *card, int64_t when
 void
 world_remove_locked(struct world *world, struct field_card *card)
 {
-    remove_at_locked(world, card, world_now(world));
+    remove_at_locked(world, card, world_now_locked(world));
 }
 
 int
 world_present_locked(struct world_chip *chip, struct field_card *card)
 {
-    return present_at_locked(chip, card, world_now(chip->world));
+    return present_at_locked(chip, card, world_now_locked(chip->world));
 }
 
 static void
@@ -221,7 +221,7 @@ world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line
                                 .reset_line = reset_line,
                                 .first_field = NS_NEVER};
     /* It has had power for as long as the board: its oscillator runs. */
-    int64_t now = world_now(world) - 2 * MFRC522_SIM_OSCILLATOR_NS;
+    int64_t now = world_now_locked(world) - 2 * MFRC522_SIM_OSCILLATOR_NS;
     field_init(&chip->field, now);
     struct mfrc522_sim_config config = {
         .version = version, .seed = bus << 8 | cs, .field = &chip->field};

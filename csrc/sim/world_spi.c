@@ -66,7 +66,7 @@ exchange(struct world_spi *spi, const struct spi_xfer *xfer, bool first, bool la
             }
         }
         else {
-            int64_t now = world_now(world);
+            int64_t now = world_now_locked(world);
             if (first) {
                 mfrc522_sim_select(chip->mfrc522, now);
             }
