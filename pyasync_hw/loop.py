@@ -84,7 +84,8 @@ class _PollerView(selectors.BaseSelector):
         ready = []
         loop = self._loop()
         for fd, events in loop._select(timeout) if loop is not None else ():
-            key = self._map.get(fd)
+            # What has no descriptor is asyncio's self-pipe: that is what wakes its loop.
+            key = self._map.get(fd if fd >= 0 else loop._ssock)
             if key is not None:
                 reading = selectors.EVENT_READ if events & ~_EPOLLOUT else 0
                 writing = selectors.EVENT_WRITE if events & ~_EPOLLIN else 0

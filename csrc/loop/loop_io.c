@@ -278,8 +278,8 @@ push_handles(LoopObject *self, int fd, struct fd_entry *entry, uint32_t events)
     return release_gone(entry_unregister(self, fd, entry, cancelled)); /* runs Python */
 }
 
-static void
-note_event(LoopObject *self, int fd, uint32_t events)
+void
+loop_note_event(LoopObject *self, int fd, uint32_t events)
 {
     PyObject *event = Py_BuildValue("(iI)", fd, (unsigned)events);
     if (event == NULL || PyList_Append(self->found, event) < 0) {
@@ -311,7 +311,7 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
         }
         int fd = (int)(uint32_t)events[i].data.u64;
         if (self->found != NULL) { /* the turn is not ours: see Loop_select() */
-            note_event(self, fd, events[i].events);
+            loop_note_event(self, fd, events[i].events);
             continue;
         }
         if (push_handles(self, fd, entry, events[i].events) < 0) { /* runs Python */

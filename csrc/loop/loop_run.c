@@ -479,7 +479,9 @@ Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 /* select() of selectors, for a turn that is not ours: a list of (descriptor, events) of
- * readers and writers.  What is native is served here. */
+ * readers and writers.  What is native is served here, as are posts of threads; where
+ * there is nothing else, (-1, EPOLLIN) tells that something came, or a test clock takes
+ * the wake-up for the end of the timeout. */
 static PyObject *
 Loop_select(LoopObject *self, PyObject *timeout)
 {
@@ -506,12 +508,17 @@ Loop_select(LoopObject *self, PyObject *timeout)
         self->select_until_ns = ah_loop_now(self) + loop_seconds_to_ns_up(seconds);
     }
     self->found = Py_NewRef(found);
+    size_t ready = ring_count(&self->ready);
     int status = loop_collect(self);
     if (status == 0) {
         status = poll_and_dispatch(self, clock_monotonic_ns()); /* runs Python */
     }
     if (status == 0 && loop_push_due_timers(self, ah_loop_now(self)) < 0) {
         status = loop_raise_pending(self);
+    }
+    if (status == 0 && PyList_GET_SIZE(found) == 0 &&
+        (self->polled_events || ring_count(&self->ready) > ready)) {
+        loop_note_event(self, -1, EPOLLIN);
     }
     Py_XSETREF(self->found, outer_found);
     self->select_until_ns = outer_until_ns;

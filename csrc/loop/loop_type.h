@@ -169,9 +169,9 @@ AH_RAISES int loop_timed_turn_end(LoopObject *self, struct timed_turn *timed,
                                   int status); /* runs Python */
 
 /* loop_io.c */
+void loop_note_event(LoopObject *self, int fd, uint32_t events); /* for Loop_select() */
 void loop_dispatch(LoopObject *self, const struct epoll_event *events,
                    int count);           /* runs Python */
-int loop_register_fds(LoopObject *self); /* with a new poller; 0 or -errno */
 int loop_register_fds(LoopObject *self); /* all, with a new poller; 0 or -errno */
 void loop_clear_fds(LoopObject *self);
 int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);

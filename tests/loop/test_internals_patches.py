@@ -386,6 +386,19 @@ def test_a_clock_that_is_patched_into_a_running_loop(kind: Any) -> None:
         assert loop.run_until_complete(program()) == RIGHT
 
 
+def test_select_that_another_thread_ends_tells_of_it(kind: Any) -> None:
+    """looptime takes an empty list for the end of the timeout, and moves its clock."""
+    with opened(kind) as loop:
+        thread = threading.Thread(target=loop.call_soon_threadsafe, args=(len,))
+        for begin in (thread.start, lambda: loop.run_in_executor(None, len, "")):
+            begin()
+            [(key, mask)] = loop._selector.select(3600)
+            assert (key.fd, mask) == (loop._ssock.fileno(), 1)
+            loop._read_from_self()
+            loop._ready.clear()
+        thread.join()
+
+
 def test_run_once_that_is_set_on_one_loop(kind: Any) -> None:
     with opened(kind) as loop, opened(kind) as other:
         turns = [0]
