@@ -12,6 +12,9 @@ AH_RAISES int ah_handle_fill(HandleObject *self, LoopObject *loop, PyObject *cal
 int ah_handle_traverse(HandleObject *self, visitproc visit, void *arg);
 int ah_handle_clear(HandleObject *self);
 
+/* It is freed: its context may be the next handle's. */
+void ah_handle_context_done(HandleObject *self); /* runs Python */
+
 /* Is its one argument a handle?  Then it may be the head of a chain, which is freed
  * through Python's trashcan, for each link would nest one call deeper. */
 bool ah_handle_has_handle(HandleObject *self);

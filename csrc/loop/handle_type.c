@@ -195,6 +195,16 @@ ah_handle_has_handle(HandleObject *self)
            (type == loop->handle_type || type == loop->timer_handle_type);
 }
 
+void
+ah_handle_context_done(HandleObject *self)
+{
+    PyObject *context = self->context;
+    self->context = NULL;
+    if (context != NULL) {
+        ah_context_done(self->loop->st, &self->loop->snapshot, context);
+    }
+}
+
 static void
 release_handle(HandleObject *self)
 {
@@ -202,6 +212,7 @@ release_handle(HandleObject *self)
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
+    ah_handle_context_done(self);
     (void)ah_handle_clear(self);
     loop->st->live[AH_LIVE_Handle]--;
     if (is_reusable(self)) {
@@ -265,7 +276,8 @@ own_context(HandleObject *self)
 {
     PyObject *context = Py_NewRef(self->context != NULL ? self->context : Py_None);
     if (self->shared_context && self->context != NULL) {
-        PyObject *own = PyContext_Copy(context); /* runs Python: the collector */
+        LoopObject *loop = self->loop;
+        PyObject *own = ah_context_own(loop->st, &loop->snapshot, context);
         Py_DECREF(context);
         if (own == NULL || !self->shared_context) {
             Py_XDECREF(own);

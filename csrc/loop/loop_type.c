@@ -130,6 +130,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->timer_handle_type);
     Py_VISIT(self->clock);
     Py_VISIT(self->snapshot.copy);
+    Py_VISIT(self->snapshot.spare);
     Py_VISIT(self->thread_id);
     Py_VISIT(self->selector);
     Py_VISIT(self->task_factory);

@@ -38,6 +38,7 @@ release_handle(TimerHandleObject *self)
     if (self->base.weakrefs != NULL) {
         PyObject_ClearWeakRefs((PyObject *)self);
     }
+    ah_handle_context_done(&self->base);
     (void)ah_handle_clear(&self->base);
     loop->st->live[AH_LIVE_TimerHandle]--;
     PyObject_GC_Del(self);

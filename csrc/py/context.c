@@ -72,13 +72,61 @@ ah_context_current(ModuleState *st, struct context_snapshot *snapshot, bool *sha
             return NULL;
         }
         PyObject *old = snapshot->copy;
+        PyObject *spare = snapshot->spare;
+        snapshot->spare = NULL;
         snapshot->copy = copy;
         snapshot->vars = vars_at(copy, st->context_vars_offset);
         Py_INCREF(copy);
-        Py_XDECREF(old); /* runs Python, which may take another snapshot */
+        Py_XDECREF(spare); /* runs Python */
+        Py_XDECREF(old);   /* runs Python, which may take another snapshot */
         *shared = true;
         return copy;
     }
     *shared = true;
     return Py_NewRef(snapshot->copy);
+}
+
+PyObject *
+ah_context_own(ModuleState *st, struct context_snapshot *snapshot, PyObject *shared)
+{
+    PyObject *spare = snapshot->spare;
+    if (spare != NULL && vars_at(spare, st->context_vars_offset) ==
+                             vars_at(shared, st->context_vars_offset)) {
+        snapshot->spare = NULL;
+        return spare;
+    }
+    return PyContext_Copy(shared); /* runs Python: the collector */
+}
+
+#ifndef Py_GIL_DISABLED
+static bool
+has_weakrefs(PyObject *object)
+{
+    Py_ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
+    return offset > 0 && *(PyObject **)((char *)object + offset) != NULL;
+}
+
+static bool
+is_as_new(ModuleState *st, struct context_snapshot *snapshot, PyObject *context)
+{
+    return snapshot->copy != NULL && st->context_vars_offset != 0 &&
+           Py_REFCNT(context) == 1 &&
+           vars_at(context, st->context_vars_offset) == snapshot->vars &&
+           !has_weakrefs(context);
+}
+#endif
+
+void
+ah_context_done(ModuleState *st, struct context_snapshot *snapshot, PyObject *context)
+{
+#ifndef Py_GIL_DISABLED
+    if (snapshot->spare == NULL && is_as_new(st, snapshot, context)) {
+        snapshot->spare = context;
+        return;
+    }
+#else
+    (void)st;
+    (void)snapshot;
+#endif
+    Py_DECREF(context); /* runs Python */
 }

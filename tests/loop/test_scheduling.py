@@ -285,6 +285,31 @@ def test_callbacks_scheduled_together_do_not_see_each_others_changes(loop):
     assert seen[-1] == 9
 
 
+def test_a_context_that_somebody_keeps_is_no_other_callbacks(loop):
+    var = contextvars.ContextVar("var", default=0)
+    kept, seen = [], []
+
+    def keep():
+        kept.append(loop.call_soon(int).get_context())
+        kept.append(var.set(0))  # a token keeps the context that it was made in
+        var.reset(kept[-1])
+        seen.append(var.get())
+
+    for _ in range(3):
+        loop.call_soon(keep)
+        loop.call_soon(lambda: seen.append(var.get()))
+        run_briefly(loop)
+        kept[-2].run(var.set, 5)
+    watched = loop.call_soon(lambda: var.set(7))
+    gone = weakref.ref(watched.get_context())
+    run_briefly(loop)
+    del watched
+    loop.call_soon(lambda: seen.append(var.get()))
+    run_briefly(loop)
+    assert seen == [0] * 7
+    assert gone() is None
+
+
 def test_a_reader_keeps_its_context_from_call_to_call(loop):
     var = contextvars.ContextVar("var", default=0)
     seen = []
