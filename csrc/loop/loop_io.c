@@ -125,28 +125,42 @@ entry_register(LoopObject *self, int fd, uint32_t event, struct fd_entry *gone)
     return entry;
 }
 
-/* Forget the reader, the writer or both. */
-static struct fd_entry
+/* Forget the reader, the writer or both: the last one takes the entry along, and so
+ * does one whom the kernel does not let go alone, with OSError, as with selectors. */
+static int
 entry_unregister(LoopObject *self, int fd, struct fd_entry *entry, uint32_t events)
 {
     struct fd_entry gone = {
         .reader = events & EPOLLIN ? entry->reader : NULL,
         .writer = events & EPOLLOUT ? entry->writer : NULL,
     };
-    if (gone.reader == entry->reader && gone.writer == entry->writer) {
+    bool all = gone.reader == entry->reader && gone.writer == entry->writer;
+    uint32_t rest = all ? 0 : entry->events & ~events;
+    int err = 0;
+    if (!all && rest != entry->events) {
+        uint64_t data = event_data(fd, entry->generation);
+        err = poller_modify(&self->poller, fd, rest, data);
+        if (err == -ENOENT || err == -EBADF) {
+            rest = 0; /* the other one's file is closed, too */
+            err = 0;
+        }
+    }
+    if (all || err < 0) {
         if (entry->events != 0) {
             poller_remove(&self->poller, fd);
         }
-        return entry_take(self, fd, entry);
+        gone = entry_take(self, fd, entry);
     }
-    *entry_slot(entry, events) = NULL;
-    uint32_t rest = entry->events & ~events;
-    uint64_t data = event_data(fd, entry->generation);
-    if (rest != entry->events && poller_modify(&self->poller, fd, rest, data) < 0) {
-        rest = 0; /* the other one's file is closed, too */
+    else {
+        *entry_slot(entry, events) = NULL;
+        entry_set_events(self, entry, rest);
     }
-    entry_set_events(self, entry, rest);
-    return gone;
+    int status = release_gone(gone); /* runs Python */
+    if (status == 0 && err < 0) {
+        ah_raise_errno(err, NULL);
+        status = -1;
+    }
+    return status;
 }
 
 /* -- native watches -------------------------------------------------------- */
@@ -275,7 +289,7 @@ push_handles(LoopObject *self, int fd, struct fd_entry *entry, uint32_t events)
     if (cancelled == 0) {
         return 0;
     }
-    return release_gone(entry_unregister(self, fd, entry, cancelled)); /* runs Python */
+    return entry_unregister(self, fd, entry, cancelled); /* runs Python */
 }
 
 void
@@ -481,7 +495,7 @@ remove_handle(LoopObject *self, PyObject *arg, uint32_t event)
     if (entry == NULL || *entry_slot(entry, event) == NULL) {
         Py_RETURN_FALSE;
     }
-    if (release_gone(entry_unregister(self, fd, entry, event)) < 0) { /* runs Python */
+    if (entry_unregister(self, fd, entry, event) < 0) { /* runs Python */
         return NULL;
     }
     Py_RETURN_TRUE;

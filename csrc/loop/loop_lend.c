@@ -8,8 +8,7 @@
  * stay.
  *
  * A timer that is an asyncio.TimerHandle, made by code that wraps or copies asyncio's
- * call_at(), or another loop's, is put in a TimerHandle of ours, whose callback is
- * `run_foreign`.
+ * call_at(), is put in a TimerHandle of ours, whose callback is `run_foreign`.
  */
 #include "loop/loop_type.h"
 
@@ -23,7 +22,14 @@
 
 #define POST_NAME "pyasync_hw._core.post"
 
-/* args: the loop, the post in a capsule, and the post's owner. */
+static void
+post_dropped(PyObject *capsule)
+{
+    struct ah_post *post = PyCapsule_GetPointer(capsule, POST_NAME);
+    Py_XDECREF(post->owner); /* runs Python */
+}
+
+/* args: the loop, and the post in a capsule. */
 static PyObject *
 run_post(PyObject *args, PyObject *Py_UNUSED(ignored))
 {
@@ -43,47 +49,47 @@ run_post(PyObject *args, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef run_post_methods[] = {{"run_post", run_post, METH_NOARGS, NULL}};
 
-/* A handle that runs the post, and owns its owner. */
+/* A handle that runs the post; it has not taken over the post's owner yet. */
 static HandleObject *
-handle_for_post(LoopObject *self, struct ah_post *post)
+handle_for_post(LoopObject *self, struct ah_post *post, PyObject **capsule)
 {
     HandleObject *handle = NULL;
-    PyObject *owner = Py_NewRef(post->owner);
-    PyObject *capsule = PyCapsule_New(post, POST_NAME, NULL);
-    PyObject *args = capsule != NULL ? PyTuple_Pack(3, self, capsule, owner) : NULL;
+    *capsule = PyCapsule_New(post, POST_NAME, NULL);
+    PyObject *args = *capsule != NULL ? PyTuple_Pack(2, self, *capsule) : NULL;
     PyObject *callback = args != NULL ? PyCFunction_New(run_post_methods, args) : NULL;
     if (callback != NULL) {
-        handle = ah_handle_new(self, callback, NULL, 0, NULL, false); /* runs Python */
+        handle = ah_handle_new(self, callback, NULL, 0, NULL, false);
     }
     Py_XDECREF(callback);
     Py_XDECREF(args);
-    Py_XDECREF(capsule);
-    Py_DECREF(owner);
+    if (handle == NULL) {
+        Py_CLEAR(*capsule);
+    }
     return handle;
 }
 
-/* The i-th ready handle, owned; NULL: there is none, or with an exception.  A post
- * becomes a handle, where it is. */
+/* The i-th ready handle, owned, or NULL.  A post becomes a handle, where it is. */
 static PyObject *
 ready_at(LoopObject *self, size_t i)
 {
-    while (i < ring_count(&self->ready)) {
-        struct ring_item item = ring_peek(&self->ready, i);
-        if (item.tag != READY_POST) {
-            return Py_NewRef((PyObject *)item.ptr);
-        }
-        struct ah_post *post = item.ptr;
-        HandleObject *handle = handle_for_post(self, post); /* runs Python */
+    struct ring_item item = ring_peek(&self->ready, i);
+    if (item.tag == READY_POST) {
+        PyObject *capsule;
+        HandleObject *handle = handle_for_post(self, item.ptr, &capsule);
         if (handle == NULL) {
             return NULL;
         }
-        if (i < ring_count(&self->ready) && ring_peek(&self->ready, i).ptr == post) {
-            ring_set(&self->ready, i, Py_NewRef((PyObject *)handle), READY_HANDLE);
-            Py_DECREF(post->owner); /* the handle has it */
+        /* What the collector has run meanwhile may have changed the ring. */
+        if (i < ring_count(&self->ready) &&
+            ring_peek(&self->ready, i).ptr == item.ptr &&
+            PyCapsule_SetDestructor(capsule, post_dropped) == 0) {
+            ring_set(&self->ready, i, handle, READY_HANDLE);
+            Py_INCREF(handle);
         }
-        Py_DECREF(handle); /* runs Python */
+        Py_DECREF(capsule);
+        return (PyObject *)handle;
     }
-    return NULL;
+    return Py_NewRef((PyObject *)item.ptr);
 }
 
 static PyObject *
@@ -158,13 +164,13 @@ lend_timers(LoopObject *self, PyObject *list)
 static int
 take_timer_back(LoopObject *self, PyObject *item)
 {
-    TimerHandleObject *handle = (TimerHandleObject *)item;
-    if (Py_TYPE(item) == self->st->timer_handle_type && handle->base.loop == self) {
+    if (Py_TYPE(item) == self->st->timer_handle_type) {
+        TimerHandleObject *handle = (TimerHandleObject *)item;
         handle->base.lent = false;
         if (handle->base.cancelled || handle->base.timer.node.index >= 0) {
             return 0;
         }
-        return loop_arm_timer_handle(self, handle);
+        return loop_arm_timer_handle(handle->base.loop, handle);
     }
     PyObject *cancelled = PyObject_GetAttrString(item, "_cancelled"); /* runs Python */
     int is_cancelled = cancelled != NULL ? PyObject_IsTrue(cancelled) : -1;
@@ -182,7 +188,8 @@ take_timer_back(LoopObject *self, PyObject *item)
         PyErr_SetString(PyExc_ValueError, "when must be a time, not NaN");
         return -1;
     }
-    handle = ah_timer_handle_new(self, when, self->st->run_foreign, &item, 1, NULL);
+    TimerHandleObject *handle =
+        ah_timer_handle_new(self, when, self->st->run_foreign, &item, 1, NULL);
     int status = handle != NULL ? loop_arm_timer_handle(self, handle) : -1;
     Py_XDECREF(handle);
     return status;
@@ -257,11 +264,8 @@ Loop_ready_list(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (list == NULL || loop_collect(self) < 0) {
         Py_CLEAR(list);
     }
-    for (size_t i = 0; list != NULL; i++) {
+    for (size_t i = 0; list != NULL && i < ring_count(&self->ready); i++) {
         PyObject *handle = ready_at(self, i); /* runs Python */
-        if (handle == NULL && !PyErr_Occurred()) {
-            break;
-        }
         if (handle == NULL || PyList_Append(list, handle) < 0) {
             Py_CLEAR(list);
         }
@@ -276,15 +280,21 @@ Loop_ready_popleft(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (loop_collect(self) < 0) {
         return NULL;
     }
-    PyObject *handle = ready_at(self, 0); /* runs Python */
-    if (handle != NULL) {
-        (void)ring_pop(&self->ready);
-        Py_DECREF(handle); /* the ring's */
+    while (ring_count(&self->ready) > 0) {
+        PyObject *handle = ready_at(self, 0); /* runs Python */
+        if (handle == NULL) {
+            return NULL;
+        }
+        if (ring_count(&self->ready) > 0 &&
+            ring_peek(&self->ready, 0).ptr == (void *)handle) {
+            (void)ring_pop(&self->ready);
+            Py_DECREF(handle); /* the ring's */
+            return handle;
+        }
+        Py_DECREF(handle); /* runs Python */
     }
-    else if (!PyErr_Occurred()) {
-        PyErr_SetString(PyExc_IndexError, "pop from an empty deque");
-    }
-    return handle;
+    PyErr_SetString(PyExc_IndexError, "pop from an empty deque");
+    return NULL;
 }
 
 static PyObject *

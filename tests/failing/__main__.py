@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..recorder import Outcome, run
 from .operations import OPERATIONS, WAIT_IN_VAIN
+from .planted import PLANTED
 from .shim import ERRORS, MEMORY, build
 
 LIMIT = 300.0  # seconds for one operation
@@ -29,6 +30,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("operations", nargs="*", metavar="OPERATION")
     args = parser.parse_args()
+    if unknown := set(args.operations) - OPERATIONS.keys() - PLANTED.keys():
+        parser.error(f"no such operation: {', '.join(unknown)}")
     left_out = WAIT_IN_VAIN if args.kind == "memory" else ()
     names = args.operations or [name for name in OPERATIONS if name not in left_out]
     calls = args.call or [

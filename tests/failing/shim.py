@@ -17,7 +17,7 @@ MEMORY = ("PyMem", "malloc", "calloc", "realloc")
 ERRORS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(MEMORY, (errno.ENOMEM,)),
     "epoll_create1": (errno.EMFILE, errno.ENOMEM, errno.ENOSYS, errno.EPERM),
-    "epoll_ctl": (errno.ENOMEM, errno.ENOSPC, errno.EBADF, errno.EPERM),
+    "epoll_ctl": (errno.ENOMEM, errno.ENOSPC, errno.EPERM),  # EBADF says that a file is closed
     "epoll_wait": (errno.EINTR, errno.EBADF, errno.EPERM),
     "eventfd": (errno.EMFILE, errno.ENOMEM, errno.ENOSYS, errno.EPERM),
     "read": (errno.EINTR,),

@@ -45,6 +45,17 @@ def test_what_fails_breaks_nothing(kind: str, thorough: bool) -> None:
     assert status == 0
 
 
+def test_a_descriptor_that_the_kernel_does_not_change_is_an_error_and_gone() -> None:
+    status, output = sweep("--call", "epoll_ctl", "loop_reader_and_writer")
+    assert status == 0, output
+
+
+def test_an_operation_that_is_not_there_is_named() -> None:
+    status, output = sweep("no_such_operation")
+    assert status == 2
+    assert "no_such_operation" in output
+
+
 @pytest.mark.parametrize(
     ("fault", "found"),
     [
