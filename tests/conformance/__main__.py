@@ -28,9 +28,12 @@ def main() -> int:
     parser.add_argument("--no-baseline", action="store_true", help="leave asyncio's own run out")
     args = parser.parse_args()
 
-    names = [f"test.test_asyncio.{name}" for name in args.module or []] or suite.modules()
-    if not names:
+    known = suite.modules()
+    if not known:
         parser.error(suite.NO_TESTS)
+    names = [f"test.test_asyncio.{name}" for name in args.module or []] or known
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"no module of these, or not about loops: {', '.join(unknown)}")
     loops = [args.loop] if args.no_baseline else [args.loop, suite.ASYNCIO]
     start = time.monotonic()
     scores = {loop: suite.Score() for loop in loops}

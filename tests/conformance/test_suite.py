@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pytest
+
 from . import suite
+from .__main__ import main
 
 SUBJECT = """
 import asyncio, ctypes, os, signal, time, unittest
@@ -75,6 +79,18 @@ def test_a_module_that_ends_the_process_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "subject.py").write_text("import os; os._exit(3)\n")
     score = suite.run_module("subject", suite.ASYNCIO, path=[str(tmp_path)], retries=0)
     assert [outcome.status for outcome in score.outcomes.values()] == ["crash"]
+
+
+def test_modules_that_are_not_there_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a run in which asyncio fails as well, so that all is well."""
+    monkeypatch.setattr(sys, "argv", ["conformance", "--module", "test_nonsense"])
+    for known, complaint in ((["test.test_asyncio.test_tasks"], "test_nonsense"), ([], "apt")):
+        monkeypatch.setattr(suite, "modules", lambda known=known: known)
+        with pytest.raises(SystemExit):
+            main()
+        assert complaint in capsys.readouterr().err
 
 
 def test_every_exclusion_has_a_reason() -> None:
