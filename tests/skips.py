@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+from semaphores import has_semaphores
+
 LIST = Path(__file__).with_name("expected_skips.txt")
 
 
@@ -28,6 +30,7 @@ def holds(condition: str) -> bool:
         "root": os.geteuid() == 0,
         "user": os.geteuid() != 0,
         "bare": not has_test_suite(),
+        "no-semaphores": not has_semaphores(),
         "sanitized": bool(os.environ.get("PYASYNC_HW_SANITIZE")),
     }[condition]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from semaphores import has_semaphores
 
 import pyasync_hw
 from pyasync_hw import executor
@@ -127,6 +128,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.skipif(not has_semaphores(), reason="multiprocessing cannot write to /dev/shm")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_process_pools(method: str) -> None:
     done = subprocess.run(

@@ -214,8 +214,7 @@ class World:
                 while True:  # until nobody holds it
                     clock.release()
         for watching in self.open("watch"):
-            with contextlib.suppress(AttributeError):  # its __init__() was called again
-                watching.stop()
+            watching.stop()
         for loop in self.open("loop"):
             self._close_loop(loop)
         for kind in ("reader", "line", "device", "board", "socket"):

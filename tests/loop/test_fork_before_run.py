@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 import pytest
 from forking import Child, error_of, in_child
+from semaphores import has_semaphores
 
 import pyasync_hw
 from pyasync_hw import insight
@@ -245,6 +246,7 @@ def serve(loop: Loop, queue: multiprocessing.SimpleQueue[int]) -> None:
     queue.put(run_and_close(loop))
 
 
+@pytest.mark.skipif(not has_semaphores(), reason="multiprocessing cannot write to /dev/shm")
 def test_in_a_process_of_multiprocessing(loop: Loop) -> None:
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()

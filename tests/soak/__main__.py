@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import pyasync_hw
 
+from ..semaphores import has_semaphores
 from .census import SANITIZED
 from .planted import PLANTED
 from .soak import STEPS, Settings, Soak
@@ -100,6 +101,9 @@ def main() -> int:
     parser.add_argument("--without", **operations)
     parser.add_argument("--plant", choices=sorted(PLANTED), help="a fault to be found")
     args = parser.parse_args()
+    if not has_semaphores():
+        print("multiprocessing cannot write to /dev/shm: without processes of its pools")
+        args.without += ["forked_processes", "spawned_processes"]
     native = args.loop == "pyasync_hw"
     settings = Settings(
         seed=args.seed,
