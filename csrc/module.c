@@ -90,6 +90,7 @@ core_exec(PyObject *module)
     X(name_create_future)            \
     X(name_default_executor)         \
     X(name_done)                     \
+    X(name_end_unrun)                \
     X(name_executor_shutdown_called) \
     X(name_job_note)                 \
     X(name_new_default_executor)     \

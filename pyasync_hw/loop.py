@@ -209,15 +209,21 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
             try:
                 self._leave_run(on_main)
             except BaseException:  # Ctrl+C, just now
+                self._thread_id = None  # whatever comes now, it does not run any more
+                asyncio._set_running_loop(None)
                 self._leave_run(on_main)
                 raise
 
     def _leave_run(self, on_main: bool) -> None:
-        """Each step may be done twice."""
-        if on_main and not self._signal_handlers:
-            self._sleep_through_signals()
-        self._run_forever_cleanup()
-        self._settle_watches()
+        """Each step may be done twice, and is done even if one before it fails."""
+        try:
+            if on_main and not self._signal_handlers:
+                self._sleep_through_signals()
+        finally:
+            try:
+                self._run_forever_cleanup()
+            finally:
+                self._settle_watches()
 
     def set_debug(self, enabled: bool) -> None:
         super().set_debug(enabled)

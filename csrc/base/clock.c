@@ -484,7 +484,8 @@ rest(struct vclock *clock, struct clock_wait *me, int64_t limit_ns, bool *woken)
         result = wake_fd < 0 ? -errno : BLOCK_TIMEOUT;
     }
     else {
-        result = ready_wait(me->fd, me->tokens, wake_fd, limit_ns);
+        /* A loop's is in its poller, edge-triggered, and stays readable for ever. */
+        result = ready_wait(me->fd, me->tokens, me->is_loop ? -1 : wake_fd, limit_ns);
     }
     pthread_mutex_lock(&clock->lock);
     me->wake_fd = wake_fd;

@@ -359,8 +359,8 @@ ah_handle_find_run(ModuleState *st)
     if (own) {
         Py_CLEAR(run);
     }
-    Py_XSETREF(st->handle_run, run); /* runs Python */
     st->handle_tag = ((PyTypeObject *)st->asyncio_handle)->tp_version_tag;
+    Py_XSETREF(st->handle_run, run); /* runs Python, which may find another one */
     return st->handle_run;
 }
 
@@ -432,10 +432,13 @@ Handle_get_context(HandleObject *self, PyObject *Py_UNUSED(ignored))
 PyObject *
 Handle_run(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
-    PyObject *patched = ah_handle_patched_run(self->loop->st);
+    PyObject *patched = Py_XNewRef(ah_handle_patched_run(self->loop->st));
     if (!self->cancelled && patched != NULL) {
-        return PyObject_CallOneArg(patched, (PyObject *)self); /* runs Python */
+        PyObject *result = PyObject_CallOneArg(patched, (PyObject *)self);
+        Py_DECREF(patched); /* runs Python */
+        return result;
     }
+    Py_XDECREF(patched);
     if (!self->cancelled && ah_handle_run(self) < 0) {
         return NULL;
     }

@@ -8,7 +8,8 @@
  * stay.
  *
  * A timer that is an asyncio.TimerHandle, made by code that wraps or copies asyncio's
- * call_at(), is put in a TimerHandle of ours, whose callback is `run_foreign`.
+ * call_at(), or another loop's, is put in a TimerHandle of ours, whose callback is
+ * `run_foreign`.
  */
 #include "loop/loop_type.h"
 
@@ -22,14 +23,7 @@
 
 #define POST_NAME "pyasync_hw._core.post"
 
-static void
-post_dropped(PyObject *capsule)
-{
-    struct ah_post *post = PyCapsule_GetPointer(capsule, POST_NAME);
-    Py_XDECREF(post->owner); /* runs Python */
-}
-
-/* args: the loop, and the post in a capsule. */
+/* args: the loop, the post in a capsule, and the post's owner. */
 static PyObject *
 run_post(PyObject *args, PyObject *Py_UNUSED(ignored))
 {
@@ -49,47 +43,47 @@ run_post(PyObject *args, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef run_post_methods[] = {{"run_post", run_post, METH_NOARGS, NULL}};
 
-/* A handle that runs the post; it has not taken over the post's owner yet. */
+/* A handle that runs the post, and owns its owner. */
 static HandleObject *
-handle_for_post(LoopObject *self, struct ah_post *post, PyObject **capsule)
+handle_for_post(LoopObject *self, struct ah_post *post)
 {
     HandleObject *handle = NULL;
-    *capsule = PyCapsule_New(post, POST_NAME, NULL);
-    PyObject *args = *capsule != NULL ? PyTuple_Pack(2, self, *capsule) : NULL;
+    PyObject *owner = Py_NewRef(post->owner);
+    PyObject *capsule = PyCapsule_New(post, POST_NAME, NULL);
+    PyObject *args = capsule != NULL ? PyTuple_Pack(3, self, capsule, owner) : NULL;
     PyObject *callback = args != NULL ? PyCFunction_New(run_post_methods, args) : NULL;
     if (callback != NULL) {
-        handle = ah_handle_new(self, callback, NULL, 0, NULL, false);
+        handle = ah_handle_new(self, callback, NULL, 0, NULL, false); /* runs Python */
     }
     Py_XDECREF(callback);
     Py_XDECREF(args);
-    if (handle == NULL) {
-        Py_CLEAR(*capsule);
-    }
+    Py_XDECREF(capsule);
+    Py_DECREF(owner);
     return handle;
 }
 
-/* The i-th ready handle, owned, or NULL.  A post becomes a handle, where it is. */
+/* The i-th ready handle, owned; NULL: there is none, or with an exception.  A post
+ * becomes a handle, where it is. */
 static PyObject *
 ready_at(LoopObject *self, size_t i)
 {
-    struct ring_item item = ring_peek(&self->ready, i);
-    if (item.tag == READY_POST) {
-        PyObject *capsule;
-        HandleObject *handle = handle_for_post(self, item.ptr, &capsule);
+    while (i < ring_count(&self->ready)) {
+        struct ring_item item = ring_peek(&self->ready, i);
+        if (item.tag != READY_POST) {
+            return Py_NewRef((PyObject *)item.ptr);
+        }
+        struct ah_post *post = item.ptr;
+        HandleObject *handle = handle_for_post(self, post); /* runs Python */
         if (handle == NULL) {
             return NULL;
         }
-        /* What the collector has run meanwhile may have changed the ring. */
-        if (i < ring_count(&self->ready) &&
-            ring_peek(&self->ready, i).ptr == item.ptr &&
-            PyCapsule_SetDestructor(capsule, post_dropped) == 0) {
-            ring_set(&self->ready, i, handle, READY_HANDLE);
-            Py_INCREF(handle);
+        if (i < ring_count(&self->ready) && ring_peek(&self->ready, i).ptr == post) {
+            ring_set(&self->ready, i, Py_NewRef((PyObject *)handle), READY_HANDLE);
+            Py_DECREF(post->owner); /* the handle has it */
         }
-        Py_DECREF(capsule);
-        return (PyObject *)handle;
+        Py_DECREF(handle); /* runs Python */
     }
-    return Py_NewRef((PyObject *)item.ptr);
+    return NULL;
 }
 
 static PyObject *
@@ -164,13 +158,13 @@ lend_timers(LoopObject *self, PyObject *list)
 static int
 take_timer_back(LoopObject *self, PyObject *item)
 {
-    if (Py_TYPE(item) == self->st->timer_handle_type) {
-        TimerHandleObject *handle = (TimerHandleObject *)item;
+    TimerHandleObject *handle = (TimerHandleObject *)item;
+    if (Py_TYPE(item) == self->st->timer_handle_type && handle->base.loop == self) {
         handle->base.lent = false;
         if (handle->base.cancelled || handle->base.timer.node.index >= 0) {
             return 0;
         }
-        return loop_arm_timer_handle(handle->base.loop, handle);
+        return loop_arm_timer_handle(self, handle);
     }
     PyObject *cancelled = PyObject_GetAttrString(item, "_cancelled"); /* runs Python */
     int is_cancelled = cancelled != NULL ? PyObject_IsTrue(cancelled) : -1;
@@ -188,8 +182,7 @@ take_timer_back(LoopObject *self, PyObject *item)
         PyErr_SetString(PyExc_ValueError, "when must be a time, not NaN");
         return -1;
     }
-    TimerHandleObject *handle =
-        ah_timer_handle_new(self, when, self->st->run_foreign, &item, 1, NULL);
+    handle = ah_timer_handle_new(self, when, self->st->run_foreign, &item, 1, NULL);
     int status = handle != NULL ? loop_arm_timer_handle(self, handle) : -1;
     Py_XDECREF(handle);
     return status;
@@ -264,8 +257,11 @@ Loop_ready_list(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (list == NULL || loop_collect(self) < 0) {
         Py_CLEAR(list);
     }
-    for (size_t i = 0; list != NULL && i < ring_count(&self->ready); i++) {
+    for (size_t i = 0; list != NULL; i++) {
         PyObject *handle = ready_at(self, i); /* runs Python */
+        if (handle == NULL && !PyErr_Occurred()) {
+            break;
+        }
         if (handle == NULL || PyList_Append(list, handle) < 0) {
             Py_CLEAR(list);
         }
@@ -280,21 +276,15 @@ Loop_ready_popleft(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (loop_collect(self) < 0) {
         return NULL;
     }
-    while (ring_count(&self->ready) > 0) {
-        PyObject *handle = ready_at(self, 0); /* runs Python */
-        if (handle == NULL) {
-            return NULL;
-        }
-        if (ring_count(&self->ready) > 0 &&
-            ring_peek(&self->ready, 0).ptr == (void *)handle) {
-            (void)ring_pop(&self->ready);
-            Py_DECREF(handle); /* the ring's */
-            return handle;
-        }
-        Py_DECREF(handle); /* runs Python */
+    PyObject *handle = ready_at(self, 0); /* runs Python */
+    if (handle != NULL) {
+        (void)ring_pop(&self->ready);
+        Py_DECREF(handle); /* the ring's */
     }
-    PyErr_SetString(PyExc_IndexError, "pop from an empty deque");
-    return NULL;
+    else if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_IndexError, "pop from an empty deque");
+    }
+    return handle;
 }
 
 static PyObject *

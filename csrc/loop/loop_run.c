@@ -182,7 +182,8 @@ poll_and_dispatch(LoopObject *self, int64_t now_ns)
     struct epoll_event events[POLL_BATCH];
     int count;
     self->stats.polls++;
-    if (ring_count(&self->ready) > 0 || self->stopping) {
+    bool timers_are_lent = self->lent != NULL && self->found == NULL;
+    if (ring_count(&self->ready) > 0 || self->stopping || timers_are_lent) {
         count = poller_wait(&self->poller, events, POLL_BATCH, 0);
     }
     else if (self->vclock != NULL) {
@@ -536,7 +537,8 @@ Loop_select(LoopObject *self, PyObject *timeout)
 static PyObject *
 Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (loop_check_open(self) < 0 || begin_run(self) < 0) {
+    bool outermost;
+    if (begin_nested(self, &outermost) < 0) {
         return NULL;
     }
     self->turns_since_poll = SKIPPED_POLLS_MAX; /* a run of one turn polls, too */
@@ -549,7 +551,9 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
             status = turn(self); /* runs Python */
         }
     } while (status == 0 && !self->stopping && !self->turns_patched);
-    end_run(self);
+    if (outermost) {
+        end_run(self);
+    }
     if (status == 0 && ah_is_inherited(&self->fork)) {
         status = loop_raise_closed(self); /* a callback forked: this is the child */
     }

@@ -59,7 +59,8 @@ after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
     for (struct fork_node *node = st->fork_nodes; objects != NULL && node != NULL;
          node = node->next) {
         bool is_older = ah_is_inherited(node) && node->made_in != parent;
-        if (!is_older && PyList_Append(objects, node->object) < 0) {
+        bool is_dying = Py_REFCNT(node->object) == 0; /* that is what forked */
+        if (!is_older && !is_dying && PyList_Append(objects, node->object) < 0) {
             Py_CLEAR(objects);
         }
     }

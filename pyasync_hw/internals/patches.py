@@ -15,6 +15,7 @@ has changed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import sys
 from asyncio import selector_events
@@ -75,7 +76,8 @@ def _look_at_asyncio() -> None:
         before = vars(Patches).get(name)
         if name not in patched | around:
             if before is not None:
-                delattr(Patches, name)
+                with contextlib.suppress(AttributeError):  # another thread's loop was first
+                    delattr(Patches, name)
         elif getattr(before, "__wrapped_patch__", before) is not value:
             setattr(Patches, name, _through_our_executor(value) if "executor" in name else value)
 

@@ -6,6 +6,7 @@ handles in them, and what they do to them is done.  The C half is csrc/loop/loop
 
 from __future__ import annotations
 
+import operator
 import sys
 import weakref
 from asyncio import base_events
@@ -66,17 +67,15 @@ def _writing(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in ("__contains__", "__eq__", "__getitem__", "__iter__", "__reversed__", "copy",
-              "count", "index"):  # fmt: skip
+for _name in ("__contains__", "__copy__", "__eq__", "__getitem__", "__iter__", "__reversed__",
+              "copy", "count", "index"):  # fmt: skip
     setattr(Ready, _name, _reading(_name))
 for _name in ("__delitem__", "__iadd__", "__setitem__", "appendleft", "clear", "extend",
               "extendleft", "insert", "pop", "remove", "reverse", "rotate"):  # fmt: skip
     setattr(Ready, _name, _writing(_name))
 
 
-def _when(handle: Any) -> float:
-    when: float = handle._when
-    return when
+_when = operator.attrgetter("_when")  # runs no Python: a list that is sorted looks empty
 
 
 class Scheduled(list[Any]):
@@ -91,6 +90,9 @@ class Scheduled(list[Any]):
     def __init__(self, loop: EventLoop) -> None:
         super().__init__()
         self._loop = weakref.ref(loop)
+
+    def __copy__(self) -> list[Any]:
+        return self.copy()
 
     def fetch(self) -> None:
         """All that have been set since."""

@@ -105,8 +105,9 @@ class Hostile:
     def __lt__(self, other: object) -> Any:
         return behave(self._world, True)
 
-    def __hash__(self) -> Any:
-        return behave(self._world, 1)
+    def __hash__(self) -> int:
+        behave(self._world, None)  # CPython loses a result that is no int
+        return 1
 
     def __repr__(self) -> Any:
         return behave(self._world, "hostile")
@@ -165,8 +166,9 @@ class HostileInt(int):
     def __eq__(self, other: object) -> Any:
         return behave(self._world, int.__eq__(self, other))
 
-    def __hash__(self) -> Any:
-        return behave(self._world, int.__hash__(self))
+    def __hash__(self) -> int:
+        behave(self._world, None)
+        return int.__hash__(self)
 
     def __del__(self) -> None:
         behave(self._world, None)

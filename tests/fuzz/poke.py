@@ -24,7 +24,7 @@ _make_subprocess_transport _make_socket_transport _make_ssl_transport _make_data
 _ipaddr_info _create_server_getaddrinfo _ensure_resolved _getaddrinfo_debug _connect_sock
 _start_serving _accept_connection _accept_connection2 _create_connection_transport
 _make_legacy_ssl_transport _sendfile_native _sock_sendfile_native sock_sendfile
-add_signal_handler _handle_signal __del__ __reduce__ __reduce_ex__ __getstate__
+add_signal_handler _handle_signal _lend_timers __del__ __reduce__ __reduce_ex__ __getstate__
 """
 LEFT_OUT = frozenset(_LEFT_OUT.split())
 

@@ -214,7 +214,8 @@ class World:
                 while True:  # until nobody holds it
                     clock.release()
         for watching in self.open("watch"):
-            watching.stop()
+            with contextlib.suppress(AttributeError):  # its __init__() was called again
+                watching.stop()
         for loop in self.open("loop"):
             self._close_loop(loop)
         for kind in ("reader", "line", "device", "board", "socket"):

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -158,6 +159,20 @@ def test_a_dropped_loop_in_the_child_is_quiet() -> None:
 
     assert in_child(child) == []
     held.pop().close()
+
+
+def test_a_fork_while_a_loop_is_freed() -> None:
+    held = [pyasync_hw.new_event_loop()]
+    pids: list[int] = []
+    turn(held[0])
+    held[0].close()
+    reference = weakref.ref(held[0], lambda _: pids.append(os.fork()))
+    held.clear()
+    gc.collect()
+    if pids == [0]:
+        os._exit(reference() is not None)
+    assert reference() is None
+    assert os.waitpid(pids[0], 0)[1] == 0
 
 
 def test_new_loops_work_in_the_child(loop: Loop) -> None:

@@ -8,6 +8,7 @@ import functools
 import heapq
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -163,6 +164,27 @@ def test_all_of_them_at_once_in_debug_mode(kind: Any) -> None:
     assert set(calls) == set(METHODS)
 
 
+def test_two_threads_see_that_a_patch_is_undone() -> None:
+    real = asyncio.BaseEventLoop.call_soon
+    with counted(asyncio.BaseEventLoop, "call_soon", Counter()), opened(pyasync_hw.EventLoop):
+        pass
+    assert asyncio.BaseEventLoop.call_soon is real
+    threads = []
+
+    def another_is_first(frame: Any, event: str, function: Any) -> None:
+        if event == "c_call" and function is delattr:
+            threads.append(threading.Thread(target=pyasync_hw.new_event_loop().close))
+            threads[-1].start()
+            threads[-1].join()
+
+    sys.setprofile(another_is_first)
+    try:
+        pyasync_hw.new_event_loop().close()
+    finally:
+        sys.setprofile(None)
+    assert threads
+
+
 def test_a_patched_executor_holds_a_virtual_clock() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
@@ -237,6 +259,31 @@ def test_it_is_seen_inside_a_run_and_in_debug_mode(kind: Any) -> None:
         with opened(kind) as loop:
             loop.set_debug(debug)
             assert loop.run_until_complete(main(10)) == 10
+
+
+def test_what_is_patched_when_a_patch_is_dropped() -> None:
+    real = asyncio.Handle._run  # type: ignore[attr-defined]
+    seen: list[Any] = []
+
+    class First:
+        def __call__(self, handle: Any) -> None:
+            pass
+
+        def __del__(self) -> None:
+            asyncio.Handle._run = seen.append  # type: ignore[attr-defined]
+            assert asyncio.Handle._run is not real  # type: ignore[attr-defined]
+
+    with opened(pyasync_hw.EventLoop) as loop:
+        try:
+            asyncio.Handle._run = First()  # type: ignore[attr-defined]
+            loop.call_soon(print)._run()
+            asyncio.Handle._run = real  # type: ignore[attr-defined]
+            loop.call_soon(print)._run()
+            handle = loop.call_soon(print)
+            handle._run()
+            assert seen[-1] is handle
+        finally:
+            asyncio.Handle._run = real  # type: ignore[attr-defined]
 
 
 def test_an_exit_from_a_patched_run_ends_the_run(kind: Any) -> None:

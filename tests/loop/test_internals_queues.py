@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import gc
 import heapq
+import random
+import sys
 import threading
 import weakref
+from asyncio import format_helpers
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +29,11 @@ def loop(request: pytest.FixtureRequest) -> Iterator[Any]:
     loop = BOTH[request.param]()
     yield loop
     loop.close()
+
+
+@pytest.fixture(params=BOTH)
+def kind(request: pytest.FixtureRequest) -> Any:
+    return BOTH[request.param]
 
 
 @pytest.fixture
@@ -164,6 +173,16 @@ def test_timers_keep_their_order_when_somebody_looks(loop: Any) -> None:
 # -- reaching in ---------------------------------------------------------------------
 
 
+def test_copies(loop: Any) -> None:
+    handle = loop.call_soon(print)
+    timer = loop.call_later(1, print)
+    assert list(copy.copy(loop._ready)) == list(loop._ready.copy()) == [handle]
+    assert copy.copy(loop._scheduled) == loop._scheduled.copy() == loop._scheduled[:] == [timer]
+    copy.copy(loop._ready).clear()
+    copy.copy(loop._scheduled).clear()
+    assert (list(loop._ready), list(loop._scheduled)) == ([handle], [timer])
+
+
 def test_ready_is_a_deque_to_write_to(loop: Any) -> None:
     seen: list[str] = []
 
@@ -255,6 +274,45 @@ def test_foreign_timers_that_are_cancelled_do_not_pile_up(loop: Any) -> None:
     assert [one for one in loop._scheduled if not one.cancelled()] == [kept]
 
 
+def test_a_foreign_timer_that_looks_at_the_timers_delays_none(loop: Any) -> None:
+    class Nosy:
+        _when = loop.time() + 30
+        _scheduled = True
+
+        def __lt__(self, other: Any) -> bool:
+            return self._when < other._when  # type: ignore[no-any-return]
+
+        @property
+        def _cancelled(self) -> bool:
+            len(loop._scheduled)
+            return False
+
+    fired: list[int] = []
+    loop.call_later(0.001, fired.append, 1)
+    loop.call_later(0.002, loop.stop)
+    loop._scheduled.append(Nosy())
+    loop.run_forever()
+    assert fired == [1]
+    loop._scheduled.clear()
+
+
+def test_a_timer_of_another_loop_runs_where_it_is_put(kind: Any) -> None:
+    here, there = kind(), kind()
+    fired: list[int] = []
+    handles = [here.call_later(0.001, fired.append, i) for i in range(2)]
+    here._scheduled.clear()
+    here.close()
+    for handle in handles:
+        heapq.heappush(there._scheduled, handle)
+    assert there._scheduled[0] in handles
+    turn(there)
+    assert set(there._scheduled) <= set(handles)
+    there.call_later(0.01, there.stop)
+    there.run_forever()
+    there.close()
+    assert fired == [0, 1]
+
+
 def test_timers_moved_to_ready_by_hand(loop: Any) -> None:
     """What a copy of asyncio's _run_once() does."""
     seen: list[int] = []
@@ -340,6 +398,64 @@ def test_a_job_that_has_ended_is_a_ready_handle(ours: Any) -> None:
 
     ours.run_until_complete(main())
     ours.run_until_complete(ours.shutdown_default_executor())
+
+
+def test_jobs_that_run_while_somebody_makes_handles_of_them(
+    ours: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract_stack = format_helpers.extract_stack
+    running: list[Any] = []
+
+    def runs_the_first(*args: Any) -> Any:
+        if not running:
+            running.append(True)
+            with contextlib.suppress(IndexError):
+                ours._ready.popleft()._run()
+            gc.collect()
+            running.clear()
+        return extract_stack(*args)
+
+    async def main() -> list[int]:
+        ended = [threading.Event() for _ in range(5)]
+        futures = [ours.run_in_executor(None, event.set) for event in ended]
+        for event in ended:
+            event.wait()
+        await asyncio.to_thread(int)
+        futures += [ours.run_in_executor(None, event.set) for event in ended]
+        while len(ours._ready) < 5:
+            pass
+        ours.set_debug(True)
+        with monkeypatch.context() as patch:
+            patch.setattr(format_helpers, "extract_stack", runs_the_first)
+            handles = list(ours._ready)
+        ours.set_debug(False)
+        for handle in handles:
+            handle._run()
+        del handles
+        return [await future for future in futures]
+
+    assert ours.run_until_complete(main()) == [None] * 10
+    ours.run_until_complete(ours.shutdown_default_executor())
+
+
+def test_other_threads_that_look_at_any_moment_lose_no_timer(ours: Any) -> None:
+    added: list[Any] = []
+    chance = random.Random(1)
+
+    def other_threads(frame: Any, event: str, function: Any) -> None:
+        if chance.random() < 0.2:
+            added.append(ours.call_at(1e9 - len(added), print))
+        if chance.random() < 0.1:
+            in_thread(lambda: len(ours._scheduled))
+
+    for _ in range(50):
+        added.append(ours.call_at(1e9, print))
+        sys.setprofile(other_threads)
+        try:
+            len(ours._scheduled)
+        finally:
+            sys.setprofile(None)
+    assert {id(timer) for timer in ours._scheduled} == {id(timer) for timer in added}
 
 
 def test_timers_of_devices_are_not_among_them_and_stay() -> None:

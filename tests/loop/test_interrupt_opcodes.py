@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import dis
 import gc
 import signal
@@ -63,21 +64,28 @@ PLACES = {code: places(code) for code in all_codes()}
 
 
 class Injector:
-    """Sends SIGINT at the nth of the PLACES that the main thread comes to; None: counts."""
+    """Sends SIGINT at the nth of the PLACES that the main thread comes to; None: counts.
 
-    def __init__(self, at: int | None) -> None:
-        self.at = at
+    And again, so many later.
+    """
+
+    def __init__(self, at: int | None, again: int = 0) -> None:
+        self.at = {at, at + again} if at is not None else set()
         self.seen = 0
         self.where = ""
 
     def come_to(self, code: CodeType, offset: int) -> None:
-        if offset not in PLACES[code] or threading.current_thread() is not MAIN or self.where:
+        if offset not in PLACES[code] or threading.current_thread() is not MAIN or self.is_over:
             return
         self.seen += 1
-        if self.seen == self.at:
+        if self.seen in self.at:
             line = next(line for begin, end, line in code.co_lines() if begin <= offset < end)
-            self.where = f"{code.co_qualname}:{line}, offset {offset}"
+            self.where += f"{code.co_qualname}:{line}, offset {offset}; "
             signal.raise_signal(signal.SIGINT)
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.at) and self.seen >= max(self.at)
 
     if sys.version_info >= (3, 12):
 
@@ -98,7 +106,7 @@ class Injector:
     else:
 
         def trace(self, frame: FrameType, event: str, arg: object) -> Any:
-            if frame.f_code not in PLACES or self.where:
+            if frame.f_code not in PLACES or self.is_over:
                 return None
             frame.f_trace_opcodes = True
             if event == "opcode":
@@ -234,6 +242,30 @@ def test_in_a_loop_that_goes_on(name: str) -> None:
         finish(loop)
 
     interrupt_everywhere(work, end, 20)
+
+
+if sys.version_info >= (3, 12):  # before, a trace function that raises is taken away
+
+    @pytest.mark.timeout(60)
+    def test_twice_in_a_row() -> None:
+        """Then something may be left undone, but the loop knows that it does not run."""
+        counter = Injector(None)
+        loop = pyasync_hw.new_event_loop()
+        counter.run(lambda: run_forever(loop))
+        hooks = sys.get_asyncgen_hooks()
+        for at in range(1, counter.seen + 1):
+            for again in range(1, counter.seen):
+                injector = Injector(at, again)
+                with contextlib.suppress(KeyboardInterrupt):
+                    injector.run(lambda: run_forever(loop))
+                sys.set_asyncgen_hooks(*hooks)
+                signal.set_wakeup_fd(-1)
+                assert not loop.is_running(), injector.where
+                assert asyncio._get_running_loop() is None, injector.where
+                run_forever(loop)
+                if not injector.is_over:
+                    break
+        loop.close()
 
 
 @pytest.mark.timeout(60)

@@ -406,3 +406,17 @@ def test_run_forever_inside_a_run_leaves_it_running() -> None:
         ("RuntimeError", "Cannot run the event loop while another loop is running"),
         (True, True),
     ]
+
+
+def test_a_loop_that_was_closed_in_its_run_does_not_run() -> None:
+    class Denies(pyasync_hw.EventLoop):
+        def is_running(self) -> bool:
+            return False
+
+    loop = Denies()
+    loop.call_soon(loop.close)
+    with pytest.raises((RuntimeError, AttributeError)):
+        loop.run_forever()
+    assert loop.is_closed()
+    assert not pyasync_hw.EventLoop.is_running(loop)
+    assert pyasync_hw.run(asyncio.sleep(0, "works")) == "works"

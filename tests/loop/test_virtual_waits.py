@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -134,6 +135,28 @@ def test_a_callback_that_computes_is_waited_for(clock: VirtualClock) -> None:
         return [*times, loop.time()]
 
     assert run(main(), clock) == [0.0, 1.0]
+
+
+def test_a_loop_sleeps_while_a_job_runs(clock: VirtualClock) -> None:
+    """It has been woken before, by which its wake-up stays readable."""
+    thread = threading.get_native_id()
+
+    def sees_it_sleep() -> bool:
+        end = time.monotonic() + REAL_TIMEOUT
+        while time.monotonic() < end:
+            with open(f"/proc/self/task/{thread}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] == "S":
+                    return True
+            time.sleep(0.001)
+        return False
+
+    async def main() -> bool:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, executor.sleep, 1)
+        await loop.run_in_executor(None, sees_it_sleep)
+        return await loop.run_in_executor(None, sees_it_sleep)
+
+    assert run(main(), clock)
 
 
 def test_a_job_that_still_sleeps_when_the_loop_is_closed(clock: VirtualClock) -> None:
