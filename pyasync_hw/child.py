@@ -175,7 +175,16 @@ class SubprocessTransport(unix_events._UnixSubprocessTransport):  # type: ignore
     """asyncio's transport, started by our Popen; closing it outlives its loop."""
 
     _closed: bool
-    _proc: Any
+    _proc: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except BaseException:  # a task factory, or Ctrl+C: nobody gets what could end it
+            if self._proc is not None:
+                self.close()
+                self.collect()
+            raise
 
     def _start(
         self,

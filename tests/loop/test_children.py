@@ -516,6 +516,22 @@ def test_a_failed_exec_leaves_nothing():
     pyasync_hw.run(main())
 
 
+def test_a_task_factory_that_fails_after_the_start_leaves_nothing():
+    def refuse(loop, coro, **keywords):
+        coro.close()
+        raise ZeroDivisionError
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(refuse)
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.create_subprocess_exec(*SLEEPER, stdin=PIPE, stdout=PIPE)
+        loop.set_task_factory(None)
+        assert not children()
+
+    pyasync_hw.run(main())
+
+
 def test_an_unclosed_transport_is_told():
     async def main():
         child = await asyncio.create_subprocess_exec(*SLEEPER)
