@@ -25,7 +25,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from pyasync_hw import _core
+from pyasync_hw import _core, hardware
 
 from ..recorder import SANITIZED, Recorder
 
@@ -224,6 +224,7 @@ class World:
                     thing.close()
         for executor in self.open("executor"):
             executor.shutdown(wait=False, cancel_futures=True)
+        hardware.chosen(None)._world.use_clock(None)  # the program's own board keeps the last
         for thread in self.threads:
             thread.join(20)
             if thread.is_alive():
