@@ -193,9 +193,10 @@ def test_closing_or_dropping_the_childs_is_as_everywhere(loop: Loop) -> None:
             warnings.simplefilter("always")
             held.clear()
             gc.collect()
-        return [type(warning.message).__name__ for warning in caught]
+        return [str(warning.message).partition(" <")[0] for warning in caught]
 
-    assert in_child(child) == ["ResourceWarning"]
+    # The collector may come to the loop's sockets first; then they warn, too.
+    assert set(in_child(child)) - {"unclosed"} == {"unclosed event loop"}
     turn(held[0])
     held.pop().close()
     turn(loop)
