@@ -41,6 +41,10 @@ class Ready:
     def __len__(self) -> int:
         return self._loop._ready_count()
 
+    def __eq__(self, other: object) -> bool:
+        theirs = deque(other._loop._ready_list()) if isinstance(other, Ready) else other
+        return deque(self._loop._ready_list()) == theirs
+
     def append(self, handle: Any) -> None:
         _core.Loop._add_callback(self._loop, handle)  # asyncio's comes here
 
@@ -67,7 +71,7 @@ def _writing(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in ("__contains__", "__copy__", "__eq__", "__getitem__", "__iter__", "__reversed__",
+for _name in ("__contains__", "__copy__", "__getitem__", "__iter__", "__reversed__",
               "copy", "count", "index"):  # fmt: skip
     setattr(Ready, _name, _reading(_name))
 for _name in ("__delitem__", "__iadd__", "__setitem__", "appendleft", "clear", "extend",
