@@ -13,6 +13,7 @@
 #define GRACE_NS NS_PER_MS          /* for work that holds, where no loop waits */
 #define RECHECK_NS (10 * NS_PER_MS) /* somebody is about to leave its wait */
 #define LOOK_NS (20 * NS_PER_MS)    /* is the loop's thread stuck, or the loop gone? */
+#define PERHAPS_NS (10 * LOOK_NS)   /* so long, where it may only look like that */
 #define STUCK_FOREVER_NS NS_PER_S   /* so long, before that is an error */
 #define SIGNALS_NS (10 * NS_PER_MS) /* between two looks for signals */
 
@@ -511,9 +512,21 @@ enter_locked(struct vclock *clock, struct clock_wait *me)
     clock->waits = me;
 }
 
+/* One thread looks out for all that wait, or they would keep each other from it. */
+static struct clock_wait *
+lookout_locked(struct vclock *clock)
+{
+    struct clock_wait *w = clock->waits;
+    while (w != NULL && w->is_loop) {
+        w = w->next;
+    }
+    return w;
+}
+
 static void
 leave_locked(struct vclock *clock, struct clock_wait *me)
 {
+    bool looked = me == lookout_locked(clock);
     for (struct clock_wait **p = &clock->waits; *p != NULL; p = &(*p)->next) {
         if (*p == me) {
             *p = me->next;
@@ -522,6 +535,10 @@ leave_locked(struct vclock *clock, struct clock_wait *me)
     }
     if (!me->is_loop && me->wake_fd >= 0) {
         close(me->wake_fd);
+    }
+    struct clock_wait *next = looked ? lookout_locked(clock) : NULL;
+    if (next != NULL) {
+        wake(next);
     }
     pass_on_locked(clock);
 }
@@ -543,8 +560,21 @@ static bool
 loop_is_stuck_locked(struct vclock *clock, bool *for_ever)
 {
     int64_t quiet_ns = loop_quiet_for_locked(clock);
+    if (quiet_ns < LOOK_NS) {
+        return false;
+    }
+    int waits = -1;
+    for (struct clock_wait *w = clock->waits; w != NULL; w = w->next) {
+        waits++;
+    }
+    enum stuck stuck = thread_is_stuck(clock->loop_number, waits);
+    /* It slept all the while: not on `lock`, which we hold. */
+    if (stuck == NOT_STUCK || loop_quiet_for_locked(clock) < quiet_ns) {
+        clock->loop_cpu_since = clock_monotonic_ns();
+        return false;
+    }
     *for_ever = quiet_ns >= STUCK_FOREVER_NS;
-    return quiet_ns >= LOOK_NS && thread_is_stuck(clock->loop_number);
+    return stuck == STUCK || quiet_ns >= PERHAPS_NS;
 }
 
 /* The one place that decides: jump, if nobody has anything left to do, or say for how
@@ -629,6 +659,9 @@ wait_locked(struct vclock *clock, struct clock_wait *me)
         }
         if (limit_ns > 0) {
             bool woken;
+            if (!me->is_loop && me != lookout_locked(clock)) {
+                limit_ns = NS_NEVER;
+            }
             int result = rest(clock, me, limit_ns, &woken);
             if (result != BLOCK_TIMEOUT) {
                 return result;

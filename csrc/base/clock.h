@@ -107,7 +107,7 @@ struct vclock {
     pthread_t loop_thread;
     pid_t loop_number;      /* of that thread */
     int64_t loop_cpu_ns;    /* its CPU time when somebody looked, */
-    int64_t loop_cpu_since; /* which it has had since then */
+    int64_t loop_cpu_since; /* since when that is so, and nobody was seen at work */
 };
 
 int vclock_init(struct vclock *clock, int64_t start_ns); /* 0 or -errno */

@@ -64,22 +64,26 @@ is_lock_call(long call)
 #endif
 }
 
-bool
-thread_is_stuck(pid_t number)
+enum stuck
+thread_is_stuck(pid_t number, int waits)
 {
     if (!is_lock_call(sleeps_in(number))) {
-        return false;
+        return NOT_STUCK;
     }
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL) {
-        return false;
+        return NOT_STUCK;
     }
     bool quiet = true;
     struct dirent *entry;
     while (quiet && (entry = readdir(tasks)) != NULL) {
         long other = strtol(entry->d_name, NULL, 10);
-        quiet = other <= 0 || other == thread_number() || sleeps_in(other) != RUNNING;
+        if (other > 0 && other != thread_number()) {
+            long call = sleeps_in(other);
+            quiet = call != RUNNING;
+            waits -= call != GONE && !is_lock_call(call);
+        }
     }
     closedir(tasks);
-    return quiet;
+    return !quiet ? NOT_STUCK : waits < 0 ? PERHAPS_STUCK : STUCK;
 }

@@ -19,8 +19,15 @@ pid_t thread_number(void);
 /* The CPU time that a thread took so far, in ns; -1: not known. */
 int64_t thread_cpu_ns(pthread_t thread);
 
-/* Is this thread asleep on a lock now, and every other one but the caller asleep in
- * some system call? */
-bool thread_is_stuck(pid_t number);
+enum stuck {
+    NOT_STUCK,
+    PERHAPS_STUCK, /* some thread is in a call that may end by itself: a read, a sleep
+                    */
+    STUCK,         /* every other one is asleep on a lock, too, or waits on the clock */
+};
+
+/* Is this thread asleep on a lock now, and every other one but the caller asleep?
+ * `waits`: how many others wait on the clock. */
+enum stuck thread_is_stuck(pid_t number, int waits);
 
 #endif

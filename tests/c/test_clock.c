@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/block.h"
@@ -333,6 +334,44 @@ test_a_loop_that_is_stuck_in_a_callback(void)
     vclock_destroy(&clock);
 }
 
+/* While a callback computes, one of those that wait looks now and then, not each. */
+static void
+test_many_waits_beside_a_loop_that_computes(void)
+{
+    enum { SLEEPERS = 200, LOOKS = 15 };
+    struct vclock clock;
+    struct sleeper sleepers[SLEEPERS];
+    pthread_t threads[SLEEPERS];
+    struct rusage before, after;
+    REQUIRE(vclock_init(&clock, 0) == 0);
+    CHECK_EQ(vclock_attach_loop(&clock), 0);
+    for (int i = 0; i < SLEEPERS; i++) {
+        vclock_hold(&clock, WORK_THREAD);
+        sleepers[i] = (struct sleeper){.clock = &clock, .deadline = NS_PER_S};
+        REQUIRE(pthread_create(&threads[i], NULL, sleeper_run, &sleepers[i]) == 0);
+    }
+    for (int waits = 0; waits < SLEEPERS;) {
+        waits = 0;
+        pthread_mutex_lock(&clock.lock);
+        for (struct clock_wait *w = clock.waits; w != NULL; w = w->next) {
+            waits += w->wake_fd >= 0;
+        }
+        pthread_mutex_unlock(&clock.lock);
+    }
+    int64_t until = clock_monotonic_ns() + LOOKS * 20 * NS_PER_MS;
+    getrusage(RUSAGE_SELF, &before);
+    while (clock_monotonic_ns() < until) {
+    }
+    getrusage(RUSAGE_SELF, &after);
+    CHECK(after.ru_nvcsw - before.ru_nvcsw < 2 * SLEEPERS);
+    vclock_detach_loop(&clock);
+    for (int i = 0; i < SLEEPERS; i++) {
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+        CHECK_EQ(sleepers[i].woke_at, NS_PER_S);
+    }
+    vclock_destroy(&clock);
+}
+
 static void
 spin(unsigned rounds)
 {
@@ -569,6 +608,7 @@ main(void)
     RUN(test_waits_beside_a_loop);
     RUN(test_nothing_is_due_for_anybody);
     RUN(test_a_loop_that_is_stuck_in_a_callback);
+    RUN(test_many_waits_beside_a_loop_that_computes);
     RUN(test_loops_come_and_go_beside_waits);
     RUN(test_a_descriptor_that_somebody_else_empties);
     RUN(test_a_driver_that_waits);

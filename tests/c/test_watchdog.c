@@ -133,7 +133,7 @@ test_what_is_found_late_was_due_all_the_same(void)
     pthread_mutex_unlock(&watcher.dog.lock);
     pthread_join(watcher.thread, NULL);
     CHECK(!atomic_load(&watcher.wrong));
-    CHECK(watcher.first.watched_ns == 0);
+    CHECK(watcher.first.watched_ns <= 2048); /* a stamp is that exact */
     CHECK(watcher.first.due_ns == 5 * NS_PER_MS);
     watchdog_close(&watcher.dog);
 }

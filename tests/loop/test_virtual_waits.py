@@ -123,6 +123,27 @@ class TestCallbackThatWaits:
         assert isinstance(self.outcome(clock, wait), pyasync_hw.SleepForeverError)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.1])
+def test_a_callback_that_waits_for_something_real_is_waited_for(
+    clock: VirtualClock, seconds: float
+) -> None:
+    """A thread that sleeps, reads or has a child comes back, though nobody computes."""
+
+    async def main() -> tuple[list[float], float]:
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(None, executor.sleep, 10)
+        seen: list[float] = []
+        loop.call_later(1, lambda: seen.append(loop.time()))
+        thread = threading.Thread(target=time.sleep, args=(seconds,))
+        thread.start()
+        thread.join()
+        seen.append(loop.time())
+        await job
+        return seen, loop.time()
+
+    assert run(main(), clock) == ([0.0, 1.0], 10.0)
+
+
 def test_a_callback_that_computes_is_waited_for(clock: VirtualClock) -> None:
     async def main() -> list[float]:
         loop = asyncio.get_running_loop()
