@@ -103,7 +103,7 @@ def main() -> int:
     args = parser.parse_args()
     if not has_semaphores():
         print("multiprocessing cannot write to /dev/shm: without processes of its pools")
-        args.without += ["forked_processes", "spawned_processes"]
+        args.without = [*args.without, "forked_processes", "spawned_processes"]
     native = args.loop == "pyasync_hw"
     settings = Settings(
         seed=args.seed,
