@@ -239,4 +239,8 @@ SCENARIOS = {
 def test_a_watch_ends(moment, interval):
     done = run_python(PREPARE + SCENARIOS[moment] + "\ncheck_end()\n", INTERVAL=str(interval))
     assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
-    assert done.stderr == ""
+    # What a signal handler raises inside CPython's Thread.start() makes it forget a thread
+    # that starts all the same, and then complains.
+    assert done.stderr == "" or (
+        moment == "by_an_exception_of_a_signal_handler" and "del _limbo[self]" in done.stderr
+    )
