@@ -214,9 +214,10 @@ pass_on_locked(struct vclock *clock)
     }
 }
 
-/* The first wait of which the descriptor is readable or a token cancelled, or NULL. */
+/* The first wait of which the descriptor is readable or a token cancelled, or NULL;
+ * also with *err, a -errno, when that is not to be had. */
 static struct clock_wait *
-ready_wait_locked(struct vclock *clock)
+ready_wait_locked(struct vclock *clock, int *err)
 {
     enum { BATCH = 32 };
     struct clock_wait *w = clock->waits;
@@ -235,7 +236,8 @@ ready_wait_locked(struct vclock *clock)
         }
         int found = n > 0 ? poll(fds, n, 0) : 0;
         if (found < 0) {
-            return waits[0]; /* who knows: nobody jumps, and it looks itself */
+            *err = -errno;
+            return NULL;
         }
         if (found == 0) {
             continue;
@@ -428,7 +430,12 @@ jump_locked(struct vclock *clock, struct clock_wait *me, struct despite despite,
     if (verdict_locked(clock, despite) != FREE) {
         return AGAIN;
     }
-    struct clock_wait *ready = ready_wait_locked(clock);
+    int err = 0;
+    struct clock_wait *ready = ready_wait_locked(clock, &err);
+    if (err < 0) {
+        me->over = err;
+        return ENDED;
+    }
     if (ready != NULL) {
         return ready == me ? ENDED : RESTS;
     }
