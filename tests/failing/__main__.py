@@ -27,6 +27,7 @@ def main() -> int:
     )
     parser.add_argument("--call", action="append", default=[], choices=sorted(ERRORS))
     parser.add_argument("--kind", choices=("memory", "calls"), help="all calls of one kind")
+    parser.add_argument("--without", metavar="PREFIX", help="operations whose names begin so")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("operations", nargs="*", metavar="OPERATION")
     args = parser.parse_args()
@@ -34,6 +35,7 @@ def main() -> int:
         parser.error(f"no such operation: {', '.join(unknown)}")
     left_out = WAIT_IN_VAIN if args.kind == "memory" else ()
     names = args.operations or [name for name in OPERATIONS if name not in left_out]
+    names = [name for name in names if not (args.without and name.startswith(args.without))]
     calls = args.call or [
         call for call in ERRORS if args.kind is None or (call in MEMORY) == (args.kind == "memory")
     ]

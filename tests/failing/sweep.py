@@ -48,6 +48,8 @@ def is_right(error: BaseException | None, call: str, number: int) -> bool:
             return True  # what an operation raises itself
         if call in MEMORY and isinstance(error, MemoryError):
             return True
+        if call in MEMORY and isinstance(error, AttributeError) and error.name:
+            return hasattr(error.obj, error.name)  # CPython's look-up loses its MemoryError
         if isinstance(error, OSError) and error.errno == number:
             return os.strerror(number) in str(error)
         if "can't start new thread" in str(error) and call == "pthread_create":

@@ -38,12 +38,12 @@ def test_a_message_in_latin_1(tmp_path, encoding):
     source.write_text(STRERROR)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     utf8 = encoding == "utf-8"
-    preload = [str(library), *os.environ.get("LD_PRELOAD", "").split()]
+    preload = [*os.environ.get("LD_PRELOAD", "").split(), str(library)]  # a sanitizer comes first
     done = subprocess.run(
         [sys.executable, "-X", f"utf8={int(utf8)}", "-c", PROGRAM],
         env={
             **os.environ,
-            "LD_PRELOAD": " ".join(reversed(preload)),
+            "LD_PRELOAD": " ".join(preload),
             "LC_ALL": "C",
             "PYTHONCOERCECLOCALE": "0",
         },
