@@ -20,6 +20,10 @@ from .planted import PLANTED
 LIMIT = 300.0 if SANITIZED else 90.0  # seconds that one run may take
 
 
+def is_fault(outcome: Outcome) -> bool:
+    return outcome.status != 0 or outcome.hung
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.fuzz",
@@ -31,6 +35,9 @@ def main() -> int:
     parser.add_argument("--verbs", type=int, default=1500, help="in each run")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for one run")
+    parser.add_argument(
+        "--again", type=int, default=0, help="replays, of which one must show the fault, too"
+    )
     parser.add_argument("--go-on", action="store_true", help="after a fault, too")
     parser.add_argument("--plant", choices=sorted(PLANTED), help="a fault to be found")
     args = parser.parse_args()
@@ -43,7 +50,13 @@ def main() -> int:
     def work(seed: int) -> Outcome | None:
         if (time.monotonic() > end and seed != args.seed) or (found and not args.go_on):
             return None
+        return repeat(seed)
+
+    def repeat(seed: int) -> Outcome:
         return run("-m", "tests.fuzz.run", seed, args.verbs, *planted, limit=args.limit)
+
+    def is_sure(seed: int) -> bool:
+        return not args.again or any(is_fault(repeat(seed)) for _ in range(args.again))
 
     def next_seeds() -> list[int]:
         count = min(args.jobs, args.runs - runs)
@@ -53,9 +66,13 @@ def main() -> int:
         while seeds := next_seeds():
             outcomes = list(pool.map(work, seeds))
             for seed, outcome in zip(seeds, outcomes, strict=True):
-                if outcome is not None and (outcome.status != 0 or outcome.hung):
+                if outcome is None or not is_fault(outcome):
+                    continue
+                print(f"\nFAULT found by --seed {seed} --runs 1, {outcome}", flush=True)
+                if is_sure(seed):
                     found.append(seed)
-                    print(f"\nFAULT found by --seed {seed} --runs 1, {outcome}", flush=True)
+                else:
+                    print(f"not seen again in {args.again} replays of --seed {seed}", flush=True)
             runs += sum(outcome is not None for outcome in outcomes)
             if None in outcomes or (found and not args.go_on):
                 break
