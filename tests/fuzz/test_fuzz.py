@@ -49,7 +49,7 @@ def test_nothing_crashes_hangs_or_is_left(thorough: bool) -> None:
 @pytest.mark.parametrize("fault", FOUND)
 def test_a_planted_fault_is_found(fault: str) -> None:
     limit = ("--limit", 5) if fault == "hang" else ()
-    status, output = fuzz("--seed", 1, "--runs", 1, "--verbs", 300, "--plant", fault, *limit)
+    status, output = fuzz("--seed", 1, "--runs", 4, "--verbs", 300, "--plant", fault, *limit)
     assert status == 1, output
     assert FOUND[fault] in output, output
     if fault not in ("descriptor", "live_object"):
