@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 
 import pytest
-from recorder import ROOT
+from programs import run_program
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("gcc") is None, reason="the shim is built with gcc"),
@@ -27,17 +26,8 @@ SHORT = {
 THOROUGH = {"memory": ("--without", "reader_"), "calls": ()}
 
 
-def sweep(*arguments: str) -> tuple[int, str]:
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.failing", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    return process.returncode, process.stdout
+def sweep(*arguments: object) -> tuple[int, str]:
+    return run_program("failing", *arguments)
 
 
 @pytest.mark.parametrize("kind", SHORT)

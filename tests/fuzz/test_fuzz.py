@@ -5,11 +5,8 @@ For longer, or from another seed: python -m tests.fuzz --seconds 600 --seed N.
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-from recorder import ROOT
+from programs import run_program
 
 SEED = 1
 
@@ -25,16 +22,7 @@ FOUND = {
 
 
 def fuzz(*arguments: object) -> tuple[int, str]:
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", *map(str, arguments)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    return process.returncode, process.stdout
+    return run_program("fuzz", *arguments)
 
 
 @pytest.mark.timeout(900)

@@ -6,17 +6,14 @@ For longer, or from another seed: python -m tests.soak --seconds 600 --seed N.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from programs import run_program
 
 SEED = 4
 SANITIZED = bool(os.environ.get("PYASYNC_HW_SANITIZE"))
-ROOT = Path(__file__).parents[2]
 
 # What the report says of each fault.
 FOUND = {
@@ -37,17 +34,7 @@ FOUND = {
 
 
 def soak(*arguments: object) -> tuple[int, str]:
-    """Run it in a process of its own; (exit status, all that it printed)."""
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.soak", *map(str, arguments)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    return process.returncode, process.stdout
+    return run_program("soak", *arguments)
 
 
 @pytest.mark.timeout(900)
