@@ -492,6 +492,8 @@ test_loops_come_and_go_beside_waits(void)
     long ends = 0;
     for (int i = 0; i < WAITERS; i++) {
         CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    }
+    for (int i = 0; i < WAITERS; i++) {
         ends += crowd.waiters[i].ends[BLOCK_TIMEOUT];
         token_close(&crowd.waiters[i].token);
         close(crowd.waiters[i].fd);
