@@ -1,8 +1,8 @@
 """For every test: the hw_board fixture, and no C object that outlives the test.
 
-Tests marked `conformance` run only with --conformance.  With --thorough, what is long
-by nature runs in full.  With --strict-skips, a test that is skipped must be in
-expected_skips.txt.
+Tests marked `conformance` or `thorough` run only with the option of that name.  With
+--thorough, what is long by nature runs in full.  With --strict-skips, a test that is
+skipped must be in expected_skips.txt.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "conformance: CPython's test_asyncio on our loop; only with --conformance"
     )
+    config.addinivalue_line("markers", "thorough: long by nature; only with --thorough")
     os.environ.pop("PYTEST_ADDOPTS", None)  # they are not for what tests start
     # In the background of a shell without job control it is ignored, and children
     # inherit that; Python then has no KeyboardInterrupt.
@@ -50,9 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--conformance"):
-        return
-    off = [item for item in items if item.get_closest_marker("conformance")]
+    optional = [n for n in ("conformance", "thorough") if not config.getoption(f"--{n}")]
+    off = [item for item in items if any(map(item.get_closest_marker, optional))]
     if off:
         config.hook.pytest_deselected(items=off)
         items[:] = [item for item in items if item not in off]

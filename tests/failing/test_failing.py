@@ -55,7 +55,7 @@ def test_an_operation_that_is_not_there_is_named() -> None:
     [
         ("another_error", "KeyError"),
         ("says_nothing", "another error"),
-        ("left_open", "left: {'/dev/null': 1}"),
+        pytest.param("left_open", "left: {'/dev/null': 1}", marks=pytest.mark.thorough),
         ("crash", "ended with status -11"),
         ("lost", "afterwards"),
     ],

@@ -19,6 +19,7 @@ FOUND = {
     "descriptor": "left: ['descriptors pipe: +",
     "live_object": "left: ['live ",
 }
+QUICK = {"crash", "system_error", "wrong"}
 
 
 def fuzz(*arguments: object) -> tuple[int, str]:
@@ -34,7 +35,10 @@ def test_nothing_crashes_hangs_or_is_left(thorough: bool) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("fault", FOUND)
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(n, marks=() if n in QUICK else pytest.mark.thorough) for n in FOUND],
+)
 def test_a_planted_fault_is_found(fault: str) -> None:
     limit = ("--limit", 5) if fault == "hang" else ()
     status, output = fuzz("--seed", 1, "--runs", 4, "--verbs", 300, "--plant", fault, *limit)

@@ -12,6 +12,7 @@ PREPARE = """
 import gc, logging, signal
 logging.disable(logging.CRITICAL)
 sys.setswitchinterval(float(os.environ["INTERVAL"]))
+ROUNDS = int(os.environ["ROUNDS"])
 
 def compute(seconds=0.012):
     end = time.perf_counter() + seconds
@@ -32,7 +33,7 @@ def check_end():
 LEAVING_ITS_BLOCK = """
 async def main():
     loop = asyncio.get_running_loop()
-    for _ in range(30):
+    for _ in range(ROUNDS):
         with insight.watch(loop, 0.004, lambda report: None):
             await asyncio.sleep(0)
             compute()
@@ -43,7 +44,7 @@ pyasync_hw.run(main())
 WITHIN_ONE_STEP = """
 async def main():
     loop = asyncio.get_running_loop()
-    for i in range(30):
+    for i in range(ROUNDS):
         with insight.watch(loop, 0.004, lambda report: None):
             compute()
             with insight.watch(loop, 0.002):
@@ -58,7 +59,7 @@ BY_THE_LISTENER = """
 async def main():
     loop = asyncio.get_running_loop()
     told = 0
-    for _ in range(30):
+    for _ in range(ROUNDS):
         def listener(report):
             global told
             told += 1
@@ -82,7 +83,7 @@ async def main():
     ended = threading.Event()
 
     def other():
-        for _ in range(30):
+        for _ in range(ROUNDS):
             with insight.watch(loop, 0.002, lambda report: None):
                 compute(0.003)
 
@@ -102,7 +103,7 @@ async def main():
     lock = threading.RLock()
 
     def other():
-        for _ in range(30):
+        for _ in range(ROUNDS):
             watch = insight.watch(loop, 0.002, lambda report: None)
             compute(0.004)
             with lock:
@@ -131,7 +132,7 @@ async def main():
 
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0023)
-    for _ in range(40):
+    for _ in range(ROUNDS):
         with insight.watch(loop, 0.004, lambda report: None):
             await asyncio.sleep(0)
             compute(0.006)
@@ -151,7 +152,7 @@ def handler(number, frame):
 
 async def main():
     loop = asyncio.get_running_loop()
-    for _ in range(30):
+    for _ in range(ROUNDS):
         try:
             signal.setitimer(signal.ITIMER_REAL, 0.006)
             with insight.watch(loop, 0.002, lambda report: None):
@@ -182,7 +183,7 @@ class Watching:
 async def main():
     loop = asyncio.get_running_loop()
     gc.set_threshold(20)  # also in the thread that looks
-    for _ in range(30):
+    for _ in range(ROUNDS):
         Watching(loop)
         await asyncio.sleep(0)
         compute(0.006)
@@ -192,7 +193,7 @@ pyasync_hw.run(main())
 """
 
 BY_THE_END_OF_THE_LOOP = """
-for i in range(30):
+for i in range(ROUNDS):
     loop = pyasync_hw.new_event_loop()
     loop.set_debug(i % 2 == 0)
     loop.slow_callback_duration = 0.004
@@ -214,7 +215,7 @@ warnings.simplefilter("ignore")
 
 async def main():
     loop = asyncio.get_running_loop()
-    for _ in range(20):
+    for _ in range(ROUNDS):
         with insight.watch(loop, 0.002, lambda report: None) as watch:
             await asyncio.sleep(0)
             compute(0.004)
@@ -236,8 +237,11 @@ SCENARIOS = {
 
 @pytest.mark.parametrize("interval", INTERVALS)
 @pytest.mark.parametrize("moment", SCENARIOS)
-def test_a_watch_ends(moment, interval):
-    done = run_python(PREPARE + SCENARIOS[moment] + "\ncheck_end()\n", INTERVAL=str(interval))
+def test_a_watch_ends(moment, interval, thorough):
+    rounds = 30 if thorough or interval < 0.1 else 10
+    done = run_python(
+        PREPARE + SCENARIOS[moment] + "\ncheck_end()\n", INTERVAL=str(interval), ROUNDS=str(rounds)
+    )
     assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
     # What a signal handler raises inside CPython's Thread.start() makes it forget a thread
     # that starts all the same, and then complains.

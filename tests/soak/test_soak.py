@@ -33,6 +33,9 @@ FOUND = {
 }
 
 
+TRENDS = {"heap", "memory"}  # they need many points
+
+
 def soak(*arguments: object) -> tuple[int, str]:
     return run_program("soak", *arguments)
 
@@ -45,7 +48,7 @@ def test_nothing_is_lost_left_or_grows(thorough: bool) -> None:
 
 
 def soak_with(fault: str) -> tuple[int, str]:
-    points = 20 if fault in ("heap", "memory") else 1  # what a trend needs
+    points = 20 if fault in TRENDS else 1
     return soak(
         *("--seed", 1, "--seconds", 1, "--points", points, "--round", 0.2, "--patience", 1),
         *("--plant", fault, "--only", "sleeps", "--only", "call_soon_burst"),
@@ -64,9 +67,12 @@ def planted(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[tuple[i
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("fault", FOUND)
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(n, marks=pytest.mark.thorough if n in TRENDS else ()) for n in FOUND],
+)
 def test_a_planted_fault_is_found(fault: str, planted: dict[str, Future[tuple[int, str]]]) -> None:
-    if SANITIZED and fault in ("heap", "memory"):
+    if SANITIZED and fault in TRENDS:
         pytest.skip("the sanitizer's own allocator tells nothing")
     status, output = planted[fault].result()
     failures = output.partition("FAILED with --seed 1:\n")[2]
