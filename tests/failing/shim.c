@@ -180,6 +180,15 @@ calloc(size_t count, size_t size)
 
 static PyMemAllocatorEx allocators[3];
 
+/* Each Python function runs through here: what the C stack shows of the interpreter
+ * itself depends on how it was compiled. */
+PyObject *
+shim_evaluate(PyThreadState *thread, struct _PyInterpreterFrame *frame, int throws)
+{
+    PyObject *volatile result = _PyEval_EvalFrameDefault(thread, frame, throws);
+    return result; /* volatile: no tail call, which would leave no trace */
+}
+
 /* Where CPython answers for itself: in a Python function, and in its C half of tasks.
  */
 static int
@@ -189,10 +198,10 @@ is_cpythons(void *address)
     if (dladdr(address, &info) == 0) {
         return 0;
     }
-    return strstr(info.dli_fname, "/_asyncio.") != NULL ||
+    return info.dli_saddr == (void *)shim_evaluate ||
+           strstr(info.dli_fname, "/_asyncio.") != NULL ||
            (info.dli_sname != NULL &&
-            (strncmp(info.dli_sname, "_PyEval_", 8) == 0 ||
-             strcmp(info.dli_sname, "_PyFunction_Vectorcall") == 0));
+            strcmp(info.dli_sname, "_PyFunction_Vectorcall") == 0);
 }
 
 static int
@@ -245,6 +254,7 @@ shim_hook_python(void)
 {
     void *frames[2];
     (void)backtrace(frames, 2); /* loads what it needs */
+    _PyInterpreterState_SetEvalFrameFunc(PyInterpreterState_Get(), shim_evaluate);
     for (int domain = 0; domain < 3; domain++) {
         PyMem_GetAllocator((PyMemAllocatorDomain)domain, &allocators[domain]);
         PyMemAllocatorEx hook = {&allocators[domain], hook_malloc, hook_calloc,

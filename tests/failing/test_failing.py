@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 
 import pytest
 from programs import run_program
@@ -32,9 +31,7 @@ def sweep(*arguments: object) -> tuple[int, str]:
 
 @pytest.mark.parametrize("kind", SHORT)
 def test_what_fails_breaks_nothing(kind: str, thorough: bool) -> None:
-    # Open: from 3.14 on, an executor's thread can stay when memory is lost while it starts.
-    whole = thorough and (kind != "memory" or sys.version_info < (3, 14))
-    status, output = sweep("--kind", kind, *(THOROUGH if whole else SHORT)[kind])
+    status, output = sweep("--kind", kind, *(THOROUGH if thorough else SHORT)[kind])
     print(output)
     assert status == 0
 
