@@ -46,6 +46,7 @@ typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
     Py_ssize_t context_vars_offset; /* py/context.h */
     unsigned handle_tag;            /* of asyncio.Handle when it was looked at */
+    unsigned plain_tag;             /* of a class of loops that has no patches */
     int can_spawn;                  /* loop/child_type.c: 1, -1: no, 0: not tried */
     struct fork_node *fork_nodes;   /* py/fork.h */
     pid_t pid;                      /* this process */

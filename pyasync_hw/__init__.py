@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _forked as _forked
 from ._core import CancelToken, VirtualClock
-from .errors import SleepForeverError, TimeLimitError
 from .loop import EventLoop, new_event_loop
-from .runners import install, run
 
 if TYPE_CHECKING:
     from . import executor as executor
@@ -20,7 +18,9 @@ if TYPE_CHECKING:
     from . import sim as sim
     from . import spi as spi
     from . import tags as tags
-    from .policy import EventLoopPolicy
+    from .errors import SleepForeverError, TimeLimitError
+    from .policy import EventLoopPolicy  # deprecated in Python
+    from .runners import install, run
 
 __version__ = "0.1.0"
 
@@ -48,18 +48,22 @@ if sys.version_info < (3, 16):
 
 # Only programs that use them pay for importing them.
 _MODULES = ("executor", "gpio", "insight", "rc522", "sim", "spi", "tags")
+_FOUND_IN = {
+    "EventLoopPolicy": "policy",
+    "SleepForeverError": "errors",
+    "TimeLimitError": "errors",
+    "install": "runners",
+    "run": "runners",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    # Policies are deprecated: only who asks for one imports one.
-    if name == "EventLoopPolicy":
-        from .policy import EventLoopPolicy
-
-        return EventLoopPolicy
+    if name in _FOUND_IN:
+        return getattr(importlib.import_module(f"{__name__}.{_FOUND_IN[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES, "EventLoopPolicy"})
+    return sorted({*globals(), *_MODULES, *_FOUND_IN})

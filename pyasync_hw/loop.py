@@ -15,51 +15,26 @@ import sys
 import threading
 import weakref
 from asyncio import format_helpers
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _core
+from . import _core, patches
 from ._core import VirtualClock
-from .internals import patches
-from .internals.queues import Queues, Scheduled
 
-if TYPE_CHECKING:
-    from . import child, insight
+if TYPE_CHECKING:  # imported where they are needed: not every program does
+    from . import child, insight, views
+
+    T = TypeVar("T")
 
 __all__ = ["EventLoop", "new_event_loop"]
 
-T = TypeVar("T")
-
 _EPOLLIN, _EPOLLOUT = 1, 4
+_CANCELLED_MAX = 256
 _FORMATS_DEBUG = (  # inspect.signature() takes longer than the import of a module
     "debug" in format_helpers._format_callback_source.__code__.co_varnames  # type: ignore[attr-defined]
 )
-
-
-class _WatchedMap(Mapping[Any, selectors.SelectorKey]):
-    """What is watched, by descriptor: the `get_map()` of a selector."""
-
-    def __init__(self, loop: Any) -> None:
-        self._loop = weakref.ref(loop)
-
-    def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
-        loop = self._loop()
-        watched = loop._watched(fileobj) if loop is not None else None
-        if watched is None:
-            raise KeyError(f"{fileobj!r} is not registered")
-        registered, fd, events, reader, writer = watched
-        mask = (selectors.EVENT_READ if events & _EPOLLIN else 0) | (
-            selectors.EVENT_WRITE if events & _EPOLLOUT else 0
-        )
-        return selectors.SelectorKey(registered, fd, mask, (reader, writer))
-
-    def __iter__(self) -> Iterator[int]:
-        loop = self._loop()
-        return iter(loop._watched_fds() if loop is not None else ())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 class _PollerView(selectors.BaseSelector):
@@ -71,7 +46,6 @@ class _PollerView(selectors.BaseSelector):
 
     def __init__(self, loop: Any) -> None:
         self._loop = weakref.ref(loop)
-        self._map = _WatchedMap(loop)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         raise NotImplementedError("use loop.add_reader() or loop.add_writer()")
@@ -83,9 +57,10 @@ class _PollerView(selectors.BaseSelector):
         """For turns that are not ours; native descriptors and timers are served meanwhile."""
         ready = []
         loop = self._loop()
+        watched = self.get_map()
         for fd, events in loop._select(timeout) if loop is not None else ():
             # What has no descriptor is asyncio's self-pipe: that is what wakes its loop.
-            key = self._map.get(fd if fd >= 0 else loop._ssock)
+            key = watched.get(fd if fd >= 0 else loop._ssock)
             if key is not None:
                 reading = selectors.EVENT_READ if events & ~_EPOLLOUT else 0
                 writing = selectors.EVENT_WRITE if events & ~_EPOLLIN else 0
@@ -106,10 +81,12 @@ class _PollerView(selectors.BaseSelector):
             patches.notice(loop)
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._map
+        from .views import Watched
+
+        return Watched(self._loop)
 
 
-class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
+class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
     """EventLoop, but for what a program has patched."""
 
     # With every attribute in a slot, ours and asyncio's, an instance has no dict to
@@ -140,7 +117,7 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._cancelled_timers = 0  # of asyncio's own kind
-        self._timers: Scheduled | None = None  # lent to who looks for them
+        self._timers: views.Scheduled | None = None  # lent to who looks for them
         self._watches: list[insight.Watch] = []  # who waits for slow callbacks
         self._old_agen_hooks: Any = None  # while it runs
         self._ssock = self._csock = None
@@ -286,6 +263,68 @@ class _NativeLoop(_core.Loop, Queues, asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """What asyncio's call_soon() ends in, and before 3.14 call_soon_threadsafe() too."""
         return _core.Loop.call_soon_threadsafe(self, callback, *args, context=context)
+
+    # -- asyncio's containers, for who looks into them (views.py) ------------
+
+    @property
+    def _ready(self) -> views.Ready | deque[Any]:
+        if self._closed:
+            return deque()  # asyncio's close() clears it; _release() is about to
+        from .views import Ready
+
+        return Ready(self)  # type: ignore[arg-type]
+
+    @_ready.setter
+    def _ready(self, handles: Any) -> None:
+        if type(handles) is not deque:
+            from .views import Ready, refuse
+
+            if isinstance(handles, Ready) and handles._loop is self:
+                return  # loop._ready += ...
+            refuse("_ready", handles, deque)
+        self._ready_replace(handles)
+
+    @property
+    def _scheduled(self) -> views.Scheduled | list[Any]:
+        if self._timers is None:
+            if self._closed:
+                return []
+            from .views import Scheduled
+
+            timers = Scheduled(self)  # type: ignore[arg-type]
+            if self._timers is None:  # no other thread was first
+                self._timers = timers
+        self._timers.fetch_for(sys._getframe(1).f_code)
+        return self._timers
+
+    @_scheduled.setter
+    def _scheduled(self, timers: Any) -> None:
+        mine = self._timers
+        if mine is not None and timers is mine:
+            return  # loop._scheduled += ...
+        if type(timers) is not list:
+            from .views import refuse
+
+            refuse("_scheduled", timers, list)
+        if mine is not None or timers:
+            self._scheduled[:] = timers
+
+    @property
+    def _timer_cancelled_count(self) -> int:
+        """Of those that are lent; else a cancelled timer is gone at once."""
+        if self._timers is None:
+            return 0
+        return sum(timer._cancelled for timer in list.__iter__(self._timers))
+
+    @_timer_cancelled_count.setter
+    def _timer_cancelled_count(self, count: int) -> None:
+        pass  # asyncio's own code keeps it; here it is counted
+
+    def _timer_handle_cancelled(self, timer: Any) -> None:
+        """A timer of ours is gone by now; asyncio's own stay until somebody looks."""
+        self._cancelled_timers += 1
+        if self._cancelled_timers % _CANCELLED_MAX == 0:
+            self._scheduled.fetch()  # none that is cancelled comes back
 
     # -- called by the C core ----------------------------------------------
 

@@ -435,14 +435,32 @@ is_patched_anew(LoopObject *self)
     return tag != self->type_tag && tag != 0; /* 0: changed, and not used since */
 }
 
+static bool
+has_patches(LoopObject *self)
+{
+    return self->hooked || self->turns_patched || self->asyncio_later;
+}
+
 int
 loop_notice_patches(LoopObject *self)
 {
+    unsigned tag = Py_TYPE(self)->tp_version_tag;
+    if (tag != 0 && tag == self->st->plain_tag && !has_patches(self)) {
+        self->type_tag = tag; /* a loop before has looked */
+        return 0;
+    }
     PyObject *result = PyObject_CallMethod((PyObject *)self, "_notice_patches",
                                            NULL); /* runs Python */
+    if (result == NULL) {
+        self->type_tag = 0;
+        return -1;
+    }
+    Py_DECREF(result);
     self->type_tag = Py_TYPE(self)->tp_version_tag;
-    Py_XDECREF(result);
-    return result != NULL ? 0 : -1;
+    if (!has_patches(self)) {
+        self->st->plain_tag = self->type_tag;
+    }
+    return 0;
 }
 
 /* -- Python methods -------------------------------------------------------- */

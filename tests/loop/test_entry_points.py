@@ -195,3 +195,22 @@ def test_a_subinterpreter_with_its_own_gil():
         assert failure is None, failure
     finally:
         interpreters.destroy(interp)
+
+
+LOADED = """
+import asyncio, sys
+import pyasync_hw
+
+loop = pyasync_hw.new_event_loop()
+loop.run_until_complete(asyncio.sleep(0))
+loop.close()
+print(*sorted(name for name in sys.modules if name.startswith("pyasync_hw.")))
+"""
+
+
+def test_a_loop_that_runs_callbacks_needs_few_modules():
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60
+    )
+    loaded = [f"pyasync_hw.{name}" for name in ("_core", "_forked", "loop", "patches")]
+    assert (done.stdout.split(), done.stderr) == (loaded, "")

@@ -2,7 +2,7 @@
 
 A tracer patches `asyncio.BaseEventLoop.call_soon`, which ours comes before: what stands
 there and is not asyncio's own is put before ours again, in Patches.  As a rule it wraps
-asyncio's function, and what that does ends in our queues (queues.py).
+asyncio's function, and what that does ends in our queues.
 
 A test clock overrides `time()`, `_run_once()` or the selector's `select()`, in a subclass,
 on the class or on one loop: turns are then asyncio's own Python ones, over our queues and
@@ -22,14 +22,14 @@ from asyncio import selector_events
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .. import _core
+from . import _core
 
 if TYPE_CHECKING:
-    from ..loop import EventLoop
+    from .loop import EventLoop
 
 __all__ = ["Patches", "notice"]
 
-_ASYNCIO = asyncio.SelectorEventLoop.__mro__[:-1]
+_ASYNCIO = [(cls, vars(cls)) for cls in asyncio.SelectorEventLoop.__mro__[:-1]]
 
 # What a turn is made of; and who of ours goes around what asyncio's own method calls.
 _TURN = ("_run_once", "time", "_process_events", "_add_callback")
@@ -47,9 +47,9 @@ class Patches:
 
 
 def _in_asyncio(name: str) -> tuple[type, Any]:
-    for cls in _ASYNCIO:
-        if name in vars(cls):
-            return cls, vars(cls)[name]
+    for cls, namespace in _ASYNCIO:
+        if name in namespace:
+            return cls, namespace[name]
     return object, None
 
 

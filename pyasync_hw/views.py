@@ -1,27 +1,27 @@
-"""`loop._ready` and `loop._scheduled`: what is ready, and which timers there are.
+"""`loop._ready`, `loop._scheduled` and the map of its selector: live views of what it has.
 
-asyncio has a deque and a list, kept by heapq, and so programs find them here: live, with
-handles in them, and what they do to them is done.  The C half is csrc/loop/loop_lend.c.
+asyncio has a deque and a list, kept by heapq, and so programs find them here: with handles
+in them, and what they do to them is done.  The C half is csrc/loop/loop_lend.c.
 """
 
 from __future__ import annotations
 
 import operator
-import sys
+import selectors
 import weakref
 from asyncio import base_events
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import _core
+from . import _core
 
 if TYPE_CHECKING:
-    from ..loop import EventLoop
+    from .loop import EventLoop
 
-__all__ = ["Ready", "Scheduled"]
+__all__ = ["Ready", "Scheduled", "Watched"]
 
-CANCELLED_MAX = 256
+_EPOLLIN, _EPOLLOUT = 1, 4
 
 _call_at = base_events.BaseEventLoop.call_at.__code__
 
@@ -134,66 +134,34 @@ for _name in ("__add__", "__contains__", "__delitem__", "__eq__", "__getitem__",
     setattr(Scheduled, _name, _fetching(_name))
 
 
-class Queues:
-    """The part of EventLoop that asyncio calls `_ready` and `_scheduled`."""
+class Watched(Mapping[Any, selectors.SelectorKey]):
+    """What is watched, by descriptor: the `get_map()` of a selector."""
 
-    __slots__ = ()
+    def __init__(self, loop: weakref.ref[Any]) -> None:
+        self._loop = loop
 
-    if TYPE_CHECKING:
-        _timers: Scheduled | None
-        _cancelled_timers: int
-
-        def _ready_replace(self, handles: Iterable[Any], /) -> None: ...
-
-    @property
-    def _ready(self) -> Ready:
-        return Ready(self)  # type: ignore[arg-type]
-
-    @_ready.setter
-    def _ready(self, handles: Iterable[Any]) -> None:
-        if isinstance(handles, Ready) and handles._loop is self:
-            return  # loop._ready += ...
-        _refuse_another_kind("_ready", handles, deque)
-        self._ready_replace(handles)
-
-    @property
-    def _scheduled(self) -> Scheduled:
-        timers = self._timers
-        if timers is None:
-            timers = self._timers = Scheduled(self)  # type: ignore[arg-type,misc]
-        timers.fetch_for(sys._getframe(1).f_code)
-        return timers
-
-    @_scheduled.setter
-    def _scheduled(self, timers: Iterable[Any]) -> None:
-        mine = self._timers
-        if mine is not None and timers is mine:
-            return  # loop._scheduled += ...
-        _refuse_another_kind("_scheduled", timers, list)
-        if mine is not None or timers:
-            self._scheduled[:] = timers
-
-    @property
-    def _timer_cancelled_count(self) -> int:
-        """Of those that are lent; else a cancelled timer is gone at once."""
-        if self._timers is None:
-            return 0
-        return sum(timer._cancelled for timer in list.__iter__(self._timers))
-
-    @_timer_cancelled_count.setter
-    def _timer_cancelled_count(self, count: int) -> None:
-        pass  # asyncio's own code keeps it; here it is counted
-
-    def _timer_handle_cancelled(self, timer: Any) -> None:
-        """A timer of ours is gone by now; asyncio's own stay until somebody looks."""
-        self._cancelled_timers += 1  # type: ignore[misc]
-        if self._cancelled_timers % CANCELLED_MAX == 0:
-            self._scheduled.fetch()  # none that is cancelled comes back
-
-
-def _refuse_another_kind(name: str, value: object, kind: type) -> None:
-    if type(value) is not kind:
-        raise TypeError(
-            f"loop.{name} cannot be another container than the loop's own, which takes over "
-            f"what a {kind.__name__} holds; not {type(value).__name__}"
+    def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
+        loop = self._loop()
+        watched = loop._watched(fileobj) if loop is not None else None
+        if watched is None:
+            raise KeyError(f"{fileobj!r} is not registered")
+        registered, fd, events, reader, writer = watched
+        mask = (selectors.EVENT_READ if events & _EPOLLIN else 0) | (
+            selectors.EVENT_WRITE if events & _EPOLLOUT else 0
         )
+        return selectors.SelectorKey(registered, fd, mask, (reader, writer))
+
+    def __iter__(self) -> Iterator[int]:
+        loop = self._loop()
+        return iter(loop._watched_fds() if loop is not None else ())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def refuse(name: str, value: object, kind: type) -> NoReturn:
+    """What is assigned to `loop._ready` and `loop._scheduled` and cannot be."""
+    raise TypeError(
+        f"loop.{name} cannot be another container than the loop's own, which takes over "
+        f"what a {kind.__name__} holds; not {type(value).__name__}"
+    )

@@ -1,1 +1,0 @@
-"""What programs find that reach into asyncio's private parts of a loop."""
