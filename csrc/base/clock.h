@@ -49,6 +49,13 @@ time_after(int64_t when_ns, int64_t duration_ns)
     return overflow || sum == NS_NEVER ? NS_NEVER - 1 : sum;
 }
 
+/* A device in time; all those of a simulated board are on one clock. */
+struct device_time {
+    struct vclock *clock; /* the present one, NULL: monotonic; told to any of them */
+    struct vclock *told;  /* by its own use_clock; whoever calls that owns it */
+    bool speaks;          /* it was told, if only of real time; a real device: true */
+};
+
 /* Something with events of its own on a virtual clock (a simulated world). */
 struct clock_driver {
     struct clock_driver *next; /* the clock's list */

@@ -344,10 +344,10 @@ lines_config(void *self, const struct line_settings *settings)
 }
 
 static int
-lines_use_clock(void *self, struct vclock *clock)
+lines_use_clock(void *self, struct vclock **clock)
 {
     (void)self;
-    return clock == NULL ? 0 : -EXDEV;
+    return *clock == NULL ? 0 : -EXDEV;
 }
 
 static void
@@ -400,8 +400,11 @@ gpiochip_request(const struct gpiochip *chip, const uint32_t *offsets, unsigned 
         free(lines);
         return err;
     }
-    lines->request = (struct line_request){
-        .ops = &kernel_line_ops, .self = lines, .fd = req.fd, .num_lines = n};
+    lines->request = (struct line_request){.ops = &kernel_line_ops,
+                                           .self = lines,
+                                           .fd = req.fd,
+                                           .num_lines = n,
+                                           .time = {.speaks = true}};
     memcpy(lines->request.offsets, offsets, n * sizeof offsets[0]);
     memcpy(lines->request.name, chip->info.name, sizeof lines->request.name);
     *out = &lines->request;

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-struct vclock;
+#include "base/clock.h"
 
 #define LINES_MAX 64
 
@@ -56,9 +56,10 @@ struct line_ops {
     int (*set)(void *self, uint64_t mask, uint64_t bits);
     /* Settings of all lines of the request. */
     int (*config)(void *self, const struct line_settings *settings);
-    /* Which clock this device lives on is the caller's from now on; NULL is the
-     * monotonic one.  -EXDEV: it cannot (a real device on a virtual clock). */
-    int (*use_clock)(void *self, struct vclock *clock);
+    /* Live on *clock from now on; NULL: the monotonic one.  *clock is then what it
+     * was told before, which time.told was until now: whoever owned that drops it.
+     * -EXDEV: it cannot (a real device on a virtual clock). */
+    int (*use_clock)(void *self, struct vclock **clock);
     /* Give the lines back and free self. */
     void (*close)(void *self);
 };
@@ -69,8 +70,8 @@ struct line_request {
     int fd;
     unsigned num_lines;
     uint32_t offsets[LINES_MAX]; /* on the chip */
-    struct vclock *clock;        /* NULL: monotonic; follows use_clock */
-    char name[32];               /* for messages: the chip's name */
+    struct device_time time;
+    char name[32]; /* for messages: the chip's name */
 };
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-struct vclock;
+#include "base/clock.h"
 
 #define SPI_MESSAGE_MAX 511    /* transfers in one SPI_IOC_MESSAGE: 14-bit ioctl size */
 #define SPI_CS_CHANGE_NS 10000 /* what the kernel waits at each cs_change */
@@ -35,7 +35,7 @@ struct spi_ops {
     /* Total number of bytes transferred, or -errno. */
     int (*message)(void *self, const struct spi_xfer *xfers, unsigned n);
     int (*config)(void *self, const struct spi_config *config);
-    int (*use_clock)(void *self, struct vclock *clock); /* see line_ops */
+    int (*use_clock)(void *self, struct vclock **clock); /* see line_ops */
     void (*close)(void *self);
 };
 
@@ -46,8 +46,8 @@ struct spi_device {
     int needs_gil;     /* call ops->message with the GIL held */
     uint64_t messages; /* counted by whoever calls ops->message */
     uint64_t transfers;
-    struct vclock *clock; /* NULL: monotonic; follows use_clock */
-    char name[32];        /* for messages: "spi0.0" */
+    struct device_time time;
+    char name[32]; /* for messages: "spi0.0" */
 };
 
 #endif

@@ -127,10 +127,10 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
 }
 
 static int
-spi_use_clock(void *self, struct vclock *clock)
+spi_use_clock(void *self, struct vclock **clock)
 {
     (void)self;
-    return clock == NULL ? 0 : -EXDEV;
+    return *clock == NULL ? 0 : -EXDEV;
 }
 
 static void
@@ -176,8 +176,10 @@ spidev_open(const char *path, const char *name, const struct spi_config *config,
         spi_close(spi);
         return err;
     }
-    spi->device =
-        (struct spi_device){.ops = &kernel_spi_ops, .self = spi, .config = *config};
+    spi->device = (struct spi_device){.ops = &kernel_spi_ops,
+                                      .self = spi,
+                                      .config = *config,
+                                      .time = {.speaks = true}};
     snprintf(spi->device.name, sizeof spi->device.name, "%s", name);
     *out = &spi->device;
     return 0;

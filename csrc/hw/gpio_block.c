@@ -123,7 +123,7 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     struct edge_blocker blocker = {.wake_fd = -1, .poll_fd = -1};
-    struct vclock *clock = self->request->clock; /* for all of this wait */
+    struct vclock *clock = self->request->time.clock; /* for all of this wait */
     PyObject *kept = ah_keep_clock(clock);
     int err;
     if (hw_wait_is_armed(&self->wait)) {

@@ -35,6 +35,7 @@ static void
 request_really_close(LineRequestObject *self)
 {
     struct line_request *request = self->request;
+    struct vclock *told = request->time.told;
     self->request = NULL;
     if (self->owner != NULL) {
         Py_BEGIN_ALLOW_THREADS
@@ -44,7 +45,7 @@ request_really_close(LineRequestObject *self)
     else {
         request->ops->close(request->self);
     }
-    Py_CLEAR(self->clock);
+    ah_drop_clock(told);
     Py_CLEAR(self->owner);
 }
 
@@ -102,6 +103,7 @@ line_request_in_child(PyObject *object)
     LineRequestObject *self = (LineRequestObject *)object;
     if (self->request != NULL) {
         close(self->request->fd);
+        self->inherited = self->request->time.told;
     }
     self->request = NULL;
     self->closing = 0;
@@ -133,7 +135,6 @@ LineRequest_traverse(LineRequestObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->owner);
-    Py_VISIT(self->clock);
     return ah_edges_traverse(self, visit, arg);
 }
 
@@ -144,7 +145,6 @@ LineRequest_clear(LineRequestObject *self)
     ah_edges_drop(self); /* runs Python */
     if (self->request == NULL) {
         Py_CLEAR(self->owner);
-        Py_CLEAR(self->clock);
     }
     return 0;
 }
@@ -182,7 +182,7 @@ LineRequest_dealloc(LineRequestObject *self)
     ah_edges_free(self);
     self->st->live[AH_LIVE_LineRequest]--;
     Py_CLEAR(self->owner);
-    Py_CLEAR(self->clock);
+    ah_drop_clock(self->inherited);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
 }
@@ -204,7 +204,7 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     struct line_request *request = self->request;
     self->busy++;
     int status = hw_use_clock(hw_loop_vclock(st, loop), request->ops->use_clock,
-                              request->self, request->clock, &self->clock, "GPIO line");
+                              request->self, &request->time, "GPIO line");
     ah_line_end(self);
     return status;
 }

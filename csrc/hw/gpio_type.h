@@ -21,8 +21,8 @@ typedef struct {
     ModuleState *st;
     struct fork_node fork;        /* of a simulated one */
     struct line_request *request; /* owned, NULL: closed */
-    PyObject *owner; /* owned: what must live as long as request, or NULL */
-    PyObject *clock; /* owned: the VirtualClock that request was told of */
+    PyObject *owner;          /* owned: what must live as long as request, or NULL */
+    struct vclock *inherited; /* owned: what request was told, in a fork's child */
     PyObject *weakrefs;
     int busy;    /* calls that use request without the GIL */
     int closing; /* close() was called; the last busy call does it */

@@ -126,7 +126,7 @@ device_clock(MFRC522Object *self)
         PyErr_Clear(); /* closed: the next message says so */
         return NULL;
     }
-    return device->clock;
+    return device->time.clock;
 }
 
 static int64_t

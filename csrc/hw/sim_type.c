@@ -214,9 +214,6 @@ SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     st->live[AH_LIVE_SimWorld]++;
     self->st = st;
     self->name = Py_NewRef(name);
-    if (clock != NULL) {
-        self->clock = Py_NewRef(clock_arg);
-    }
     int err = world_init(&self->world, (unsigned)num_lines, clock, &gil_host);
     if (err < 0) {
         (void)ah_raise_errno(err, "SimWorld");
@@ -224,6 +221,7 @@ SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->has_world = true;
+    (void)ah_keep_clock(clock); /* world.home */
     ah_fork_watch(st, &self->fork, (PyObject *)self, sim_world_in_child);
     return (PyObject *)self;
 }
@@ -278,7 +276,9 @@ SimWorld_dealloc(SimWorldObject *self)
         world_destroy(&self->world);
     }
     self->st->live[AH_LIVE_SimWorld]--;
-    Py_CLEAR(self->clock);
+    if (self->has_world) {
+        ah_drop_clock(self->world.home);
+    }
     Py_CLEAR(self->name);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
@@ -319,12 +319,12 @@ SimWorld_use_clock(SimWorldObject *self, PyObject *arg)
         PyErr_SetString(PyExc_RuntimeError, "a card's code cannot change the clock");
         return NULL;
     }
-    PyObject *before = self->clock;
-    self->clock = clock != NULL ? Py_NewRef(arg) : NULL;
+    struct vclock *before;
+    (void)ah_keep_clock(clock);
     Py_BEGIN_ALLOW_THREADS
-    world_set_home(&self->world, clock);
+    before = world_set_home(&self->world, clock);
     Py_END_ALLOW_THREADS
-    Py_XDECREF(before);
+    ah_drop_clock(before);
     Py_RETURN_NONE;
 }
 
@@ -337,7 +337,8 @@ SimWorld_get_closed(SimWorldObject *self, void *Py_UNUSED(closure))
 static PyObject *
 SimWorld_get_clock(SimWorldObject *self, void *Py_UNUSED(closure))
 {
-    return Py_NewRef(self->clock != NULL ? self->clock : Py_None);
+    PyObject *clock = ah_keep_clock(self->world.home);
+    return clock != NULL ? clock : Py_NewRef(Py_None);
 }
 
 #define SIM_METHOD(name, flags, text) \

@@ -18,7 +18,6 @@ typedef struct {
         fork; /* an inherited world is not touched: who knows who holds it */
     struct world world;
     bool has_world;
-    PyObject *clock;        /* owned VirtualClock or NULL: world.home */
     PyObject *name;         /* owned str */
     struct sim_card *cards; /* owned */
 } SimWorldObject;

@@ -96,10 +96,10 @@ adapter_config(void *self, const struct spi_config *config)
 }
 
 static int
-adapter_use_clock(void *self, struct vclock *clock)
+adapter_use_clock(void *self, struct vclock **clock)
 {
     (void)self;
-    return clock == NULL ? 0 : -EXDEV;
+    return *clock == NULL ? 0 : -EXDEV;
 }
 
 static void
@@ -135,6 +135,7 @@ adapt_spi(PyObject *module, PyObject *args)
         .self = adapter,
         .config = {.speed_hz = speed_hz, .mode = mode, .bits_per_word = 8},
         .needs_gil = 1,
+        .time = {.speaks = true},
     };
     PyOS_snprintf(adapter->device.name, sizeof adapter->device.name, "%s", name);
     return ah_spi_device_new(ah_state(module), &adapter->device, object);

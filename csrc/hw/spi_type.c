@@ -22,7 +22,7 @@ typedef struct {
     struct fork_node fork;     /* of a simulated one */
     struct spi_device *device; /* owned, NULL: closed */
     PyObject *owner;           /* owned: what must live as long as device, or NULL */
-    PyObject *clock;           /* owned: the VirtualClock that device was told of */
+    struct vclock *inherited;  /* owned: what device was told, in a fork's child */
     PyObject *weakrefs;
     uint64_t messages, transfers; /* as they were when the device was closed */
     int busy;                     /* messages that run now */
@@ -33,6 +33,7 @@ static void
 device_really_close(SPIDeviceObject *self)
 {
     struct spi_device *device = self->device;
+    struct vclock *told = device->time.told;
     self->device = NULL;
     self->messages = device->messages;
     self->transfers = device->transfers;
@@ -45,7 +46,7 @@ device_really_close(SPIDeviceObject *self)
         device->ops->close(device->self);
         Py_END_ALLOW_THREADS
     }
-    Py_CLEAR(self->clock);
+    ah_drop_clock(told);
     Py_CLEAR(self->owner);
 }
 
@@ -110,6 +111,9 @@ static void
 spi_device_in_child(PyObject *object)
 {
     SPIDeviceObject *self = (SPIDeviceObject *)object;
+    if (self->device != NULL) {
+        self->inherited = self->device->time.told;
+    }
     self->device = NULL;
     self->closing = 0;
 }
@@ -138,7 +142,6 @@ SPIDevice_traverse(SPIDeviceObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->owner);
-    Py_VISIT(self->clock);
     return 0;
 }
 
@@ -148,7 +151,6 @@ SPIDevice_clear(SPIDeviceObject *self)
 {
     if (self->device == NULL) {
         Py_CLEAR(self->owner);
-        Py_CLEAR(self->clock);
     }
     return 0;
 }
@@ -185,7 +187,7 @@ SPIDevice_dealloc(SPIDeviceObject *self)
     ah_fork_unwatch(&self->fork);
     self->st->live[AH_LIVE_SPIDevice]--;
     Py_CLEAR(self->owner);
-    Py_CLEAR(self->clock);
+    ah_drop_clock(self->inherited);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
 }
@@ -237,7 +239,7 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     struct spi_device *device = self->device;
     self->busy++;
     int status = hw_use_clock(hw_loop_vclock(st, loop), device->ops->use_clock,
-                              device->self, device->clock, &self->clock, "SPI device");
+                              device->self, &device->time, "SPI device");
     device_end(self);
     return status;
 }

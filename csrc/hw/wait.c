@@ -381,19 +381,19 @@ hw_loop_vclock(ModuleState *st, PyObject *loop)
 }
 
 int
-hw_use_clock(struct vclock *clock, int (*use_clock)(void *self, struct vclock *clock),
-             void *self, struct vclock *current, PyObject **told, const char *what)
+hw_use_clock(struct vclock *clock, int (*use_clock)(void *self, struct vclock **clock),
+             void *self, const struct device_time *time, const char *what)
 {
-    PyObject *object = clock == NULL ? NULL : ah_virtual_clock_object(clock);
-    if (current == clock && *told == object) {
+    if (time->clock == clock && time->speaks && time->told == clock) {
         return 0;
     }
     int err;
+    (void)ah_keep_clock(clock); /* the device's */
     Py_BEGIN_ALLOW_THREADS
-    err = use_clock(self, clock);
+    err = use_clock(self, &clock);
     Py_END_ALLOW_THREADS
+    ah_drop_clock(clock); /* what it was told before, or what it refuses */
     if (err >= 0) {
-        Py_XSETREF(*told, Py_XNewRef(object));
         return 0;
     }
     if (err == -EXDEV) {

@@ -63,12 +63,12 @@ AH_RAISES int hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns);
 /* The virtual clock of `loop`, or NULL: it is another loop, or in real time. */
 struct vclock *hw_loop_vclock(ModuleState *st, PyObject *loop);
 
-/* Tell a device to live on `clock`, unless it does (`current`) and `*told`, the owned
- * VirtualClock that its Python object told it of, is that clock's.  RuntimeError for
- * a real device and a virtual clock.  Hold the device open meanwhile. */
+/* Tell a device to live on `clock`, unless it does and was told so; what it is told
+ * it owns (time->told).  RuntimeError for a real device and a virtual clock.  Hold
+ * the device open meanwhile. */
 AH_RAISES int hw_use_clock(struct vclock *clock,
-                           int (*use_clock)(void *self, struct vclock *clock),
-                           void *self, struct vclock *current, PyObject **told,
+                           int (*use_clock)(void *self, struct vclock **clock),
+                           void *self, const struct device_time *time,
                            const char *what);
 
 #endif

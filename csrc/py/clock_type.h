@@ -29,6 +29,15 @@ ah_keep_clock(struct vclock *clock)
     return clock != NULL ? Py_NewRef(ah_virtual_clock_object(clock)) : NULL;
 }
 
+/* Give such a reference back. */
+static inline void
+ah_drop_clock(AH_STEALS struct vclock *clock)
+{
+    if (clock != NULL) {
+        Py_DECREF(ah_virtual_clock_object(clock));
+    }
+}
+
 /* A loop runs on it from now on, or NULL: none any more.  RuntimeError if another does.
  */
 AH_RAISES int ah_virtual_clock_attach(PyObject *clock, PyObject *loop);

@@ -205,7 +205,7 @@ request_config(void *self, const struct line_settings *settings)
 
 /* The clock is the bank's owner's to choose: see world_line.c. */
 static int
-request_use_clock(void *self, struct vclock *clock)
+request_use_clock(void *self, struct vclock **clock)
 {
     (void)self;
     (void)clock;

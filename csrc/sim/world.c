@@ -275,7 +275,7 @@ set_clock_switching(struct world *world, struct vclock *clock)
     world_lock(world);
     bank_set_clock(&world->lines, clock);
     for (struct world_device *d = world->devices; d != NULL; d = d->next) {
-        *d->shown = clock;
+        d->time->clock = clock;
     }
     world_unlock(world);
     if (clock != NULL && !world->closed) {
@@ -283,33 +283,37 @@ set_clock_switching(struct world *world, struct vclock *clock)
     }
 }
 
-void
+struct vclock *
 world_set_home(struct world *world, struct vclock *clock)
 {
     pthread_mutex_lock(&world->switching);
+    struct vclock *before = world->home;
     world->home = clock;
     set_clock_switching(world, clock);
     pthread_mutex_unlock(&world->switching);
+    return before;
 }
 
 int
-world_use_clock(struct world *world, struct world_device *device, struct vclock *clock)
+world_use_clock(struct world *world, struct device_time *time, struct vclock **clock)
 {
     pthread_mutex_lock(&world->switching);
-    device->told = clock;
-    set_clock_switching(world, clock);
+    struct vclock *before = time->told;
+    time->told = *clock;
+    time->speaks = true;
+    set_clock_switching(world, *clock);
+    *clock = before;
     pthread_mutex_unlock(&world->switching);
     return 0;
 }
 
 void
 world_add_device(struct world *world, struct world_device *device,
-                 struct vclock **shown)
+                 struct device_time *time)
 {
     pthread_mutex_lock(&world->switching);
-    device->told = world->home;
-    device->shown = shown;
-    *shown = bank_clock(&world->lines);
+    device->time = time;
+    *time = (struct device_time){.clock = bank_clock(&world->lines)};
     device->next = world->devices;
     world->devices = device;
     pthread_mutex_unlock(&world->switching);
@@ -326,7 +330,8 @@ world_remove_device(struct world *world, struct world_device *device)
             *p = device->next;
             continue;
         }
-        pinned = pinned || (*p)->told == clock;
+        const struct device_time *time = (*p)->time;
+        pinned = pinned || (time->speaks && time->told == clock);
         p = &(*p)->next;
     }
     if (!pinned) {

@@ -74,8 +74,7 @@ struct world_action {
 /* A device that the program has opened: who has told the world which clock. */
 struct world_device {
     struct world_device *next;
-    struct vclock *told;   /* by its user, who keeps it alive while it is open */
-    struct vclock **shown; /* the device's public `clock`: always the world's */
+    struct device_time *time; /* the device's, public */
 };
 
 /* The caller's outer lock: how to give it up, and how to take it back.  With it,
@@ -149,14 +148,14 @@ world_acquire_host(struct world *world, void *released)
     }
 }
 
-/* Continue on another clock, which lives until the next call or the world's end.
- * Call with no lock, not from card code. */
-void world_set_home(struct world *world, struct vclock *clock);
-/* As use_clock of an open device asks for it. */
-int world_use_clock(struct world *world, struct world_device *device,
-                    struct vclock *clock);
+/* Continue on another clock, which lives until a later call gives it back or the
+ * world ends.  The home before.  Call with no lock, not from card code. */
+struct vclock *world_set_home(struct world *world, struct vclock *clock);
+/* use_clock of an open device. */
+int world_use_clock(struct world *world, struct device_time *time,
+                    struct vclock **clock);
 void world_add_device(struct world *world, struct world_device *device,
-                      struct vclock **shown);
+                      struct device_time *time);
 /* The last device that pinned a foreign clock takes the world home. */
 void world_remove_device(struct world *world, struct world_device *device);
 

@@ -40,10 +40,10 @@ line_config(void *self, const struct line_settings *settings)
 }
 
 static int
-line_use_clock(void *self, struct vclock *clock)
+line_use_clock(void *self, struct vclock **clock)
 {
     struct world_line *line = self;
-    return world_use_clock(line->world, &line->device, clock);
+    return world_use_clock(line->world, &line->request.time, clock);
 }
 
 static void
@@ -82,7 +82,7 @@ world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
     line->request = line->inner;
     line->request.ops = &world_line_ops;
     line->request.self = line;
-    world_add_device(world, &line->device, &line->request.clock);
+    world_add_device(world, &line->device, &line->request.time);
     *out = &line->request;
     return 0;
 }

@@ -155,10 +155,10 @@ spi_config(void *self, const struct spi_config *config)
 }
 
 static int
-spi_use_clock(void *self, struct vclock *clock)
+spi_use_clock(void *self, struct vclock **clock)
 {
     struct world_spi *spi = self;
-    return world_use_clock(spi->world, &spi->pin, clock);
+    return world_use_clock(spi->world, &spi->device.time, clock);
 }
 
 static void
@@ -201,7 +201,7 @@ world_open_spi(struct world *world, unsigned bus, unsigned cs,
         free(spi);
         return err;
     }
-    world_add_device(world, &spi->pin, &spi->device.clock);
+    world_add_device(world, &spi->pin, &spi->device.time);
     *out = &spi->device;
     return 0;
 }

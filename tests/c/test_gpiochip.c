@@ -262,8 +262,11 @@ test_mixed_settings(void)
     CHECK_EQ(bits, 2);
     CHECK_EQ(request->ops->set(request->self, 0, 0), -EINVAL);
     struct vclock *virtual_clock = (struct vclock *)&bits;
-    CHECK_EQ(request->ops->use_clock(request->self, virtual_clock), -EXDEV);
-    CHECK_EQ(request->ops->use_clock(request->self, NULL), 0);
+    CHECK_EQ(request->ops->use_clock(request->self, &virtual_clock), -EXDEV);
+    CHECK(virtual_clock == (struct vclock *)&bits);
+    virtual_clock = NULL;
+    CHECK_EQ(request->ops->use_clock(request->self, &virtual_clock), 0);
+    CHECK(virtual_clock == NULL);
     request->ops->close(request->self);
 }
 

@@ -100,7 +100,8 @@ test_open(void)
     config.mode = 0x10000;
     CHECK_EQ(device->ops->config(device->self, &config), 0);
     CHECK_EQ(mode32, 0x10000);
-    CHECK_EQ(device->ops->use_clock(device->self, (struct vclock *)device), -EXDEV);
+    struct vclock *virtual_clock = (struct vclock *)device;
+    CHECK_EQ(device->ops->use_clock(device->self, &virtual_clock), -EXDEV);
     device->ops->close(device->self);
 
     CHECK_EQ(spidev_open("/dev/no/such/device", "x", &config, &device), -ENOENT);

@@ -51,6 +51,14 @@ attach(struct world *world, unsigned cs)
     return chip;
 }
 
+/* What it was told before. */
+static struct vclock *
+tell(struct spi_device *spi, struct vclock *clock)
+{
+    CHECK_EQ(spi->ops->use_clock(spi->self, &clock), 0);
+    return clock;
+}
+
 static uint8_t
 read_version(struct spi_device *spi)
 {
@@ -179,7 +187,7 @@ test_virtual_time(void)
     REQUIRE(world_init(&world, 54, &clock, NULL) == 0);
     (void)attach(&world, 0);
     struct spi_device *spi = open_spi(&world, 0);
-    CHECK(spi->clock == &clock);
+    CHECK(spi->time.clock == &clock);
     CHECK_EQ(world_now(&world), 0);
     CHECK_EQ(read_version(spi), 0x92);
     CHECK_EQ(world_now(&world), 16 * NS_PER_US); /* 16 bits at 1 MHz */
@@ -201,17 +209,46 @@ test_clock_goes_home(void)
     REQUIRE(world_init(&world, 54, NULL, NULL) == 0);
     struct line_request *line = request_line(&world, BUTTON, &both_edges);
     struct spi_device *spi = open_spi(&world, 0);
-    CHECK(line->clock == NULL);
-    CHECK_EQ(spi->ops->use_clock(spi->self, &clock), 0);
-    CHECK(line->clock == &clock);
+    CHECK(line->time.clock == NULL);
+    CHECK(tell(spi, &clock) == NULL);
+    CHECK(line->time.clock == &clock);
     CHECK(clock.drivers != NULL);
     spi->ops->close(spi->self);
-    CHECK(line->clock == NULL);
+    CHECK(line->time.clock == NULL);
     CHECK(clock.drivers == NULL);
     line->ops->close(line->self);
     world_close(&world);
     world_destroy(&world);
     vclock_destroy(&clock);
+}
+
+/* A device that says nothing keeps the world on no clock, be it the one that it was
+ * opened on: nobody keeps that alive for it. */
+static void
+test_a_silent_device_pins_nothing(void)
+{
+    struct vclock first, second;
+    struct world world;
+    REQUIRE(vclock_init(&first, 0) == 0);
+    REQUIRE(vclock_init(&second, 0) == 0);
+    REQUIRE(world_init(&world, 54, &first, NULL) == 0);
+    struct line_request *silent = request_line(&world, BUTTON, &both_edges);
+    CHECK(silent->time.clock == &first);
+    CHECK(world_set_home(&world, &second) == &first);
+    struct vclock *const others[] = {&first, NULL};
+    for (int i = 0; i < 2; i++) {
+        struct spi_device *spi = open_spi(&world, 0);
+        CHECK(tell(spi, others[i]) == NULL);
+        CHECK(silent->time.clock == others[i]);
+        spi->ops->close(spi->self);
+        CHECK(silent->time.clock == &second);
+        CHECK(first.drivers == NULL);
+    }
+    silent->ops->close(silent->self);
+    world_close(&world);
+    world_destroy(&world);
+    vclock_destroy(&second);
+    vclock_destroy(&first);
 }
 
 /* Everything at once, in real time; for the thread sanitizer. */
@@ -256,9 +293,12 @@ change_clocks(void *arg)
 {
     struct crowd *crowd = arg;
     for (int i = 0; i < ROUNDS / 10; i++) {
-        crowd->line->ops->use_clock(crowd->line->self, &crowd->clock);
+        struct vclock *clock = &crowd->clock;
+        CHECK_EQ(crowd->line->ops->use_clock(crowd->line->self, &clock), 0);
+        CHECK(clock == NULL);
         vclock_advance(&crowd->clock, 3 * NS_PER_MS);
-        crowd->line->ops->use_clock(crowd->line->self, NULL);
+        CHECK_EQ(crowd->line->ops->use_clock(crowd->line->self, &clock), 0);
+        CHECK(clock == &crowd->clock);
     }
     return NULL;
 }
@@ -343,6 +383,7 @@ main(void)
     RUN(test_sources);
     RUN(test_virtual_time);
     RUN(test_clock_goes_home);
+    RUN(test_a_silent_device_pins_nothing);
     RUN(test_real_time);
     RUN(test_crowd);
     return check_done();

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bare import FIELD_GUARD, TX_CONTROL, Chip, events, settings
@@ -214,6 +216,47 @@ class TestChange:
         pyasync_hw.run(main(), clock=VirtualClock())
         pyasync_hw.run(main_again(board))
         board.close()
+
+    def test_a_silent_line_keeps_the_board_on_no_clock(self) -> None:
+        """Not on the one it was opened on, nor on another one in its place."""
+        board = sim.Board(clock=VirtualClock())
+        silent = board.request_lines({17: settings()}, "silent")
+        board._world.use_clock(None)
+        for _ in range(20):  # some in the memory of the first clock
+            loop = pyasync_hw.EventLoop(clock=VirtualClock(1000))
+            other = board.request_lines({27: settings()}, "other")
+            other.use_loop(loop)
+            other.close()
+            loop.close()
+            del loop, other
+        loop = pyasync_hw.EventLoop()
+        silent.use_loop(loop)
+        assert board.time() < REAL_TIMEOUT
+        silent.close()
+        loop.close()
+        board.close()
+
+    def test_threads_that_change_its_clock_at_once(self) -> None:
+        """The one that it is on is kept alive: the last, whoever had the GIL first."""
+        clocks = [VirtualClock() for _ in range(4)]
+        together = threading.Barrier(len(clocks))
+
+        def change(clock: VirtualClock) -> None:
+            together.wait()
+            board._world.use_clock(clock)
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with sim.Board() as board, ThreadPoolExecutor(len(clocks)) as pool:
+                for _ in range(500):
+                    list(pool.map(change, clocks))
+                    assert board.clock in clocks
+                    before = board.time()
+                    board.clock.advance(5)
+                    assert board.time() == pytest.approx(before + 5, abs=1e-6)
+        finally:
+            sys.setswitchinterval(interval)
 
 
 async def main_again(board: sim.Board) -> None:
