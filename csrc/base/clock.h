@@ -131,6 +131,12 @@ void vclock_set_limit(struct vclock *clock, int64_t limit_ns);
 void vclock_advance(struct vclock *clock, int64_t duration_ns);
 void vclock_advance_to(struct vclock *clock, int64_t when_ns);
 
+/* Time passes at once, until *now_ns, for a driver that has nothing due before due_ns,
+ * is the clock's only one, and may hold any lock but `lock`.  Not so, or somebody else
+ * moves the clock: false, and nothing has happened. */
+bool vclock_advance_alone(struct vclock *clock, const struct clock_driver *driver,
+                          int64_t duration_ns, int64_t due_ns, int64_t *now_ns);
+
 void vclock_add_driver(struct vclock *clock, struct clock_driver *driver);
 void vclock_remove_driver(struct vclock *clock, struct clock_driver *driver);
 

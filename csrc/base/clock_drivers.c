@@ -80,12 +80,30 @@ vclock_advance(struct vclock *clock, int64_t duration_ns)
     drivers_unlock(clock);
 }
 
+bool
+vclock_advance_alone(struct vclock *clock, const struct clock_driver *driver,
+                     int64_t duration_ns, int64_t due_ns, int64_t *now_ns)
+{
+    pthread_mutex_lock(&clock->lock);
+    int64_t when_ns = time_after(clock->now, duration_ns);
+    bool alone = clock->drivers == driver && driver->next == NULL &&
+                 clock->drives == 0 && when_ns < due_ns;
+    if (alone) {
+        waits_arrive_locked(clock, when_ns);
+        *now_ns = when_ns;
+    }
+    pthread_mutex_unlock(&clock->lock);
+    return alone;
+}
+
 void
 vclock_add_driver(struct vclock *clock, struct clock_driver *driver)
 {
     drivers_lock(clock);
+    pthread_mutex_lock(&clock->lock);
     driver->next = clock->drivers;
     clock->drivers = driver;
+    pthread_mutex_unlock(&clock->lock);
     drivers_unlock(clock);
 }
 
@@ -93,11 +111,13 @@ void
 vclock_remove_driver(struct vclock *clock, struct clock_driver *driver)
 {
     drivers_lock(clock);
+    pthread_mutex_lock(&clock->lock);
     for (struct clock_driver **p = &clock->drivers; *p != NULL; p = &(*p)->next) {
         if (*p == driver) {
             *p = driver->next;
             break;
         }
     }
+    pthread_mutex_unlock(&clock->lock);
     drivers_unlock(clock);
 }

@@ -3,6 +3,7 @@
  * `driving` guards the list and is held while a driver's code runs: so the clock is
  * moved by one thread at a time, `mover`, and `drives` tells those who hold only `lock`
  * that somebody does.  It is recursive: a driver's code may move the clock itself.
+ * Who changes the list holds `lock`, too, so that either is enough to read it.
  */
 #ifndef AH_BASE_CLOCK_DRIVERS_H
 #define AH_BASE_CLOCK_DRIVERS_H

@@ -38,8 +38,8 @@ typedef struct {
 /* A LineRequest around `request`, which lives until request->ops->close() and is
  * freed by it (embed it in the backend's own struct).  On failure it is closed.
  * `owner` is kept alive until then (the simulated world); NULL: a real device.
- * With an owner every op is called without the GIL, for a simulated world may
- * hold its lock while a card runs Python. */
+ * With an owner every op but read_events is called without the GIL, for a simulated
+ * world may hold its lock while a card runs Python. */
 AH_RAISES PyObject *ah_line_request_new(ModuleState *st,
                                         AH_STEALS struct line_request *request,
                                         PyObject *owner);

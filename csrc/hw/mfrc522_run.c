@@ -47,20 +47,6 @@ keep_error(MFRC522Object *self)
 
 /* -- the three things that a step can ask for ------------------------------ */
 
-static int
-line_read(LineRequestObject *line, struct line_event *events)
-{
-    struct line_request *request = line->request;
-    int n;
-    if (line->owner != NULL) {
-        Py_BEGIN_ALLOW_THREADS
-        n = request->ops->read_events(request->self, events, EVENT_BATCH);
-        Py_END_ALLOW_THREADS
-        return n;
-    }
-    return request->ops->read_events(request->self, events, EVENT_BATCH);
-}
-
 /* Take all edges out of the interrupt line: how many there were, or -errno. */
 static int
 drop_edges(MFRC522Object *self)
@@ -73,7 +59,8 @@ drop_edges(MFRC522Object *self)
     }
     int n;
     do {
-        n = line_read(self->irq, events);
+        struct line_request *request = self->irq->request;
+        n = request->ops->read_events(request->self, events, EVENT_BATCH);
         total += n > 0 ? n : 0;
     } while (n == EVENT_BATCH);
     ah_line_end(self->irq);

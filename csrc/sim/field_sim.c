@@ -420,11 +420,11 @@ field_authenticate(struct field_sim *field, const struct field_auth *auth,
     return 0;
 }
 
-/* Add up the answers into field->reception. */
-static void
-add_up(struct field_sim *field)
+void
+field_add_up(struct field_sim *field)
 {
     struct field_reception *r = &field->reception;
+    field->stale = false;
     unsigned offset[FIELD_CARDS_MAX];
     memset(&r->frame, 0, sizeof r->frame);
     r->start_ns = r->end_ns = NS_NEVER;
@@ -474,14 +474,4 @@ add_up(struct field_sim *field)
         }
     }
     r->end_ns = r->start_ns + frame_ns(r->frame.bits, field->align, r->frame.rate);
-}
-
-const struct field_reception *
-field_reception(struct field_sim *field)
-{
-    if (field->stale) {
-        add_up(field);
-        field->stale = false;
-    }
-    return &field->reception;
 }

@@ -159,9 +159,19 @@ int field_send(struct field_sim *field, const struct field_frame *frame, int64_t
 int field_authenticate(struct field_sim *field, const struct field_auth *auth,
                        bool encrypted, int64_t now_ns); /* runs Python */
 
+/* Add up the answers anew. */
+void field_add_up(struct field_sim *field);
+
 /* What came back, as known now; start_ns NS_NEVER: nothing.  Valid until the
  * next call.  Only bits before the present are final. */
-const struct field_reception *field_reception(struct field_sim *field);
+static inline const struct field_reception *
+field_reception(struct field_sim *field)
+{
+    if (field->stale) {
+        field_add_up(field);
+    }
+    return &field->reception;
+}
 
 /* Forget answers that are under way (the reader listens no more). */
 void field_forget(struct field_sim *field);

@@ -109,6 +109,7 @@ bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
             sink->level = level;
             sink->changed_at = when;
             sink->pulsed = sink->pulsed || level == sink->seen;
+            atomic_store(&bank->sinks_moved, true);
             bank->stirred = true;
         }
     }
@@ -123,6 +124,7 @@ bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
     struct request_line *mine = &request->lines[line->index];
     if (mine->settings.debounce_us != 0) {
         mine->debounce_at = when + (int64_t)mine->settings.debounce_us * NS_PER_US;
+        atomic_store(&bank->debouncing, true);
         bank->stirred = true;
     }
     else {
@@ -149,6 +151,9 @@ static int64_t
 next_due_locked(struct line_bank *bank, struct sim_request **whose, unsigned *index)
 {
     int64_t due = NS_NEVER;
+    if (!atomic_load(&bank->debouncing)) {
+        return NS_NEVER;
+    }
     for (struct sim_request *r = bank->requests; r != NULL; r = r->next) {
         for (unsigned i = 0; i < r->num_lines; i++) {
             if (r->lines[i].debounce_at < due) {
@@ -157,6 +162,9 @@ next_due_locked(struct line_bank *bank, struct sim_request **whose, unsigned *in
                 *index = i;
             }
         }
+    }
+    if (due == NS_NEVER) {
+        atomic_store(&bank->debouncing, false);
     }
     return due;
 }
@@ -371,6 +379,13 @@ bank_add_sink(struct line_bank *bank, unsigned offset, struct line_sink *sink)
 }
 
 bool
+bank_sinks_moved(struct line_bank *bank)
+{
+    return atomic_load(&bank->sinks_moved) &&
+           atomic_exchange(&bank->sinks_moved, false);
+}
+
+bool
 bank_take_change(struct line_bank *bank, struct line_sink *sink, int *level,
                  int64_t *when)
 {
@@ -398,6 +413,9 @@ bank_next_due(struct line_bank *bank)
 {
     struct sim_request *request = NULL;
     unsigned index = 0;
+    if (!atomic_load(&bank->debouncing)) {
+        return NS_NEVER;
+    }
     pthread_mutex_lock(&bank->lock);
     int64_t due = next_due_locked(bank, &request, &index);
     pthread_mutex_unlock(&bank->lock);

@@ -12,6 +12,7 @@
 #define AH_SIM_LINE_SIM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,6 +64,9 @@ struct line_bank {
     int64_t last;         /* own time of the latest event: stamps don't go back */
     bool stirred;         /* a sink or a deadline changed since the last stir() */
     bool gone;
+    /* Read without `lock`, by whom nothing concerns that begins meanwhile. */
+    atomic_bool debouncing;  /* a debounce has begun, and may not be over */
+    atomic_bool sinks_moved; /* since bank_sinks_moved() */
     /* Set by the owner; called without `lock`, after operations that stirred. */
     void (*stir)(void *owner);
     void *owner;
@@ -104,6 +108,8 @@ void bank_add_source(struct line_bank *bank, unsigned offset,
 void bank_set_source(struct line_bank *bank, unsigned offset,
                      struct line_source *source, int level, int64_t when);
 void bank_add_sink(struct line_bank *bank, unsigned offset, struct line_sink *sink);
+/* Has a sink anything to take? */
+bool bank_sinks_moved(struct line_bank *bank);
 /* The next change that this sink has not seen: true, its level and own time. */
 bool bank_take_change(struct line_bank *bank, struct line_sink *sink, int *level,
                       int64_t *when);

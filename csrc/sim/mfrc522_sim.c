@@ -279,16 +279,22 @@ mfrc522_sim_peek(const struct mfrc522_sim *sim, uint8_t addr)
     }
 }
 
-uint8_t
-mfrc522_sim_read(struct mfrc522_sim *sim, uint8_t addr, int64_t now_ns)
+static uint8_t
+read_register(struct mfrc522_sim *sim, uint8_t addr)
 {
-    mfrc522_sim_advance(sim, now_ns);
     uint8_t value = mfrc522_sim_peek(sim, addr);
     if (addr == FIFO_DATA_REG && sim->power != CHIP_OFF) {
         chip_fifo_pop(sim);
         chip_update_irq(sim);
     }
     return value;
+}
+
+uint8_t
+mfrc522_sim_read(struct mfrc522_sim *sim, uint8_t addr, int64_t now_ns)
+{
+    mfrc522_sim_advance(sim, now_ns);
+    return read_register(sim, addr);
 }
 
 static void
@@ -343,10 +349,9 @@ marked(uint8_t old, uint8_t value, uint8_t bits)
     return (uint8_t)(set ? old | (value & bits) : old & ~value);
 }
 
-void
-mfrc522_sim_write(struct mfrc522_sim *sim, uint8_t addr, uint8_t value, int64_t now_ns)
+static void
+write_register(struct mfrc522_sim *sim, uint8_t addr, uint8_t value)
 {
-    mfrc522_sim_advance(sim, now_ns);
     if (sim->power == CHIP_OFF || sim->power == CHIP_RESET ||
         addr >= MFRC522_REGISTERS) {
         return;
@@ -400,18 +405,24 @@ mfrc522_sim_write(struct mfrc522_sim *sim, uint8_t addr, uint8_t value, int64_t 
 }
 
 void
-mfrc522_sim_select(struct mfrc522_sim *sim, int64_t now_ns)
+mfrc522_sim_write(struct mfrc522_sim *sim, uint8_t addr, uint8_t value, int64_t now_ns)
 {
     mfrc522_sim_advance(sim, now_ns);
+    write_register(sim, addr, value); /* runs Python */
+}
+
+void
+mfrc522_sim_select(struct mfrc522_sim *sim)
+{
     sim->spi_selected = sim->power != CHIP_OFF;
     sim->spi_addressed = false;
     sim->spi_read = -1;
 }
 
-uint8_t
-mfrc522_sim_shift(struct mfrc522_sim *sim, uint8_t mosi, int64_t now_ns)
+/* One byte, at the chip's present time. */
+static uint8_t
+shift(struct mfrc522_sim *sim, uint8_t mosi)
 {
-    mfrc522_sim_advance(sim, now_ns);
     if (!sim->spi_selected) {
         return 0;
     }
@@ -425,18 +436,24 @@ mfrc522_sim_shift(struct mfrc522_sim *sim, uint8_t mosi, int64_t now_ns)
         return 0;
     }
     if (sim->spi_read >= 0) {
-        uint8_t value = mfrc522_sim_read(sim, (uint8_t)sim->spi_read, now_ns);
+        uint8_t value = read_register(sim, (uint8_t)sim->spi_read);
         sim->spi_read = MFRC522_SPI_IS_READ(mosi) ? MFRC522_SPI_ADDRESS(mosi) : -1;
         return value;
     }
-    mfrc522_sim_write(sim, sim->spi_write, mosi, now_ns); /* runs Python */
+    write_register(sim, sim->spi_write, mosi); /* runs Python */
     return 0;
 }
 
-void
-mfrc522_sim_deselect(struct mfrc522_sim *sim, int64_t now_ns)
+uint8_t
+mfrc522_sim_shift(struct mfrc522_sim *sim, uint8_t mosi, int64_t now_ns)
 {
     mfrc522_sim_advance(sim, now_ns);
+    return shift(sim, mosi); /* runs Python */
+}
+
+void
+mfrc522_sim_deselect(struct mfrc522_sim *sim)
+{
     sim->spi_selected = false;
 }
 
@@ -444,9 +461,14 @@ void
 mfrc522_sim_transfer(struct mfrc522_sim *sim, const uint8_t *tx, uint8_t *rx, size_t n,
                      int64_t now_ns, int64_t byte_ns)
 {
+    bool look = true; /* time has passed, or a write may have made something due */
     for (size_t i = 0; i < n; i++) {
         now_ns += byte_ns;
-        uint8_t miso = mfrc522_sim_shift(sim, tx != NULL ? tx[i] : 0, now_ns);
+        if (look) {
+            mfrc522_sim_advance(sim, now_ns);
+        }
+        look = byte_ns > 0 || (sim->spi_addressed && sim->spi_read < 0);
+        uint8_t miso = shift(sim, tx != NULL ? tx[i] : 0); /* runs Python */
         if (rx != NULL) {
             rx[i] = miso;
         }

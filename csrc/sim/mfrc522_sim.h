@@ -59,11 +59,11 @@ void mfrc522_sim_set_nrstpd(struct mfrc522_sim *sim, bool high, int64_t now_ns);
 enum mfrc522_irq_level mfrc522_sim_irq_level(const struct mfrc522_sim *sim);
 
 /* SPI: pin NSS falls, bytes go both ways, NSS rises.  shift() is called at the
- * end of each byte and gives what was on MISO meanwhile. */
-void mfrc522_sim_select(struct mfrc522_sim *sim, int64_t now_ns);
+ * end of each byte and gives what was on MISO meanwhile; NSS itself does nothing. */
+void mfrc522_sim_select(struct mfrc522_sim *sim);
 uint8_t mfrc522_sim_shift(struct mfrc522_sim *sim, uint8_t mosi,
                           int64_t now_ns); /* runs Python */
-void mfrc522_sim_deselect(struct mfrc522_sim *sim, int64_t now_ns);
+void mfrc522_sim_deselect(struct mfrc522_sim *sim);
 
 /* n bytes, the first of which ends at now_ns + byte_ns, and so on.  tx NULL:
  * zeros; rx NULL: not wanted; they may be the same buffer.  select() before and

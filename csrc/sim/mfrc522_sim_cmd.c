@@ -249,7 +249,7 @@ chip_fifo_written(struct mfrc522_sim *sim)
 static int64_t
 next_event(struct mfrc522_sim *sim)
 {
-    int64_t at = chip_auth_event(sim);
+    int64_t at = sim->auth != AUTH_NONE ? chip_auth_event(sim) : NS_NEVER;
     if (sim->power == CHIP_RESET || sim->power == CHIP_WAKING) {
         at = earlier(at, sim->oscillator_at);
     }

@@ -314,7 +314,6 @@ int64_t
 chip_auth_event(const struct mfrc522_sim *sim)
 {
     const struct field_auth_times *t = &sim->config.field->auth;
-    const int64_t first_bits = field_bits_ns(FIRST_BITS, 0, 0);
     int64_t at = NS_NEVER;
     switch (sim->auth) {
         case AUTH_NONE:
@@ -332,7 +331,7 @@ chip_auth_event(const struct mfrc522_sim *sim)
         case AUTH_DONE:
             return t->done_ns;
     }
-    return at != NS_NEVER ? at + first_bits : NS_NEVER;
+    return at != NS_NEVER ? at + field_bits_ns(FIRST_BITS, 0, 0) : NS_NEVER;
 }
 
 void

@@ -129,6 +129,10 @@ int64_t world_now_locked(struct world *world);
 /* Does this very thread run card code?  Then time stands still for it. */
 bool world_is_inside(struct world *world);
 
+/* On a virtual clock time passes, with the world entered (once) and kept, where nothing
+ * happens until *now_ns.  Else false, and it is world_pass_time() that lets it pass. */
+bool world_pass_quietly_locked(struct world *world, int64_t duration_ns,
+                               int64_t *now_ns);
 /* On a virtual clock time passes, 0: its loop looks again at what is due.  Call
  * with the host's lock and no other, not from card code. */
 void world_pass_time(struct world *world, int64_t duration_ns);

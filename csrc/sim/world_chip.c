@@ -176,6 +176,9 @@ world_notice_field_locked(struct world *world, struct world_chip *chip)
 void
 world_apply_pins_locked(struct world *world)
 {
+    if (!bank_sinks_moved(&world->lines)) {
+        return;
+    }
     for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
         int level;
         int64_t when;

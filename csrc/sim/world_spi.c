@@ -3,8 +3,9 @@
  * A message takes its time on a virtual clock: bits/speed, the delays it asks for,
  * and the kernel's 10 us at each change of chip select; in real time it takes
  * none.  The bytes of a transfer reach the chip at the transfer's end, so nothing
- * that they cause lies in the future.  Where no module answers, and for one that
- * cannot follow (another mode than 0, more than 10 MHz), MISO reads 0.
+ * that they cause lies in the future.  Between them the world stays taken, and the
+ * clock moves at once, as long as nothing is due meanwhile.  Where no module answers,
+ * and for one that cannot follow (another mode than 0, more than 10 MHz), MISO reads 0.
  */
 #include "sim/world.h"
 
@@ -25,13 +26,21 @@ struct world_spi {
     unsigned bus, cs;
 };
 
-/* No lock is held but the bus's and the host's. */
-static void
-pass_time(struct world *world, int64_t duration_ns)
+/* What time it is afterwards.  The world is entered, and left meanwhile, where somebody
+ * else may have his turn. */
+static int64_t
+pass_time_locked(struct world *world, int64_t duration_ns)
 {
-    if (duration_ns > 0) {
-        world_pass_time(world, duration_ns);
+    int64_t now;
+    if (duration_ns > 0 && world_pass_quietly_locked(world, duration_ns, &now)) {
+        return now;
     }
+    if (duration_ns > 0) {
+        world_unlock(world);
+        world_pass_time(world, duration_ns);
+        world_enter(world);
+    }
+    return world_now_locked(world);
 }
 
 static uint32_t
@@ -52,34 +61,30 @@ listener_locked(const struct world_spi *spi, const struct spi_xfer *xfer)
 
 /* One transfer's bytes, at its end.  `first`: chip select falls before it. */
 static int
-exchange(struct world_spi *spi, const struct spi_xfer *xfer, bool first, bool last)
+exchange_locked(struct world_spi *spi, const struct spi_xfer *xfer, int64_t now,
+                bool first, bool last)
 {
     struct world *world = spi->world;
-    int result = -ESHUTDOWN;
-    world_enter(world); /* runs Python */
-    if (!world->closed) {
-        struct world_chip *chip = listener_locked(spi, xfer);
-        result = (int)xfer->len;
-        if (chip == NULL) {
-            if (xfer->rx != NULL) {
-                memset(xfer->rx, 0, xfer->len);
-            }
-        }
-        else {
-            int64_t now = world_now_locked(world);
-            if (first) {
-                mfrc522_sim_select(chip->mfrc522, now);
-            }
-            mfrc522_sim_transfer(chip->mfrc522, xfer->tx, xfer->rx, xfer->len, now,
-                                 0); /* runs Python */
-            if (last) {
-                mfrc522_sim_deselect(chip->mfrc522, now);
-            }
-            world_notice_field_locked(world, chip);
-        }
+    if (world->closed) {
+        return -ESHUTDOWN;
     }
-    world_unlock(world);
-    return result;
+    struct world_chip *chip = listener_locked(spi, xfer);
+    if (chip == NULL) {
+        if (xfer->rx != NULL) {
+            memset(xfer->rx, 0, xfer->len);
+        }
+        return (int)xfer->len;
+    }
+    if (first) {
+        mfrc522_sim_select(chip->mfrc522);
+    }
+    mfrc522_sim_transfer(chip->mfrc522, xfer->tx, xfer->rx, xfer->len, now,
+                         0); /* runs Python */
+    if (last) {
+        mfrc522_sim_deselect(chip->mfrc522);
+    }
+    world_notice_field_locked(world, chip);
+    return (int)xfer->len;
 }
 
 static int
@@ -121,14 +126,15 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
         return -EDEADLK;
     }
     lock_bus(world, spi->bus);
+    world_enter(world);
     bool first = true;
     int64_t pause_ns = 0; /* after the transfer before, passed at once with the next */
     for (unsigned i = 0; i < n; i++) {
         const struct spi_xfer *xfer = &xfers[i];
         int64_t bits_ns = (int64_t)xfer->len * 8 * NS_PER_S / speed_of(spi, xfer);
-        pass_time(world, pause_ns + bits_ns);
+        int64_t now = pass_time_locked(world, pause_ns + bits_ns);
         bool last = i + 1 == n || xfer->cs_change;
-        int done = exchange(spi, xfer, first, last); /* runs Python */
+        int done = exchange_locked(spi, xfer, now, first, last); /* runs Python */
         if (done < 0) {
             result = done;
             break;
@@ -137,7 +143,8 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
         pause_ns =
             xfer->delay_us * NS_PER_US + (last && i + 1 < n ? SPI_CS_CHANGE_NS : 0);
     }
-    pass_time(world, pause_ns);
+    (void)pass_time_locked(world, pause_ns);
+    world_unlock(world);
     pthread_mutex_unlock(&world->buses[spi->bus]);
     return result;
 }

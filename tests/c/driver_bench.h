@@ -94,14 +94,14 @@ message(const struct spi_xfer *xfers, unsigned n)
     messages++;
     for (unsigned i = 0; i < n; i++) {
         CHECK(xfers[i].len <= 64);
-        mfrc522_sim_select(sim, now);
+        mfrc522_sim_select(sim);
         for (unsigned k = 0; k < xfers[i].len; k++) {
             pass(now + BYTE_NS, false);
             uint8_t miso = mfrc522_sim_shift(sim, xfers[i].tx[k], now);
             xfers[i].rx[k] = miso;
         }
         if (xfers[i].cs_change || i + 1 == n) {
-            mfrc522_sim_deselect(sim, now);
+            mfrc522_sim_deselect(sim);
         }
         pass(now + SPI_CS_CHANGE_NS, false);
     }

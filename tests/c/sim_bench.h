@@ -53,10 +53,10 @@ teardown(void)
 static inline void
 spi(const uint8_t *tx, uint8_t *rx, size_t n)
 {
-    mfrc522_sim_select(chip, now);
+    mfrc522_sim_select(chip);
     mfrc522_sim_transfer(chip, tx, rx, n, now, 8000);
     now += (int64_t)n * 8000;
-    mfrc522_sim_deselect(chip, now);
+    mfrc522_sim_deselect(chip);
 }
 
 static inline void

@@ -258,12 +258,12 @@ spi_both(void)
     if (below(2) == 0) {
         tx[0] |= 0x80; /* a burst of reads */
     }
-    mfrc522_sim_select(lively.chip, lively.now);
-    mfrc522_sim_select(sleepy.chip, sleepy.now);
+    mfrc522_sim_select(lively.chip);
+    mfrc522_sim_select(sleepy.chip);
     mfrc522_sim_transfer(lively.chip, tx, rx[0], n, lively.now, 0);
     mfrc522_sim_transfer(sleepy.chip, tx, rx[1], n, sleepy.now, 0);
-    mfrc522_sim_deselect(lively.chip, lively.now);
-    mfrc522_sim_deselect(sleepy.chip, sleepy.now);
+    mfrc522_sim_deselect(lively.chip);
+    mfrc522_sim_deselect(sleepy.chip);
     CHECK(memcmp(rx[0], rx[1], n) == 0);
 }
 

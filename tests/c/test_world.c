@@ -340,6 +340,184 @@ test_crowd(void)
     vclock_destroy(&crowd.clock);
 }
 
+/* Time passes for the whole of a message at once, or step by step where somebody else
+ * is on the clock: nobody can tell which. */
+
+#define SLOW_LINE 4
+
+struct bench {
+    struct vclock clock;
+    struct world world;
+    struct spi_device *spi[2];
+    struct line_request *lines[3];
+    struct clock_driver other; /* has nothing due, ever */
+};
+
+static int64_t
+never_due(struct clock_driver *driver)
+{
+    (void)driver;
+    return NS_NEVER;
+}
+
+static void
+nothing_happens(struct clock_driver *driver, int64_t now_ns)
+{
+    (void)driver;
+    (void)now_ns;
+}
+
+static void
+bench_init(struct bench *bench, bool alone)
+{
+    const struct line_settings slow = {.direction = LINE_INPUT,
+                                       .edge = LINE_EDGE_BOTH,
+                                       .bias = LINE_PULL_UP,
+                                       .debounce_us = 30};
+    REQUIRE(vclock_init(&bench->clock, 0) == 0);
+    if (!alone) {
+        bench->other.next_due = never_due;
+        bench->other.advance = nothing_happens;
+        vclock_add_driver(&bench->clock, &bench->other);
+    }
+    REQUIRE(world_init(&bench->world, 54, &bench->clock, NULL) == 0);
+    for (unsigned cs = 0; cs < 2; cs++) {
+        (void)attach(&bench->world, cs); /* they share their lines */
+        bench->spi[cs] = open_spi(&bench->world, cs);
+    }
+    bench->lines[0] = request_line(&bench->world, IRQ, &both_edges);
+    bench->lines[1] = request_line(&bench->world, BUTTON, &both_edges);
+    bench->lines[2] = request_line(&bench->world, SLOW_LINE, &slow);
+}
+
+static void
+bench_destroy(struct bench *bench)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        bench->lines[i]->ops->close(bench->lines[i]->self);
+    }
+    bench->spi[0]->ops->close(bench->spi[0]->self);
+    bench->spi[1]->ops->close(bench->spi[1]->self);
+    world_close(&bench->world);
+    world_destroy(&bench->world);
+    vclock_destroy(&bench->clock);
+}
+
+static uint32_t
+random_below(uint32_t *seed, uint32_t n)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % n;
+}
+
+static void
+drive_later(struct world *world, unsigned line, int level, int64_t when)
+{
+    struct world_action *action = calloc(1, sizeof *action);
+    REQUIRE(action != NULL);
+    *action = (struct world_action){.node = HEAP_NODE_INIT,
+                                    .deed = WORLD_DRIVE,
+                                    .after_ns = when,
+                                    .line = line,
+                                    .level = level};
+    world_enter(world);
+    CHECK_EQ(world_schedule_locked(world, action), 0);
+    world_unlock(world);
+}
+
+/* Registers whose effects have a time: interrupts, commands, timer, field, FIFO. */
+static uint8_t
+random_register(uint32_t *seed)
+{
+    static const uint8_t registers[] = {
+        COMMAND_REG,     COMMAND_REG,    COM_IEN_REG,        DIV_IEN_REG,
+        COM_IRQ_REG,     COM_IRQ_REG,    DIV_IRQ_REG,        FIFO_DATA_REG,
+        FIFO_DATA_REG,   FIFO_LEVEL_REG, CONTROL_REG,        CONTROL_REG,
+        BIT_FRAMING_REG, TX_CONTROL_REG, T_MODE_REG,         T_PRESCALER_REG,
+        T_RELOAD_REG_L,  STATUS1_REG,    T_COUNTER_VAL_REG_L};
+    return registers[random_below(seed, sizeof registers)];
+}
+
+/* One random message, the same on both: what came back, and all that it caused. */
+static void
+same_message(struct bench *benches, uint32_t *seed)
+{
+    enum { XFERS = 20 };
+    uint8_t tx[XFERS][4], rx[2][XFERS][4];
+    struct spi_xfer xfers[XFERS];
+    unsigned n = 1 + random_below(seed, XFERS);
+    unsigned cs = random_below(seed, 2);
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t reg = random_register(seed);
+        tx[i][0] = (uint8_t)(reg << 1 | (random_below(seed, 3) == 0 ? 0x80 : 0));
+        for (unsigned k = 1; k < 4; k++) {
+            tx[i][k] = (uint8_t)random_below(seed, 256);
+        }
+        xfers[i] = (struct spi_xfer){
+            .tx = tx[i],
+            .len = 1 + random_below(seed, 4),
+            .speed_hz = random_below(seed, 2) ? 4000000 : 0,
+            .delay_us = (uint16_t)(random_below(seed, 8) == 0 ? 40 : 0),
+            .cs_change = i + 1 < n && random_below(seed, 4) != 0,
+        };
+    }
+    for (unsigned i = random_below(seed, 4); i > 0; i--) {
+        int64_t when = benches[0].clock.now + random_below(seed, 400000);
+        unsigned line = random_below(seed, 2) ? BUTTON : SLOW_LINE;
+        line = random_below(seed, 8) == 0 ? RESET : line;
+        int level = (int)random_below(seed, 3) - 1;
+        drive_later(&benches[0].world, line, level, when);
+        drive_later(&benches[1].world, line, level, when);
+    }
+    for (unsigned b = 0; b < 2; b++) {
+        for (unsigned i = 0; i < n; i++) {
+            xfers[i].rx = rx[b][i];
+        }
+        memset(rx[b], 0, sizeof rx[b]);
+        struct spi_device *spi = benches[b].spi[cs];
+        CHECK(spi->ops->message(spi->self, xfers, n) > 0);
+    }
+    CHECK(memcmp(rx[0], rx[1], sizeof rx[0]) == 0);
+}
+
+static bool
+same_events(struct bench *benches)
+{
+    bool same = CHECK_EQ(benches[0].clock.now, benches[1].clock.now);
+    for (unsigned i = 0; i < 3; i++) {
+        struct line_event events[2][16];
+        int count[2];
+        for (unsigned b = 0; b < 2; b++) {
+            struct line_request *line = benches[b].lines[i];
+            memset(events[b], 0, sizeof events[b]);
+            count[b] = line->ops->read_events(line->self, events[b], 16);
+        }
+        same = CHECK_EQ(count[0], count[1]) && same;
+        same = CHECK(memcmp(events[0], events[1], sizeof events[0]) == 0) && same;
+    }
+    return same;
+}
+
+static void
+test_messages_at_once_or_step_by_step(void)
+{
+    struct bench benches[2] = {0};
+    uint32_t seed = 20261126;
+    bench_init(&benches[0], true);
+    bench_init(&benches[1], false);
+    for (int i = 0; i < 3000; i++) {
+        same_message(benches, &seed);
+        if (!same_events(benches)) {
+            break;
+        }
+        int64_t pause_ns = random_below(&seed, 3) ? 0 : random_below(&seed, 300000);
+        vclock_advance(&benches[0].clock, pause_ns);
+        vclock_advance(&benches[1].clock, pause_ns);
+    }
+    bench_destroy(&benches[0]);
+    bench_destroy(&benches[1]);
+}
+
 /* The thread of real time, asleep for an hour, wakes for what comes earlier. */
 static void
 test_real_time(void)
@@ -384,6 +562,7 @@ main(void)
     RUN(test_virtual_time);
     RUN(test_clock_goes_home);
     RUN(test_a_silent_device_pins_nothing);
+    RUN(test_messages_at_once_or_step_by_step);
     RUN(test_real_time);
     RUN(test_crowd);
     return check_done();

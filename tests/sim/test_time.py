@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from bare import FIELD_GUARD, TX_CONTROL, Chip, events, settings
 
 import pyasync_hw
-from pyasync_hw import VirtualClock, gpio, sim
+from pyasync_hw import VirtualClock, gpio, rc522, sim
 
 REAL_TIMEOUT = 10.0  # s: never reached, but by a defect
 
@@ -128,6 +130,51 @@ class TestVirtual:
 
         assert pyasync_hw.run(main(), clock=clock) == "rising"
         assert clock.time() == pytest.approx(0.01)
+
+
+class TestAnHour:
+    """A reader that polls for an hour, in virtual time."""
+
+    @staticmethod
+    def poll(irq: str | None, present_at: float | None, boards: int) -> tuple[Any, ...]:
+        """What it saw, when, and how: a second board on the clock makes its steps small."""
+        clock = VirtualClock()
+
+        async def main() -> tuple[Any, ...]:
+            loop = asyncio.get_running_loop()
+            async with rc522.Reader("spi0.0", irq=irq, reset="GPIO25") as reader:
+                uid = None
+                with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                    tag = await asyncio.wait_for(reader.wait_for_tag(), 3600)
+                    uid = tag.uid.hex()
+                return uid, loop.time(), reader.stats
+
+        with contextlib.ExitStack() as stack:
+            for _ in range(boards - 1):
+                stack.enter_context(sim.Board(clock=clock))
+            board = stack.enter_context(sim.Board("pi-zero-w"))
+            door = board.attach_rc522()
+            if present_at is not None:
+                door.present(sim.MifareClassic1K(uid="a61d227e"), at=present_at)
+            return pyasync_hw.run(main(), clock=clock)
+
+    @pytest.mark.parametrize("irq", ["GPIO24", None])
+    def test_nobody_comes(self, irq: str | None) -> None:
+        uid, ended, stats = self.poll(irq, None, boards=1)
+        assert uid is None
+        assert 3600 <= ended < 3600.01
+        # one request each 25 ms: nothing is left out because nobody looks
+        assert stats.exchanges == pytest.approx(3600 / rc522.POLL_INTERVAL, abs=10)
+        assert stats.messages == pytest.approx((2 if irq else 3) * stats.exchanges, abs=20)
+        assert stats.edges_missed == 0
+
+    @pytest.mark.parametrize("irq", ["GPIO24", None])
+    def test_a_card_in_the_middle_is_seen_when_it_was(self, irq: str | None) -> None:
+        alone = self.poll(irq, 300.012345678, boards=1)
+        uid, seen, _ = alone
+        assert uid == "a61d227e"
+        assert 300.012345678 < seen < 300.1
+        assert self.poll(irq, 300.012345678, boards=2) == alone
 
 
 class TestReal:
