@@ -97,7 +97,7 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
     if (take_edges && result >= 0) {
         self->chip.edge_came_late = drop_edges(self) > 0;
     }
-    if (PyErr_Occurred()) { /* from an adapter that is written in Python */
+    if (PyErr_Occurred()) { /* from an adapter, or a simulated card */
         keep_error(self);
     }
     return result;

@@ -15,23 +15,35 @@ object_of(struct field_card *card)
         ->object;
 }
 
-/* The exception that is set is the card's own. */
+/* An exception is set. */
 static void
 report(PyObject *object)
 {
     if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
-        /* It was meant for the program, not for its simulated card. */
+        /* Raised again where a verb that is being cancelled cannot lose it. */
         PyErr_Clear();
         PyErr_SetInterrupt();
-        return;
     }
-    PyErr_WriteUnraisable(object); /* runs Python */
+    else if (PyErr_ExceptionMatches(PyExc_Exception) &&
+             !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_WriteUnraisable(object); /* runs Python */
+    }
+}
+
+/* What the message will end with is not a card's own; until then they are silent. */
+static bool
+message_has_failed(void)
+{
+    return PyErr_Occurred() != NULL;
 }
 
 /* Call a method without arguments for its effect. */
 static void
 tell(PyObject *object, const char *method)
 {
+    if (message_has_failed()) {
+        return;
+    }
     PyObject *result = PyObject_CallMethod(object, method, NULL); /* runs Python */
     if (result == NULL) {
         report(object);
@@ -86,6 +98,9 @@ parse_answer(PyObject *answer, struct field_frame *out)
 static int
 receive(PyObject *object, const struct field_frame *in, struct field_frame *out)
 {
+    if (message_has_failed()) {
+        return 0;
+    }
     if (in->flags & FIELD_GARBLED) {
         tell(object, "noise");
         return 0;
@@ -108,6 +123,9 @@ receive(PyObject *object, const struct field_frame *in, struct field_frame *out)
 static bool
 is_authenticated(PyObject *object)
 {
+    if (message_has_failed()) {
+        return false;
+    }
     PyObject *value = PyObject_GetAttrString(object, "authenticated"); /* runs Python */
     int truth = value == NULL ? -1 : PyObject_IsTrue(value);
     Py_XDECREF(value);
@@ -134,8 +152,11 @@ card_exchange(struct field_card *card, const struct field_frame *in,
 static int
 card_authenticate(struct field_card *card, const struct field_auth *auth)
 {
-    PyObject *object = Py_NewRef(object_of(card));
     int result = FIELD_AUTH_SILENT;
+    if (message_has_failed()) {
+        return result;
+    }
+    PyObject *object = Py_NewRef(object_of(card));
     PyObject *answer =
         PyObject_CallMethod(object, "authenticate", "iiy#y#", (int)auth->command,
                             (int)auth->block, auth->key, (Py_ssize_t)sizeof auth->key,

@@ -3,7 +3,8 @@
  * The field calls it inside SPI messages only, that is with the GIL held; what
  * the object's methods take and give is told in pyasync_hw/sim/cards.py.  An
  * exception in card code goes to sys.unraisablehook with the card's name, and
- * the card is silent; a KeyboardInterrupt is raised again after the message.
+ * the card is silent.  What was meant for the program ends the message: no
+ * memory, and what is no Exception, as from a signal handler that ran there.
  */
 #ifndef AH_HW_SIM_CARD_H
 #define AH_HW_SIM_CARD_H

@@ -219,6 +219,9 @@ ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n)
     device->transfers += n;
     if (device->needs_gil) {
         result = device->ops->message(device->self, xfers, n); /* runs Python */
+        if (result >= 0 && PyErr_Occurred()) {                 /* in a simulated card */
+            result = -EIO;
+        }
     }
     else {
         Py_BEGIN_ALLOW_THREADS
@@ -261,7 +264,7 @@ raise_message_error(SPIDeviceObject *self, int err)
             "buffer: send less at once, or set spidev.bufsiz on the kernel command "
             "line");
     }
-    if (PyErr_Occurred()) { /* from an adapter written in Python */
+    if (PyErr_Occurred()) { /* from an adapter, or a simulated card */
         return -1;
     }
     return ah_raise_errno(err, name);

@@ -23,7 +23,8 @@ AH_RAISES struct spi_device *ah_spi_device_get(ModuleState *st, PyObject *obj);
 bool ah_spi_device_is_simulated(PyObject *spi);
 
 /* One message.  GIL held on entry and exit, released between.  `spi` must be an
- * SPIDevice.  Number of bytes, or -errno (-EBADF: closed) with no exception set. */
+ * SPIDevice.  Number of bytes, or -errno (-EBADF: closed); with an exception set if
+ * Python code of an adapter or a simulated card has raised it. */
 int ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n);
 
 /* Tell the device on which loop it is used.  -1: RuntimeError, a real device on a

@@ -25,6 +25,7 @@ from pyasync_hw import CancelToken, VirtualClock, executor, gpio, insight, rc522
 
 from ..leaks.test_loop_leaks import OPERATIONS as OF_LOOPS
 from ..leaks.test_reader_leaks import OPERATIONS as OF_READERS
+from ..leaks.test_reader_leaks import limited
 
 Loop = pyasync_hw.EventLoop
 Act = Generator[Callable[[], object], bool, None]
@@ -447,7 +448,7 @@ def _of_readers(what: Callable[..., Any]) -> Callable[[], Act]:
         field, loop = board.attach_rc522(), new_loop(board.clock)
         reader = rc522.Reader(board=board)
         card = sim.MifareClassic1K(uid="a61d227e")
-        yield lambda: loop.run_until_complete(what(reader, field, card))
+        yield lambda: loop.run_until_complete(limited(what(reader, field, card)))
         works(loop)
         reader.close()
         board.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -573,3 +574,34 @@ def test_arguments_of_verbs(virtual: Runner, door: sim.SimReader) -> None:
             await tag.authenticate(4)  # and the reader is not stuck
 
     virtual(main())
+
+
+def test_what_a_signal_handler_raises_in_a_cards_code_ends_the_wait(
+    run: Runner, door: sim.SimReader
+) -> None:
+    class TimeIsUp(BaseException):
+        pass
+
+    class Unlucky(sim.MifareClassic1K):
+        def receive(self, frame: bytes, bits: int) -> Any:
+            signal.raise_signal(signal.SIGUSR1)
+            return None
+
+    def handler(number: int, frame: object) -> None:
+        raise TimeIsUp
+
+    async def main() -> None:
+        async with rc522.Reader() as reader:
+            with pytest.raises(TimeIsUp):
+                await reader.wait_for_tag()
+            door.remove(card)
+            door.present(sim.MifareClassic1K(uid=UID))
+            assert (await reader.wait_for_tag()).uid == bytes.fromhex(UID)
+
+    card = Unlucky(uid=UID)
+    door.present(card)
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        run(main())
+    finally:
+        signal.signal(signal.SIGUSR1, before)

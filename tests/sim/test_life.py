@@ -161,6 +161,10 @@ class TestClosed:
         spi.close()
 
 
+class HandlersOwn(BaseException):
+    """As a test's time limit raises it."""
+
+
 class TestCardCode:
     """Card code runs under the board's lock, inside an SPI message."""
 
@@ -227,6 +231,36 @@ class TestCardCode:
 
         with pytest.raises(KeyboardInterrupt):
             self.talk(reader, chip, Interrupted(UID))
+        assert unraisable == []
+
+    @pytest.mark.parametrize("method", ["power_on", "receive", "noise", "authenticate"])
+    @pytest.mark.parametrize("kind", [MemoryError, SystemExit, HandlersOwn])
+    def test_what_is_meant_for_the_program_ends_the_message(
+        self,
+        reader: sim.SimReader,
+        chip: Chip,
+        unraisable: list[tuple[str, str]],
+        method: str,
+        kind: type[BaseException],
+    ) -> None:
+        """Say, a signal handler raises while the card's code runs."""
+
+        def interrupted(*args: object) -> None:
+            raise kind
+
+        card = sim.MifareClassic1K(UID)
+        if method in ("noise", "authenticate"):
+            self.talk(reader, chip, card)
+            chip.select()
+        if method == "noise":
+            chip.authenticate(4, b"\xff" * 6, card.uid)
+            chip.stop_crypto()
+        setattr(card, method, interrupted)
+        with pytest.raises(kind):
+            if method in ("noise", "authenticate"):
+                chip.authenticate(4, b"\xff" * 6, card.uid)
+            else:
+                self.talk(reader, chip, card)
         assert unraisable == []
 
     def test_a_card_can_leave_in_the_middle(self, reader: sim.SimReader, chip: Chip) -> None:
