@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..recorder import Outcome, run
-from .operations import OPERATIONS, WAIT_IN_VAIN
+from .operations import OPERATIONS
 from .planted import PLANTED
 from .shim import ERRORS, MEMORY, build
 
@@ -33,8 +33,7 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.operations) - OPERATIONS.keys() - PLANTED.keys():
         parser.error(f"no such operation: {', '.join(unknown)}")
-    left_out = WAIT_IN_VAIN if args.kind == "memory" else ()
-    names = args.operations or [name for name in OPERATIONS if name not in left_out]
+    names = args.operations or list(OPERATIONS)
     names = [name for name in names if not (args.without and name.startswith(args.without))]
     calls = args.call or [
         call for call in ERRORS if args.kind is None or (call in MEMORY) == (args.kind == "memory")
