@@ -213,7 +213,7 @@ def settle(loop: EventLoop) -> None:
     while True:
         there = loop._watchdog
         limit = min((watch.threshold for watch in tuple(loop._watches)), default=math.inf)
-        wanted = loop.is_running() and (limit < math.inf or loop.get_debug())
+        wanted = bool(loop.is_running() and (limit < math.inf or loop.get_debug()))
         if not wanted:
             limit = math.inf
         if wanted is (there is not None) and limit == loop._watch_limit:

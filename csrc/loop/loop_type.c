@@ -131,6 +131,7 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->clock);
     Py_VISIT(self->snapshot.copy);
     Py_VISIT(self->snapshot.spare);
+    Py_VISIT(self->debug_value);
     Py_VISIT(self->thread_id);
     Py_VISIT(self->selector);
     Py_VISIT(self->task_factory);
@@ -144,8 +145,8 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
 }
 
 /* What close() and the collector have in common. */
-static int
-Loop_clear(LoopObject *self)
+static void
+release(LoopObject *self)
 {
     loop_close_inbox(self);    /* runs Python */
     loop_clear_schedule(self); /* runs Python */
@@ -158,6 +159,13 @@ Loop_clear(LoopObject *self)
     Py_CLEAR(self->task_factory);
     Py_CLEAR(self->loop_keyword);
     Py_CLEAR(self->pending_exc);
+}
+
+static int
+Loop_clear(LoopObject *self)
+{
+    release(self);               /* runs Python */
+    Py_CLEAR(self->debug_value); /* runs Python */
     return 0;
 }
 
@@ -186,7 +194,7 @@ Loop_dealloc(LoopObject *self)
 static PyObject *
 Loop_release(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    (void)Loop_clear(self); /* runs Python */
+    release(self); /* runs Python */
     poller_close(&self->poller);
     ah_handle_free_list_trim(self, 0);
     Py_RETURN_NONE;
@@ -219,7 +227,8 @@ Loop_is_running(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 Loop_get_debug(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return PyBool_FromLong(self->debug);
+    return self->debug_value != NULL ? Py_NewRef(self->debug_value)
+                                     : PyBool_FromLong(self->debug);
 }
 
 static PyObject *
@@ -247,6 +256,24 @@ Loop_set_flag(LoopObject *self, PyObject *value, void *offset)
     }
     *(bool *)((char *)self + (uintptr_t)offset) = truth != 0;
     loop_debug_update(self);
+    return 0;
+}
+
+/* Given back as it was set, which need not be a bool. */
+static PyObject *
+Loop_get_debug_attr(LoopObject *self, void *Py_UNUSED(closure))
+{
+    return Loop_get_debug(self, NULL);
+}
+
+static int
+Loop_set_debug_attr(LoopObject *self, PyObject *value, void *flag)
+{
+    if (Loop_set_flag(self, value, flag) < 0) { /* runs Python */
+        return -1;
+    }
+    bool is_plain = value == NULL || PyBool_Check(value);
+    Py_XSETREF(self->debug_value, is_plain ? NULL : Py_NewRef(value)); /* runs Python */
     return 0;
 }
 
@@ -327,7 +354,7 @@ static PyMethodDef loop_state_methods[] = {
     {"is_running", (PyCFunction)Loop_is_running, METH_NOARGS,
      PyDoc_STR("is_running($self, /)\n--\n\nTrue while the loop runs.")},
     {"get_debug", (PyCFunction)Loop_get_debug, METH_NOARGS,
-     PyDoc_STR("get_debug($self, /)\n--\n\nTrue in debug mode.")},
+     PyDoc_STR("get_debug($self, /)\n--\n\nWhat set_debug() was given.")},
     {"_check_closed", (PyCFunction)Loop_check_closed, METH_NOARGS, NULL},
     {"_set_clock", (PyCFunction)Loop_set_clock, METH_O, NULL},
     {"_release", (PyCFunction)Loop_release, METH_NOARGS, NULL},
@@ -337,7 +364,8 @@ static PyMethodDef loop_state_methods[] = {
 static PyGetSetDef Loop_getset[] = {
     {"_closed", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(closed)},
     {"_stopping", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(stopping)},
-    {"_debug", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(debug)},
+    {"_debug", (getter)Loop_get_debug_attr, (setter)Loop_set_debug_attr, NULL,
+     FLAG(debug)},
     {"_thread_id", (getter)Loop_get_thread_id, (setter)Loop_set_thread_id, NULL, NULL},
     {"_selector", (getter)Loop_get_selector, (setter)Loop_set_selector, NULL, NULL},
     {"clock", (getter)Loop_get_clock, NULL,

@@ -85,6 +85,7 @@ struct LoopObject {
     bool has_run; /* then it is of no use to the child of a fork */
     bool stopping;
     bool debug;
+    PyObject *debug_value;  /* owned: what `_debug` was set to; NULL: `debug` */
     PyObject *thread_id;    /* owned; None when not running */
     PyObject *selector;     /* owned: the view of the poller; NULL: not set yet */
     PyObject *task_factory; /* owned; NULL or None: asyncio.Task */

@@ -39,6 +39,23 @@ def reports():
     return Reports()
 
 
+@pytest.mark.parametrize("kind", [asyncio.SelectorEventLoop, pyasync_hw.EventLoop])
+@pytest.mark.parametrize("value", [True, False, 5, 0, None, "yes", [], (1,)])
+def test_debug_mode_is_what_was_set(kind, value):
+    loop = kind()
+    loop.call_soon(loop.set_debug, value)  # it tells the coroutines, too
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert loop.get_debug() is value
+    assert loop._debug is value
+    later = loop.call_later(1, nothing)
+    assert bool(later._source_traceback) is bool(value)
+    loop._debug = [loop]  # a cycle
+    assert loop.get_debug() == [loop]
+    loop.close()
+    assert loop.get_debug() == [loop]
+
+
 def test_debug_mode_reports_as_asyncio_and_names_the_line(loop, caplog):
     loop.set_debug(True)
     loop.slow_callback_duration = THRESHOLD
