@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import functools
 import sys
-from asyncio import selector_events
+from collections.abc import Iterable, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Patches", "notice"]
 
-_ASYNCIO = [(cls, vars(cls)) for cls in asyncio.SelectorEventLoop.__mro__[:-1]]
+_ASYNCIO = {cls: vars(cls) for cls in asyncio.SelectorEventLoop.__mro__[:-1]}
 
 # What a turn is made of; and who of ours goes around what asyncio's own method calls.
 _TURN = ("_run_once", "time", "_process_events", "_add_callback")
@@ -39,6 +39,8 @@ HOOKS = frozenset((*_TURN, "call_at"))
 # Where our poller is another than theirs.
 _POLLER = {"_add_reader", "_add_writer", "_remove_reader", "_remove_writer", "_write_to_self"}
 
+_NOTHING = object()  # is in no class
+
 
 class Patches:
     """What somebody has put over asyncio's own methods: it comes before ours."""
@@ -46,73 +48,83 @@ class Patches:
     __slots__ = ()
 
 
-def _in_asyncio(name: str) -> tuple[type, Any]:
-    for cls, namespace in _ASYNCIO:
+def _look_up(classes: Iterable[tuple[type, Mapping[str, Any]]], name: str) -> tuple[type, Any]:
+    """What stands in which class, as it stands there: staticmethod, Mock and all."""
+    for cls, namespace in classes:
         if name in namespace:
             return cls, namespace[name]
-    return object, None
+    return object, _NOTHING
 
 
 def _is_asyncios_own(cls: type, value: Any) -> bool:
-    if value is None:
+    if value is _NOTHING:
         return True
     module = sys.modules[cls.__module__]
-    return isinstance(value, FunctionType) and value.__globals__ is vars(module)
+    from_there = isinstance(value, FunctionType) and value.__globals__ is vars(module)
+    return from_there and cls in _ASYNCIO
 
 
 _REPLACED = [
     name
     for name in (*vars(_core.Loop), "_call_soon", "run_forever")
-    if not name.startswith("__") and callable(_in_asyncio(name)[1]) and name not in _POLLER
+    if not name.startswith("__")
+    and any(name in namespace for namespace in _ASYNCIO.values())
+    and name not in _POLLER
 ]
 
 
 def _look_at_asyncio() -> None:
     """Put before ours what is patched now, and take away what no longer is."""
-    current = {name: _in_asyncio(name) for name in _REPLACED}
+    current = {name: _look_up(_ASYNCIO.items(), name) for name in _REPLACED}
     patched = {name for name, found in current.items() if not _is_asyncios_own(*found)}
     around = set().union(*(_GOES_AROUND.get(name, set()) for name in patched))
     for name, (_, value) in current.items():
-        before = vars(Patches).get(name)
+        before = vars(Patches).get(name, _NOTHING)
+        if isinstance(before, _ThroughOurExecutor):
+            before = before.patched
         if name not in patched | around:
-            if before is not None:
+            if before is not _NOTHING:
                 with contextlib.suppress(AttributeError):  # another thread's loop was first
                     delattr(Patches, name)
-        elif getattr(before, "__wrapped_patch__", before) is not value:
-            setattr(Patches, name, _through_our_executor(value) if "executor" in name else value)
+        elif before is not value:
+            through = "executor" in name and hasattr(type(value), "__get__")
+            setattr(Patches, name, _ThroughOurExecutor(value) if through else value)
 
 
-def _through_our_executor(patched: Any) -> Any:
+class _ThroughOurExecutor:
     """run_in_executor(): asyncio's would make a pool of its own, and let a virtual clock run."""
 
-    @functools.wraps(patched)
-    def run_in_executor(self: EventLoop, executor: Any, func: Any, *args: Any) -> Any:
-        none_yet = self._default_executor is None and not self._executor_shutdown_called
-        if executor is None and none_yet:
-            self._new_default_executor()
-        call = patched.__get__(self, type(self))
-        clock = self.clock
-        if clock is None:
-            return call(executor, func, *args)
-        clock.hold()
-        future = None
-        try:
-            future = call(executor, func, *args)
-        finally:
-            if asyncio.isfuture(future):
-                future.add_done_callback(lambda _: clock.release())
-            else:
-                clock.release()
-        return future
+    def __init__(self, patched: Any) -> None:
+        self.patched = patched
 
-    run_in_executor.__wrapped_patch__ = patched  # type: ignore[attr-defined]
-    return run_in_executor
+    def __get__(self, loop: EventLoop | None, kind: type) -> Any:
+        bound = type(self.patched).__get__(self.patched, loop, kind)
+        return bound if loop is None else functools.partial(_run_in_executor, loop, bound)
+
+
+def _run_in_executor(loop: EventLoop, patched: Any, *args: Any, **kwargs: Any) -> Any:
+    executor = args[0] if args else kwargs.get("executor")
+    none_yet = loop._default_executor is None and not loop._executor_shutdown_called
+    if executor is None and none_yet:
+        loop._new_default_executor()
+    clock = loop.clock
+    if clock is None:
+        return patched(*args, **kwargs)
+    clock.hold()
+    future = None
+    try:
+        future = patched(*args, **kwargs)
+    finally:
+        if asyncio.isfuture(future):
+            future.add_done_callback(lambda _: clock.release())
+        else:
+            clock.release()
+    return future
 
 
 def _is_overridden(kind: type, name: str) -> bool:
-    if name in vars(_core.Loop):
-        return getattr(kind, name) is not vars(_core.Loop)[name]
-    return not _is_asyncios_own(selector_events.BaseSelectorEventLoop, getattr(kind, name))
+    cls, value = _look_up(((cls, vars(cls)) for cls in kind.__mro__), name)
+    return cls is not _core.Loop and not _is_asyncios_own(cls, value)
 
 
 def notice(loop: EventLoop) -> None:

@@ -347,23 +347,6 @@ ah_handle_run(HandleObject *self)
     return guarded ? run_threadsafe(self) : run_callback(self);
 }
 
-PyObject *
-ah_handle_find_run(ModuleState *st)
-{
-    PyObject *run = PyObject_GetAttrString(st->asyncio_handle, "_run");
-    if (run == NULL) {
-        PyErr_Clear(); /* deleted: as if it were not patched */
-    }
-    bool own = run == NULL || (PyFunction_Check(run) &&
-                               PyFunction_GET_GLOBALS(run) == st->events_namespace);
-    if (own) {
-        Py_CLEAR(run);
-    }
-    st->handle_tag = ((PyTypeObject *)st->asyncio_handle)->tp_version_tag;
-    Py_XSETREF(st->handle_run, run); /* runs Python, which may find another one */
-    return st->handle_run;
-}
-
 int
 ah_handle_cancel(HandleObject *self)
 {
@@ -433,12 +416,11 @@ PyObject *
 Handle_run(HandleObject *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *patched = Py_XNewRef(ah_handle_patched_run(self->loop->st));
-    if (!self->cancelled && patched != NULL) {
-        PyObject *result = PyObject_CallOneArg(patched, (PyObject *)self);
-        Py_DECREF(patched); /* runs Python */
+    if (patched != NULL) {
+        PyObject *result = ah_handle_run_patched(self, patched); /* runs Python */
+        Py_DECREF(patched);                                      /* runs Python */
         return result;
     }
-    Py_XDECREF(patched);
     if (!self->cancelled && ah_handle_run(self) < 0) {
         return NULL;
     }

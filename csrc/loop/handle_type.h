@@ -68,8 +68,8 @@ AH_RAISES TimerHandleObject *ah_timer_handle_new(LoopObject *loop, double when,
  * reference while it runs. */
 AH_RAISES int ah_handle_run(HandleObject *handle); /* runs Python */
 
-/* asyncio.Handle._run(), if somebody has patched it, or NULL.  Borrowed. */
-PyObject *ah_handle_find_run(ModuleState *st);
+/* What somebody has put into asyncio.Handle as _run, or NULL.  Borrowed. */
+PyObject *ah_handle_find_run(ModuleState *st); /* runs Python */
 
 static inline PyObject *
 ah_handle_patched_run(ModuleState *st)
@@ -77,6 +77,10 @@ ah_handle_patched_run(ModuleState *st)
     unsigned tag = ((PyTypeObject *)st->asyncio_handle)->tp_version_tag;
     return tag == st->handle_tag && tag != 0 ? st->handle_run : ah_handle_find_run(st);
 }
+
+/* By what ah_handle_patched_run() found; its result. */
+AH_RAISES PyObject *ah_handle_run_patched(HandleObject *handle,
+                                          PyObject *run); /* runs Python */
 
 /* Drop callback and arguments at once.  -1 only in debug mode (repr). */
 AH_RAISES int ah_handle_cancel(HandleObject *handle);

@@ -279,7 +279,7 @@ run_item(LoopObject *self, struct ring_item item)
 static int
 run_patched(PyObject *run, HandleObject *handle)
 {
-    PyObject *result = PyObject_CallOneArg(run, (PyObject *)handle); /* runs Python */
+    PyObject *result = ah_handle_run_patched(handle, run); /* runs Python */
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }
@@ -432,7 +432,7 @@ static bool
 is_patched_anew(LoopObject *self)
 {
     unsigned tag = Py_TYPE(self)->tp_version_tag;
-    return tag != self->type_tag && tag != 0; /* 0: changed, and not used since */
+    return tag != self->type_tag || tag == 0; /* 0: it changes too often to have one */
 }
 
 static bool
@@ -468,10 +468,8 @@ loop_notice_patches(LoopObject *self)
 static PyObject *
 Loop_look_for_patches(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (Py_TYPE(self)->tp_version_tag != self->type_tag || self->type_tag == 0) {
-        if (loop_notice_patches(self) < 0) { /* runs Python */
-            return NULL;
-        }
+    if (is_patched_anew(self) && loop_notice_patches(self) < 0) { /* runs Python */
+        return NULL;
     }
     Py_RETURN_NONE;
 }

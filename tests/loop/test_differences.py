@@ -79,8 +79,10 @@ def test_patches_of_other_methods_of_handles_are_not_seen(loop: Any) -> None:
     with (
         mock.patch.object(asyncio.Handle, "__init__", refuse),
         mock.patch.object(asyncio.Handle, "cancel", refuse),
+        mock.patch.object(asyncio.TimerHandle, "_run", refuse),
     ):
         loop.call_soon(print).cancel()
+        loop.call_later(0, len, "")._run()
 
 
 def test_a_patch_of_how_descriptors_are_registered_is_not_seen() -> None:

@@ -8,6 +8,7 @@ import functools
 import heapq
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -126,9 +127,7 @@ def test_patched_inside_a_run(kind: Any) -> None:
     calls: Counter[str] = Counter()
 
     async def main() -> None:
-        loop = asyncio.get_running_loop()
         with counted(asyncio.BaseEventLoop, "call_later", calls):
-            loop.is_running()  # any use of the class
             await asyncio.sleep(0)
             await asyncio.sleep(0.001)
         assert calls["call_later"] == 1
@@ -138,6 +137,33 @@ def test_patched_inside_a_run(kind: Any) -> None:
 
     with opened(kind) as loop:
         loop.run_until_complete(main())
+
+
+def test_patched_for_the_thousandth_time() -> None:
+    """Python gives a class 1000 versions, and from then on none."""
+    script = """
+import asyncio, pyasync_hw
+loop = pyasync_hw.new_event_loop()
+for number in range(1100):
+    asyncio.BaseEventLoop.number = asyncio.Handle.number = number
+    loop.number, asyncio.Handle.number
+calls = []
+call_later, run = asyncio.BaseEventLoop.call_later, asyncio.Handle._run
+async def main():
+    asyncio.BaseEventLoop.call_later = lambda *args, **_: calls.append(1) or call_later(*args)
+    asyncio.Handle._run = lambda self: calls.append(2) or run(self)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0.001)
+    assert {*calls} == {1, 2}, calls
+    asyncio.BaseEventLoop.call_later, asyncio.Handle._run = call_later, run
+    await asyncio.sleep(0)
+    calls.clear()
+    await asyncio.sleep(0.001)
+    assert not calls, calls
+loop.run_until_complete(main())
+loop.close()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_a_patch_that_wraps_nothing_decides(kind: Any) -> None:
@@ -266,11 +292,11 @@ def test_what_is_patched_when_a_patch_is_dropped() -> None:
     seen: list[Any] = []
 
     class First:
-        def __call__(self, handle: Any) -> None:
+        def __call__(self) -> None:
             pass
 
         def __del__(self) -> None:
-            asyncio.Handle._run = seen.append  # type: ignore[attr-defined]
+            asyncio.Handle._run = lambda handle: seen.append(handle)  # type: ignore[attr-defined]
             assert asyncio.Handle._run is not real  # type: ignore[attr-defined]
 
     with opened(pyasync_hw.EventLoop) as loop:
