@@ -72,6 +72,7 @@ core_exec(PyObject *module)
     X(watchdog_type)                 \
     X(virtual_clock_type)            \
     X(cancel_token_type)             \
+    X(turnstile_type)                \
     X(executor_type)                 \
     X(thread_pool_type)              \
     X(worker_type)                   \

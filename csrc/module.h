@@ -21,6 +21,7 @@
     X(TimerHandle)       \
     X(VirtualClock)      \
     X(CancelToken)       \
+    X(Turnstile)         \
     X(ThreadPool)        \
     X(Worker)            \
     X(Job)               \
@@ -58,6 +59,7 @@ typedef struct {
     PyTypeObject *watchdog_type;
     PyTypeObject *virtual_clock_type;
     PyTypeObject *cancel_token_type;
+    PyTypeObject *turnstile_type;
     PyTypeObject *child_type;
 
     /* exec/ */

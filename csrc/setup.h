@@ -11,6 +11,7 @@
     X(fork)              \
     X(clock_type)        \
     X(token_type)        \
+    X(turnstile_type)    \
     X(handle_type)       \
     X(timer_handle_type) \
     X(watchdog_type)     \

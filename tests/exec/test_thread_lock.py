@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import concurrent.futures
+import signal
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 import pytest
 
-from pyasync_hw import CancelToken
+from pyasync_hw import CancelToken, thread_lock
 from pyasync_hw.executor import ThreadPoolExecutor
 from pyasync_hw.thread_lock import ThreadLock
 
@@ -16,7 +22,7 @@ from pyasync_hw.thread_lock import ThreadLock
 def queue_up(lock: ThreadLock, count: int) -> None:
     """Until so many wait for it."""
     deadline = time.monotonic() + 10
-    while len(lock._waiters) < count:
+    while lock._turns.waiting < count:
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
@@ -57,7 +63,7 @@ def test_a_timeout_leaves_the_queue() -> None:
     lock = ThreadLock()
     with lock, ThreadPoolExecutor(2) as pool:
         assert pool.submit(lock.acquire, 0.01).result(10) is False
-        assert not lock._waiters
+        assert not lock._turns.waiting
     assert lock.acquire(0)
     lock.release()
 
@@ -75,7 +81,7 @@ def test_cancel() -> None:
             job.token.cancel()
             for future in (given, job):
                 assert isinstance(future.exception(10), concurrent.futures.CancelledError)
-            assert not lock._waiters
+            assert not lock._turns.waiting
         assert lock.acquire(0)
         lock.release()
 
@@ -102,3 +108,90 @@ def test_cancel_and_release_at_the_same_moment() -> None:
             concurrent.futures.wait([*futures, cancel])
             assert lock.acquire(10)
             lock.release()
+
+
+@contextmanager
+def handler_that_uses(lock: ThreadLock) -> Iterator[list[int]]:
+    """Of SIGUSR1; how often it had the lock."""
+    had: list[int] = []
+
+    def handler(number: int, frame: object) -> None:
+        assert lock.acquire(10)
+        had.append(number)
+        lock.release()
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        yield had
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@contextmanager
+def signal_at(instruction: int) -> Iterator[list[int]]:
+    """Raise SIGUSR1 at that instruction in the lock's code; all that were run."""
+    run: list[int] = []
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        if frame.f_code.co_filename != thread_lock.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            if len(run) == instruction:
+                signal.raise_signal(signal.SIGUSR1)
+            run.append(frame.f_lasti)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield run
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize("contended", [False, True])
+def test_a_signal_handler_can_use_it_at_any_point(contended: bool) -> None:
+    def hold(lock: ThreadLock, held: threading.Event) -> None:
+        with lock:
+            held.set()
+            queue_up(lock, 1)
+
+    instruction = 0
+    with ThreadPoolExecutor(1) as pool:
+        while True:
+            lock, held = ThreadLock(), threading.Event()
+            holder = pool.submit(hold, lock, held) if contended else None
+            assert not contended or held.wait(10)
+            with handler_that_uses(lock) as had, signal_at(instruction) as run:
+                assert lock.acquire(10)
+                lock.release()
+            if holder is not None:
+                holder.result(10)
+            assert pool.submit(lock.acquire, 0).result(10), "it is free again"
+            if not had:
+                break
+            instruction += 1
+    assert instruction == len(run) > 20
+
+
+def test_a_signal_handler_that_waits_while_its_thread_waits() -> None:
+    main = threading.get_ident()
+    lock, held = ThreadLock(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            queue_up(lock, 1)
+            signal.pthread_kill(main, signal.SIGUSR1)
+            queue_up(lock, 2)
+
+    with ThreadPoolExecutor(1) as pool, handler_that_uses(lock) as had:
+        holder = pool.submit(hold)
+        assert held.wait(10)
+        assert lock.acquire(20)
+        assert had == [signal.SIGUSR1]
+        holder.result(10)
+        assert pool.submit(lock.acquire, 0).result(10) is False
+        lock.release()
+        assert pool.submit(lock.acquire, 0).result(10)
