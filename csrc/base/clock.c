@@ -111,16 +111,16 @@ jump_locked(struct vclock *clock, struct clock_wait *me, struct despite despite,
         target = w->deadline < target ? w->deadline : target;
         outside = outside || w->outside;
     }
-    if (target == NS_NEVER) {
+    if (target != NS_NEVER && target > clock->end) {
+        waits_end_all_locked(clock, -ETIME, me->is_loop);
+        clock->end = time_after(clock->now, clock->limit_ns);
+        return ENDED;
+    }
+    if (target > CLOCK_LAST) {
         if (outside || !may_fail) {
             return NOT_DUE;
         }
         waits_end_all_locked(clock, -EDEADLK, me->is_loop);
-        return ENDED;
-    }
-    if (target > clock->end) {
-        waits_end_all_locked(clock, -ETIME, me->is_loop);
-        clock->end = time_after(clock->now, clock->limit_ns);
         return ENDED;
     }
     waits_arrive_locked(clock, target);

@@ -31,6 +31,8 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_US INT64_C(1000)
 #define NS_NEVER INT64_MAX
+/* The end of time: no virtual clock goes further, so what is due soon is a number. */
+#define CLOCK_LAST (INT64_C(9000000000) * NS_PER_S)
 
 static inline int64_t
 clock_monotonic_ns(void)

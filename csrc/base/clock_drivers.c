@@ -53,6 +53,7 @@ static void
 advance_driving(struct vclock *clock, int64_t when_ns)
 {
     int64_t stop;
+    when_ns = when_ns < CLOCK_LAST ? when_ns : CLOCK_LAST;
     do {
         int64_t due = drivers_next_due(clock);
         stop = due < when_ns ? due : when_ns;
@@ -87,7 +88,7 @@ vclock_advance_alone(struct vclock *clock, const struct clock_driver *driver,
     pthread_mutex_lock(&clock->lock);
     int64_t when_ns = time_after(clock->now, duration_ns);
     bool alone = clock->drivers == driver && driver->next == NULL &&
-                 clock->drives == 0 && when_ns < due_ns;
+                 clock->drives == 0 && when_ns < due_ns && when_ns <= CLOCK_LAST;
     if (alone) {
         waits_arrive_locked(clock, when_ns);
         *now_ns = when_ns;

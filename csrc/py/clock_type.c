@@ -296,7 +296,8 @@ static PyType_Slot VirtualClock_slots[] = {
                "and then jumps to the next thing that is due.\n\n"
                "limit: seconds.  What is due only after that ends the run of its loop\n"
                "and every blocking wait on it, by TimeLimitError, and then the limit\n"
-               "counts anew, for clean-up.  advance() has no limit.")},
+               "counts anew, for clean-up.  advance() has none but the\n"
+               "end of time, 9e9 seconds, where all waits end by SleepForeverError.")},
     {Py_tp_new, VirtualClock_new},
     {Py_tp_dealloc, VirtualClock_dealloc},
     {Py_tp_methods, VirtualClock_methods},

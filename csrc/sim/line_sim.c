@@ -18,7 +18,7 @@
 int64_t
 bank_now_locked(struct line_bank *bank)
 {
-    return clock_now(bank->clock) + bank->offset;
+    return bank_own_time_locked(bank, clock_now(bank->clock));
 }
 
 void
@@ -283,7 +283,7 @@ int64_t
 bank_to_clock(struct line_bank *bank, int64_t own_ns)
 {
     pthread_mutex_lock(&bank->lock);
-    int64_t result = own_ns == NS_NEVER ? NS_NEVER : own_ns - bank->offset;
+    int64_t result = bank_clock_time_locked(bank, own_ns);
     pthread_mutex_unlock(&bank->lock);
     return result;
 }

@@ -85,6 +85,20 @@ void bank_set_clock(struct line_bank *bank, struct vclock *clock);
 struct vclock *bank_clock(struct line_bank *bank);
 int64_t bank_to_clock(struct line_bank *bank, int64_t own_ns);
 
+/* Between a clock's time and own time, which ends as clocks do. */
+static inline int64_t
+bank_own_time_locked(const struct line_bank *bank, int64_t clock_ns)
+{
+    int64_t own_ns = time_after(clock_ns, bank->offset);
+    return own_ns < CLOCK_LAST ? own_ns : CLOCK_LAST;
+}
+
+static inline int64_t
+bank_clock_time_locked(const struct line_bank *bank, int64_t own_ns)
+{
+    return own_ns > CLOCK_LAST ? NS_NEVER : time_after(own_ns, -bank->offset);
+}
+
 /* Ask for lines.  The settings' rules are the kernel's: -EINVAL, -EBUSY,
  * -EOPNOTSUPP (hardware time stamps), -ENODEV.  `out` is filled, all but clock. */
 int bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,

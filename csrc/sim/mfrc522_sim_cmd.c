@@ -246,15 +246,13 @@ chip_fifo_written(struct mfrc522_sim *sim)
 
 /* --- time --- */
 
+/* All but the timer's. */
 static int64_t
-next_event(struct mfrc522_sim *sim)
+next_change(struct mfrc522_sim *sim)
 {
     int64_t at = sim->auth != AUTH_NONE ? chip_auth_event(sim) : NS_NEVER;
     if (sim->power == CHIP_RESET || sim->power == CHIP_WAKING) {
         at = earlier(at, sim->oscillator_at);
-    }
-    if (sim->timer_running) {
-        at = earlier(at, sim->timer_expiry);
     }
     if (sim->crc_busy) {
         at = earlier(at, sim->crc_done);
@@ -269,6 +267,13 @@ next_event(struct mfrc522_sim *sim)
         }
     }
     return at;
+}
+
+static int64_t
+next_event(struct mfrc522_sim *sim)
+{
+    int64_t at = next_change(sim);
+    return sim->timer_running ? earlier(at, sim->timer_expiry) : at;
 }
 
 /* Let happen what is due at sim->now. */
@@ -333,11 +338,11 @@ next_irq(struct mfrc522_sim *sim)
     if (sim->in_card || chip_irq(sim) || (waiting == 0 && !crc_waits)) {
         return NS_NEVER; /* without an access the pin stays as it is */
     }
+    int64_t at = crc_waits && sim->crc_busy ? sim->crc_done : NS_NEVER;
     if ((waiting & (COM_IRQ_HI_ALERT | COM_IRQ_LO_ALERT | COM_IRQ_ERR)) != 0 ||
         sim->auth != AUTH_NONE) {
-        return next_event(sim);
+        at = next_change(sim);
     }
-    int64_t at = crc_waits && sim->crc_busy ? sim->crc_done : NS_NEVER;
     if ((waiting & COM_IRQ_TIMER) != 0) {
         if (sim->timer_running) {
             at = earlier(at, sim->timer_expiry);

@@ -36,13 +36,7 @@ mutex_init(pthread_mutex_t *mutex, int type)
 int64_t
 world_now_locked(struct world *world)
 {
-    return clock_now(world->lines.clock) + world->lines.offset;
-}
-
-static int64_t
-to_clock_locked(struct world *world, int64_t own_ns)
-{
-    return own_ns == NS_NEVER ? NS_NEVER : own_ns - world->lines.offset;
+    return bank_own_time_locked(&world->lines, clock_now(world->lines.clock));
 }
 
 static int64_t
@@ -91,7 +85,7 @@ static void
 mind_thread_locked(struct world *world)
 {
     if (world->lines.clock == NULL) {
-        int64_t due = to_clock_locked(world, next_due_locked(world));
+        int64_t due = bank_clock_time_locked(&world->lines, next_due_locked(world));
         world->thread_error = wall_clock_expect(&world->wall, due);
     }
 }
@@ -189,12 +183,12 @@ world_pass_quietly_locked(struct world *world, int64_t duration_ns, int64_t *now
     if (clock == NULL || world->waiting != NULL || atomic_load(&world->stirred)) {
         return false;
     }
-    int64_t due = to_clock_locked(world, next_due_locked(world));
+    int64_t due = bank_clock_time_locked(&world->lines, next_due_locked(world));
     if (!vclock_advance_alone(clock, &world->virtual_driver, duration_ns, due,
                               now_ns)) {
         return false;
     }
-    *now_ns += world->lines.offset;
+    *now_ns = bank_own_time_locked(&world->lines, *now_ns);
     return true;
 }
 
@@ -225,13 +219,16 @@ world_now(struct world *world)
 /* Clocks. */
 
 /* Whoever was in the world has let happen all that was due by then, so this only looks:
- * it is asked for at each step of a clock. */
+ * it is asked for at each step of a clock.  Nothing is due while card code moves one.
+ */
 static int64_t
 next_due(struct world *world)
 {
     pthread_mutex_lock(&world->lock);
-    int64_t due = world->closed ? NS_NEVER : next_due_locked(world);
-    due = to_clock_locked(world, due);
+    int64_t due = NS_NEVER;
+    if (world->depth == 0 && !world->closed) {
+        due = bank_clock_time_locked(&world->lines, next_due_locked(world));
+    }
     pthread_mutex_unlock(&world->lock);
     look_again(world);
     return due;
@@ -243,7 +240,7 @@ advance(struct world *world, int64_t now_ns)
     pthread_mutex_lock(&world->lock);
     /* Not from card code, for which time stands still. */
     if (world->depth++ == 0 && !world->closed) {
-        advance_locked(world, now_ns + world->lines.offset);
+        advance_locked(world, bank_own_time_locked(&world->lines, now_ns));
     }
     world->depth--;
     pthread_mutex_unlock(&world->lock);
@@ -273,9 +270,12 @@ static void
 real_advance(struct clock_driver *driver, int64_t now_ns)
 {
     struct world *world = world_of_real(driver);
+    pthread_mutex_lock(&world->lock); /* until then it stays on its clock */
     if (bank_clock(&world->lines) == NULL) {
         advance(world, now_ns);
     }
+    pthread_mutex_unlock(&world->lock);
+    look_again(world);
 }
 
 static void

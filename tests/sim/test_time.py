@@ -230,6 +230,63 @@ class TestReal:
         assert threading.active_count() >= 1
 
 
+class TestEnd:
+    """Time ends at 9e9 seconds: whatever would be due later is never due."""
+
+    def test_what_waits_there_ends(self) -> None:
+        clock = VirtualClock()
+        board = sim.Board(clock=clock)
+        board.attach_rc522()
+
+        async def main() -> None:
+            async with rc522.Reader(board=board) as reader:
+                for _ in range(5):
+                    clock.advance(2.0**31)
+                assert clock.time() == 9e9
+                await reader.wait_for_tag()
+
+        with pytest.raises(pyasync_hw.SleepForeverError):
+            pyasync_hw.run(main(), clock=clock)
+        board.close()
+
+    def test_what_is_due_after_it_keeps_nobody(self) -> None:
+        clock = VirtualClock(8e9)
+        with sim.Board(clock=clock) as board:
+            request = board.request_lines({17: settings(edge="both")}, "test")
+            board.line(17).drive(1, at=8e9)
+            clock.advance(1)
+            assert clock.time() == pytest.approx(8e9 + 1, abs=1e-5)
+            assert events(request) == []
+            request.close()
+
+    def test_own_time_has_the_same_end(self) -> None:
+        with sim.Board(clock=VirtualClock()) as board:
+            assert board.clock is not None
+            board.clock.advance(8.9e9)
+            clock = VirtualClock()
+            board._world.use_clock(clock)
+            board.line(17).drive(1)
+            clock.advance(8.9e9)
+            assert board.time() == 9e9
+
+
+def test_a_card_may_move_the_clock(
+    board: sim.Board, reader: sim.SimReader, clock: VirtualClock
+) -> None:
+    """The board stands still meanwhile, then what was due happens."""
+
+    class Card(sim.MifareClassic1K):
+        def receive(self, *args: Any) -> Any:
+            clock.advance(2)
+            return super().receive(*args)
+
+    with rc522.Reader(board=board) as door, gpio.Input(17, board=board) as button:
+        board.line(17).drive(1, at=board.time() + 1)
+        reader.present(Card(uid="a61d227e"))
+        assert door.blocking.wait_for_tag(timeout=60).uid.hex() == "a61d227e"
+        assert button.value
+
+
 class TestChange:
     def test_own_time_is_continuous(self, clock: VirtualClock) -> None:
         clock.advance(1000)
