@@ -464,15 +464,24 @@ add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
         return NULL;
     }
     struct fd_entry gone = {0};
-    struct fd_entry *entry = entry_register(self, fd, event, &gone);
+    struct fd_entry *entry = fd_table_find(&self->fds, fd);
+    bool is_first = entry == NULL || entry->watch != NULL;
+    entry = entry_register(self, fd, event, &gone);
     if (entry != NULL) {
         HandleObject **slot = entry_slot(entry, event);
         if (*slot != NULL) {
             *entry_slot(&gone, event) = *slot; /* replaced */
         }
         *slot = (HandleObject *)Py_NewRef((PyObject *)handle);
-        if (entry->owner == NULL && !PyLong_Check(call.params[0])) {
-            entry->owner = Py_NewRef(call.params[0]);
+        /* As in selectors, a number is known by what it was first registered with,
+         * until that is removed: closed or not, and whoever has the number now. */
+        if (is_first) {
+            entry->owner =
+                PyLong_Check(call.params[0]) ? NULL : Py_NewRef(call.params[0]);
+        }
+        else if (gone.used) {
+            entry->owner = gone.owner;
+            gone.owner = NULL;
         }
     }
     if (release_gone(gone) < 0 || entry == NULL) { /* runs Python */

@@ -6,6 +6,7 @@ import contextvars
 import errno
 import fcntl
 import gc
+import itertools
 import os
 import resource
 import selectors
@@ -285,7 +286,7 @@ def test_removing_what_is_closed_is_as_in_asyncio(what, private):
 def test_reader_and_writer_of_what_is_closed(loop):
     """asyncio raises OSError here, and forgets both."""
     a, b = socket.socketpair()
-    loop.add_reader(a.fileno(), print)
+    loop.add_reader(a, print)
     loop.add_writer(a, print)
     a.close()
     assert loop.remove_reader(a) is True
@@ -311,20 +312,39 @@ def test_what_is_registered_lives_as_long_as_its_registration(loop, pair):
     assert gone() is None
 
 
-def test_a_closed_object_does_not_remove_its_successor(loop, pair):
-    a, _ = pair
-    old, other = socket.socketpair()
-    number = old.fileno()
-    loop.add_reader(old, print)
-    old.close()
-    os.dup2(a.fileno(), number)
-    new = Thing(number)
-    loop.add_reader(new, print)
-    with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
-        loop.remove_reader(old)
-    assert loop.remove_reader(new) is True
-    os.close(number)
-    other.close()
+@pytest.mark.parametrize("close", ["old", "both", "new", ""])
+@pytest.mark.parametrize("again", ["", "object", "number"])
+@pytest.mark.parametrize("first", ["object", "number"])
+@pytest.mark.parametrize("kind", ["reader", "writer"])
+def test_a_number_that_another_object_has_now(kind, first, again, close):
+    """The number is known by what it was first registered with, until that is removed."""
+
+    def observe(loop, removals):
+        one, other = socket.socketpair()
+        number = one.fileno()
+        old, new = Thing(number), Thing(number)
+        add, remove = getattr(loop, f"add_{kind}"), getattr(loop, f"remove_{kind}")
+        add(old if first == "object" else number, print)
+        if close:  # and the number is used again
+            os.dup2(other.fileno(), number)
+        if close in ("old", "both"):
+            old.number = -1
+        if again:
+            add(new if again == "object" else number, print)
+        if close in ("new", "both"):
+            new.number = -1
+        by = {"old": old, "new": new, "number": number, "none": Thing(-1)}
+        known = outcome(lambda: loop._selector.get_key(number).fileobj)
+        seen = ["old" if known is old else "new" if known is new else known == number]
+        seen += [outcome(remove, by[name]) for name in removals]
+        one.close()
+        other.close()
+        loop.close()
+        return seen
+
+    for removals in itertools.permutations(["old", "new", "number", "none"]):
+        expected = observe(asyncio.SelectorEventLoop(), removals)
+        assert observe(pyasync_hw.new_event_loop(), removals) == expected, removals
 
 
 @pytest.mark.parametrize("make", [asyncio.SelectorEventLoop, pyasync_hw.new_event_loop])
