@@ -167,7 +167,8 @@ decide(struct vclock *clock, struct clock_wait *me, bool rested, enum outcome *o
         if (!verdict_loop_is_stuck_locked(clock, &for_ever)) {
             return look_ns;
         }
-        may_fail = may_fail && for_ever;
+        loop = waits_of_loop_locked(clock); /* the lock was let go */
+        may_fail = for_ever && (loop != NULL || clock->holds[WORK_THREAD] == 0);
         despite.loop = true;
         verdict = verdict_locked(clock, despite);
     }

@@ -114,9 +114,11 @@ struct vclock {
 
     bool has_loop;
     pthread_t loop_thread;
-    pid_t loop_number;      /* of that thread */
-    int64_t loop_cpu_ns;    /* its CPU time when somebody looked, */
-    int64_t loop_cpu_since; /* since when that is so, and nobody was seen at work */
+    pid_t loop_number;    /* of that thread */
+    int64_t loop_cpu_ns;  /* its CPU time when somebody looked, */
+    int64_t quiet_since;  /* since when that is so, and nobody was seen awake */
+    int64_t sleeps;       /* how often other threads had gone to sleep by then, */
+    int64_t silent_since; /* since when that is so: nobody was awake in between */
 };
 
 int vclock_init(struct vclock *clock, int64_t start_ns); /* 0 or -errno */

@@ -6,8 +6,13 @@
 #include "base/clock_waits.h"
 #include "base/stuck.h"
 
-#define PERHAPS_NS (10 * LOOK_NS) /* so long, where it may only look like that */
+#define PERHAPS_NS                                                     \
+    (10 * LOOK_NS) /* nobody is awake: where a sleep may end by itself \
+                    */
+#define UNREST_NS \
+    (100 * LOOK_NS) /* somebody is, now and then: not for this callback? */
 #define STUCK_FOREVER_NS NS_PER_S /* so long, before that is an error */
+#define PERHAPS_FOREVER_NS (10 * NS_PER_S)
 
 enum verdict
 verdict_locked(struct vclock *clock, struct despite despite)
@@ -72,7 +77,7 @@ vclock_attach_loop(struct vclock *clock)
         clock->has_loop = true;
         clock->loop_thread = pthread_self();
         clock->loop_number = thread_number();
-        clock->loop_cpu_ns = -1;
+        clock->loop_cpu_ns = clock->sleeps = -1;
         result = 0;
     }
     pthread_mutex_unlock(&clock->lock);
@@ -88,7 +93,7 @@ vclock_detach_loop(struct vclock *clock)
     pthread_mutex_unlock(&clock->lock);
 }
 
-/* For how long the loop's thread has taken no CPU time. */
+/* For how long the loop's thread has taken no CPU time, and nobody was seen awake. */
 static int64_t
 loop_quiet_for_locked(struct vclock *clock)
 {
@@ -96,9 +101,21 @@ loop_quiet_for_locked(struct vclock *clock)
     int64_t now_ns = clock_monotonic_ns();
     if (cpu_ns < 0 || cpu_ns != clock->loop_cpu_ns) {
         clock->loop_cpu_ns = cpu_ns;
-        clock->loop_cpu_since = now_ns;
+        clock->quiet_since = now_ns;
     }
-    return now_ns - clock->loop_cpu_since;
+    return now_ns - clock->quiet_since;
+}
+
+/* For how long no thread has gone to sleep, and so none was awake. */
+static int64_t
+silent_for_locked(struct vclock *clock, int64_t sleeps)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (sleeps < 0 || sleeps != clock->sleeps) {
+        clock->sleeps = sleeps;
+        clock->silent_since = now_ns;
+    }
+    return now_ns - clock->silent_since;
 }
 
 bool
@@ -112,12 +129,24 @@ verdict_loop_is_stuck_locked(struct vclock *clock, bool *for_ever)
     for (struct clock_wait *w = clock->waits; w != NULL; w = w->next) {
         waits++;
     }
-    enum stuck stuck = thread_is_stuck(clock->loop_number, waits);
-    /* It slept all the while: not on `lock`, which we hold. */
-    if (stuck == NOT_STUCK || loop_quiet_for_locked(clock) < quiet_ns) {
-        clock->loop_cpu_since = clock_monotonic_ns();
+    pid_t number = clock->loop_number;
+    int64_t sleeps;
+    /* Who wants the lock would be asleep on it, and is at work. */
+    pthread_mutex_unlock(&clock->lock);
+    enum stuck stuck = thread_is_stuck(number, waits, &sleeps);
+    pthread_mutex_lock(&clock->lock);
+    if (!clock->has_loop || loop_quiet_for_locked(clock) < quiet_ns) {
+        return false; /* that callback has ended */
+    }
+    int64_t silent_ns = silent_for_locked(clock, sleeps);
+    if (stuck == NOT_STUCK) {
+        clock->quiet_since = clock_monotonic_ns();
         return false;
     }
-    *for_ever = quiet_ns >= STUCK_FOREVER_NS;
-    return stuck == STUCK || quiet_ns >= PERHAPS_NS;
+    if (stuck == STUCK) {
+        *for_ever = quiet_ns >= STUCK_FOREVER_NS;
+        return true;
+    }
+    *for_ever = silent_ns >= PERHAPS_FOREVER_NS;
+    return silent_ns >= PERHAPS_NS || quiet_ns >= UNREST_NS;
 }

@@ -28,7 +28,8 @@ enum verdict verdict_locked(struct vclock *clock, struct despite despite);
  * to it. */
 void verdict_pass_on_locked(struct vclock *clock);
 
-/* Is the loop stuck in a callback?  for_ever: long enough to call that an error. */
+/* Is the loop stuck in a callback (stuck.h)?  Lets the lock go meanwhile.  for_ever:
+ * long enough to call that an error. */
 bool verdict_loop_is_stuck_locked(struct vclock *clock, bool *for_ever);
 
 #endif

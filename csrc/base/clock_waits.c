@@ -66,12 +66,14 @@ waits_enter_locked(struct vclock *clock, struct clock_wait *me)
     }
     me->next = clock->waits;
     clock->waits = me;
+    clock->sleeps = -1; /* who looks now counts others */
 }
 
 void
 waits_leave_locked(struct vclock *clock, struct clock_wait *me)
 {
     bool looked = me == waits_lookout_locked(clock);
+    clock->sleeps = -1;
     for (struct clock_wait **p = &clock->waits; *p != NULL; p = &(*p)->next) {
         if (*p == me) {
             *p = me->next;

@@ -2,15 +2,24 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define RUNNING (-1L)
-#define GONE (-2L)
+enum sleep {
+    AWAKE,         /* or it may be: the kernel does not say */
+    GONE,          /* no such thread */
+    ON_LOCK,       /* of this process */
+    ON_TIMED_LOCK, /* the same, with a time limit */
+    IN_CALL,       /* any other, of which others than our threads may be the end */
+};
 
 pid_t
 thread_number(void)
@@ -29,28 +38,8 @@ thread_cpu_ns(pthread_t thread)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* The system call that a thread sleeps in, RUNNING or GONE. */
-static long
-sleeps_in(long number)
-{
-    char name[64], text[32];
-    snprintf(name, sizeof name, "/proc/self/task/%ld/syscall", number);
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return GONE;
-    }
-    ssize_t size = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (size <= 0) {
-        return GONE;
-    }
-    text[size] = '\0';
-    /* "202 0x7f…", "running", or "-1 …" outside of any call (a page is read) */
-    return isdigit((unsigned char)text[0]) ? strtol(text, NULL, 10) : RUNNING;
-}
-
 static bool
-is_lock_call(long call)
+is_futex(long call)
 {
 #ifdef SYS_futex_time64
     if (call == SYS_futex_time64) {
@@ -64,26 +53,91 @@ is_lock_call(long call)
 #endif
 }
 
-enum stuck
-thread_is_stuck(pid_t number, int waits)
+/* pthread_join() sleeps while a word holds the thread's number; the kernel ends that,
+ * as if from outside. */
+static bool
+is_thread(unsigned long long number)
 {
-    if (!is_lock_call(sleeps_in(number))) {
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/task/%llu", number);
+    return number > 0 && access(name, F_OK) == 0;
+}
+
+static enum sleep
+sleep_of(long number)
+{
+    char name[64], text[256];
+    snprintf(name, sizeof name, "/proc/self/task/%ld/syscall", number);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? GONE : AWAKE;
+    }
+    ssize_t size = read(fd, text, sizeof text - 1);
+    int err = size < 0 ? errno : 0;
+    close(fd);
+    if (size <= 0) {
+        return err == ESRCH ? GONE : AWAKE;
+    }
+    text[size] = '\0';
+    /* "202 0x7f… 0x189 …", "running", or "-1 …" outside of any call (a page is read) */
+    if (!isdigit((unsigned char)text[0])) {
+        return AWAKE;
+    }
+    long call;
+    unsigned long long op, value, limit;
+    if (sscanf(text, "%ld %*x %llx %llx %llx", &call, &op, &value, &limit) != 4) {
+        return AWAKE;
+    }
+    if (!is_futex(call) || !((op & FUTEX_PRIVATE_FLAG) != 0 || is_thread(value))) {
+        return IN_CALL;
+    }
+    return limit != 0 ? ON_TIMED_LOCK : ON_LOCK;
+}
+
+/* How often threads other than the caller have stopped running; -1: not known. */
+static int64_t
+sleeps_of_others(void)
+{
+    struct rusage all, mine;
+    if (getrusage(RUSAGE_SELF, &all) < 0 || getrusage(RUSAGE_THREAD, &mine) < 0) {
+        return -1;
+    }
+    return (int64_t)(all.ru_nvcsw - mine.ru_nvcsw) + (all.ru_nivcsw - mine.ru_nivcsw);
+}
+
+/* As they are read, one after the other. */
+static enum stuck
+look_at_all(pid_t number, int waits)
+{
+    enum sleep sleep = sleep_of(number);
+    if (sleep != ON_LOCK && sleep != ON_TIMED_LOCK) {
         return NOT_STUCK;
     }
+    bool perhaps = sleep == ON_TIMED_LOCK;
     DIR *tasks = opendir("/proc/self/task");
     if (tasks == NULL) {
         return NOT_STUCK;
     }
-    bool quiet = true;
     struct dirent *entry;
-    while (quiet && (entry = readdir(tasks)) != NULL) {
+    while (sleep != AWAKE && (errno = 0, entry = readdir(tasks)) != NULL) {
         long other = strtol(entry->d_name, NULL, 10);
-        if (other > 0 && other != thread_number()) {
-            long call = sleeps_in(other);
-            quiet = call != RUNNING;
-            waits -= call != GONE && !is_lock_call(call);
+        if (other > 0 && other != number && other != thread_number()) {
+            sleep = sleep_of(other);
+            waits -= sleep == IN_CALL || sleep == ON_TIMED_LOCK;
         }
     }
+    bool all = sleep != AWAKE && errno == 0;
     closedir(tasks);
-    return !quiet ? NOT_STUCK : waits < 0 ? PERHAPS_STUCK : STUCK;
+    return !all ? NOT_STUCK : perhaps || waits < 0 ? PERHAPS_STUCK : STUCK;
+}
+
+enum stuck
+thread_is_stuck(pid_t number, int waits, int64_t *sleeps)
+{
+    int64_t before = sleeps_of_others();
+    enum stuck stuck = look_at_all(number, waits);
+    /* Else who was asleep when it was looked at had been so since `before`. */
+    bool moved = before < 0 || sleeps_of_others() != before;
+    *sleeps = moved ? -1 : before;
+    return stuck == STUCK && moved ? PERHAPS_STUCK : stuck;
 }

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
+import contextlib
+import multiprocessing
+import os
 import random
 import subprocess
 import sys
@@ -98,7 +102,7 @@ class TestCallbackThatWaits:
                 done.set()
 
             future = asyncio.get_running_loop().run_in_executor(None, job)
-            assert done.wait(REAL_TIMEOUT)
+            done.wait()
             await future
             return outcomes[0]
 
@@ -123,25 +127,132 @@ class TestCallbackThatWaits:
         assert isinstance(self.outcome(clock, wait), pyasync_hw.SleepForeverError)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.1])
+def in_thread(work: Callable[[], object]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def sleep_often() -> None:
+    """Longer, in sum, than the patience with one sleep."""
+    for _ in range(40):
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def many_idle_threads() -> Iterator[None]:
+    """So it takes a while to look at all threads, one after the other."""
+    end = threading.Event()
+    threads = [threading.Thread(target=end.wait) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+
+
+def sleep_in_turns() -> None:
+    """Now one thread is asleep on a lock, now the other, and never both."""
+    here, there = threading.Lock(), threading.Lock()
+    here.acquire()
+    there.acquire()
+
+    def answer() -> None:
+        for _ in range(20_000):
+            here.acquire()
+            there.release()
+
+    with many_idle_threads():
+        other = threading.Thread(target=answer)
+        other.start()
+        for _ in range(20_000):
+            here.release()
+            there.acquire()
+        other.join()
+
+
+def ask_for_the_time(clock: VirtualClock) -> None:
+    with many_idle_threads():
+        in_thread(lambda: collections.deque((clock.time() for _ in range(2_000_000)), 0))
+
+
+def wait_for_a_process() -> None:
+    """On a lock that it shares with us, as multiprocessing's are."""
+    lock = multiprocessing.get_context("fork").Semaphore(0)
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(0.3)
+        lock.release()
+        os._exit(0)
+    lock.acquire()
+    os.waitpid(pid, 0)
+
+
+REAL_WORK: dict[str, Callable[[VirtualClock], object]] = {
+    "a sleep": lambda clock: time.sleep(0.3),
+    "a lock, with a limit": lambda clock: threading.Event().wait(0.1),
+    "a process's lock": lambda clock: wait_for_a_process(),
+    "a thread that has ended": lambda clock: in_thread(lambda: None),
+    "a thread that sleeps a little": lambda clock: in_thread(lambda: time.sleep(0.03)),
+    "a thread that sleeps": lambda clock: in_thread(lambda: time.sleep(0.1)),
+    "a thread that sleeps often": lambda clock: in_thread(sleep_often),
+    "a thread that waits": lambda clock: in_thread(lambda: threading.Event().wait(0.1)),
+    "a timer": lambda clock: in_thread(lambda: threading.Timer(0.1, int).run()),
+    "threads in turn": lambda clock: in_thread(sleep_in_turns),
+    "a thread that asks for the time": ask_for_the_time,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("work", REAL_WORK)
 def test_a_callback_that_waits_for_something_real_is_waited_for(
-    clock: VirtualClock, seconds: float
+    clock: VirtualClock, work: str
 ) -> None:
-    """A thread that sleeps, reads or has a child comes back, though nobody computes."""
+    """Who sleeps, reads or has a child comes back, though nobody computes."""
 
     async def main() -> tuple[list[float], float]:
         loop = asyncio.get_running_loop()
         job = loop.run_in_executor(None, executor.sleep, 10)
         seen: list[float] = []
         loop.call_later(1, lambda: seen.append(loop.time()))
-        thread = threading.Thread(target=time.sleep, args=(seconds,))
-        thread.start()
-        thread.join()
+        REAL_WORK[work](clock)
         seen.append(loop.time())
         await job
         return seen, loop.time()
 
     assert run(main(), clock) == ([0.0, 1.0], 10.0)
+
+
+def test_a_heartbeat_beside_a_callback_that_is_stuck(clock: VirtualClock) -> None:
+    """A thread that is awake now and then is not taken for help for ever."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(0.05):
+            pass
+
+    async def main() -> float:
+        done = threading.Event()
+
+        def job() -> None:
+            executor.sleep(2.5)
+            done.set()
+
+        future = asyncio.get_running_loop().run_in_executor(None, job)
+        done.wait()
+        await future
+        return clock.time()
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    try:
+        assert run(main(), clock) == 2.5
+    finally:
+        ended.set()
+        heart.join()
 
 
 def test_a_callback_that_computes_is_waited_for(clock: VirtualClock) -> None:
