@@ -115,6 +115,8 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
     )
 
     def __init__(self, selector: None = None, *, clock: VirtualClock | None = None) -> None:
+        if hasattr(self, "_children"):
+            raise RuntimeError("this event loop was set up before: make a new one")
         self._children: set[child.SubprocessTransport] = set()  # not known to have exited
         self._cancelled_timers = 0  # of asyncio's own kind
         self._timers: views.Scheduled | None = None  # lent to who looks for them

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -420,3 +421,21 @@ def test_a_loop_that_was_closed_in_its_run_does_not_run() -> None:
     assert loop.is_closed()
     assert not pyasync_hw.EventLoop.is_running(loop)
     assert pyasync_hw.run(asyncio.sleep(0, "works")) == "works"
+
+
+def test_a_loop_is_set_up_once() -> None:
+    """Anew, in its own run, it would forget what the run has to restore."""
+    loop = pyasync_hw.EventLoop()
+    hooks = sys.get_asyncgen_hooks()
+
+    def again() -> None:
+        with pytest.raises(RuntimeError, match="set up before"):
+            loop.__init__()  # type: ignore[misc]
+        loop.stop()
+
+    loop.call_soon(again)
+    loop.run_forever()
+    assert sys.get_asyncgen_hooks() == hooks
+    with pytest.raises(RuntimeError, match="set up before"):
+        loop.__init__()  # type: ignore[misc]
+    loop.close()
