@@ -341,7 +341,6 @@ run_timed(LoopObject *self, int status)
 static int
 run_ready(LoopObject *self)
 {
-    struct loop_batch outer = self->batch; /* of a run around this one */
     int status = 0;
     bool timed = loop_is_timed(self);
     PyObject *patched = Py_XNewRef(ah_handle_patched_run(self->st));
@@ -354,7 +353,6 @@ run_ready(LoopObject *self)
     if (timed || self->batch.overtaken) {
         status = run_timed(self, status); /* runs Python */
     }
-    self->batch = outer;
     Py_XDECREF(patched); /* runs Python */
     return status;
 }
@@ -420,11 +418,30 @@ end_run(LoopObject *self)
 }
 
 /* The same around one call, which may be made inside a callback of a run. */
+struct nested {
+    bool outermost;
+    struct loop_batch outer; /* of the run around it */
+};
+
 AH_RAISES static int
-begin_nested(LoopObject *self, bool *outermost)
+begin_nested(LoopObject *self, struct nested *nested)
 {
-    *outermost = self->running_ident == 0;
-    return loop_check_open(self) < 0 || (*outermost && begin_run(self) < 0) ? -1 : 0;
+    nested->outermost = self->running_ident == 0;
+    if (loop_check_open(self) < 0 || (nested->outermost && begin_run(self) < 0)) {
+        return -1;
+    }
+    nested->outer = self->batch;
+    self->batch = (struct loop_batch){0};
+    return 0;
+}
+
+static void
+end_nested(LoopObject *self, const struct nested *nested)
+{
+    self->batch = nested->outer;
+    if (nested->outermost) {
+        end_run(self);
+    }
 }
 
 /* Has somebody patched its class, or asyncio's above it, since we looked? */
@@ -480,15 +497,13 @@ Loop_run_once(LoopObject *self, PyObject *Py_UNUSED(ignored))
     if (self->asyncio_turns) {
         return PyObject_CallOneArg(self->st->asyncio_run_once, (PyObject *)self);
     }
-    bool outermost;
-    if (begin_nested(self, &outermost) < 0) {
+    struct nested nested;
+    if (begin_nested(self, &nested) < 0) {
         return NULL;
     }
     self->turns_since_poll = SKIPPED_POLLS_MAX;
     int status = turn(self); /* runs Python */
-    if (outermost) {
-        end_run(self);
-    }
+    end_nested(self, &nested);
     if (status < 0) {
         return NULL;
     }
@@ -514,8 +529,8 @@ Loop_select(LoopObject *self, PyObject *timeout)
         }
     }
     PyObject *found = PyList_New(0);
-    bool outermost;
-    if (found == NULL || begin_nested(self, &outermost) < 0) {
+    struct nested nested;
+    if (found == NULL || begin_nested(self, &nested) < 0) {
         Py_XDECREF(found);
         return NULL;
     }
@@ -539,9 +554,7 @@ Loop_select(LoopObject *self, PyObject *timeout)
     }
     Py_XSETREF(self->found, outer_found);
     self->select_until_ns = outer_until_ns;
-    if (outermost) {
-        end_run(self);
-    }
+    end_nested(self, &nested);
     if (status < 0) {
         Py_CLEAR(found);
     }
@@ -553,8 +566,8 @@ Loop_select(LoopObject *self, PyObject *timeout)
 static PyObject *
 Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    bool outermost;
-    if (begin_nested(self, &outermost) < 0) {
+    struct nested nested;
+    if (begin_nested(self, &nested) < 0) {
         return NULL;
     }
     self->turns_since_poll = SKIPPED_POLLS_MAX; /* a run of one turn polls, too */
@@ -567,9 +580,7 @@ Loop_run_turns(LoopObject *self, PyObject *Py_UNUSED(ignored))
             status = turn(self); /* runs Python */
         }
     } while (status == 0 && !self->stopping && !self->turns_patched);
-    if (outermost) {
-        end_run(self);
-    }
+    end_nested(self, &nested);
     if (status == 0 && ah_is_inherited(&self->fork)) {
         status = loop_raise_closed(self); /* a callback forked: this is the child */
     }

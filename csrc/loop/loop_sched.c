@@ -259,32 +259,18 @@ loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled)
 /* -- Python methods -------------------------------------------------------- */
 
 static PyObject *
-schedule_soon(LoopObject *self, const struct signature *signature,
-              PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-              const char *method, bool threadsafe)
+Loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
+               PyObject *kwnames)
 {
     struct call call;
-    if (loop_parse_call(self, signature, args, nargs, kwnames, &call) < 0 ||
-        loop_check_open(self) < 0) {
+    if (loop_parse_call(self, &call_soon_signature, args, nargs, kwnames, &call) < 0 ||
+        loop_check_open(self) < 0 ||
+        (self->debug && check_debug(self, call.params[0], "call_soon", true) < 0) ||
+        loop_collect(self) < 0) { /* what this thread posted before comes first */
         return NULL;
     }
-    PyObject *callback = call.params[0];
-    if (self->debug && check_debug(self, callback, method, !threadsafe) < 0) {
-        return NULL;
-    }
-    HandleObject *handle;
-    if (threadsafe) {
-        handle = ah_handle_new_threadsafe(self, callback, call.args, call.nargs,
-                                          call.context);
-        if (handle != NULL && loop_post_handle(self, handle) < 0) {
-            Py_CLEAR(handle);
-        }
-        return (PyObject *)handle;
-    }
-    if (loop_collect(self) < 0) { /* what this thread posted before comes first */
-        return NULL;
-    }
-    handle = ah_handle_new(self, callback, call.args, call.nargs, call.context, true);
+    HandleObject *handle =
+        ah_handle_new(self, call.params[0], call.args, call.nargs, call.context, true);
     if (handle == NULL) {
         return NULL;
     }
@@ -296,19 +282,22 @@ schedule_soon(LoopObject *self, const struct signature *signature,
 }
 
 static PyObject *
-Loop_call_soon(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
-               PyObject *kwnames)
-{
-    return schedule_soon(self, &call_soon_signature, args, nargs, kwnames, "call_soon",
-                         false);
-}
-
-static PyObject *
 Loop_call_soon_threadsafe(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                           PyObject *kwnames)
 {
-    return schedule_soon(self, &threadsafe_signature, args, nargs, kwnames,
-                         "call_soon_threadsafe", true);
+    struct call call;
+    if (loop_parse_call(self, &threadsafe_signature, args, nargs, kwnames, &call) < 0 ||
+        loop_check_open(self) < 0 ||
+        (self->debug &&
+         check_debug(self, call.params[0], "call_soon_threadsafe", false) < 0)) {
+        return NULL;
+    }
+    HandleObject *handle = ah_handle_new_threadsafe(self, call.params[0], call.args,
+                                                    call.nargs, call.context);
+    if (handle != NULL && loop_post_handle(self, handle) < 0) {
+        Py_CLEAR(handle);
+    }
+    return (PyObject *)handle;
 }
 
 /* A number of seconds that is an argument.  `none` is what asyncio says of None. */
