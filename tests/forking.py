@@ -1,14 +1,19 @@
-"""in_child: run a function in a forked child, and have its result here; error_of."""
+"""in_child: run a function in a forked child, and have its result here; and what such tests run."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import signal
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
+
+import pyasync_hw
 
 TIME_LIMIT = 30
 
@@ -55,3 +60,32 @@ def error_of(function: Callable[[], object]) -> str:
     except RuntimeError as error:
         return str(error)
     return "no error"
+
+
+# -- what is run ---------------------------------------------------------------------
+
+
+def turn(loop: pyasync_hw.EventLoop) -> None:
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
+def loop_fixture(*, has_run: bool) -> Any:
+    @pytest.fixture
+    def loop() -> Iterator[pyasync_hw.EventLoop]:
+        loop = pyasync_hw.new_event_loop()
+        if has_run:
+            turn(loop)
+        yield loop
+        loop.close()
+
+    return loop
+
+
+def nothing(*args: object) -> None:
+    pass
+
+
+async def answer() -> int:
+    await asyncio.sleep(0.001)
+    return await asyncio.to_thread(lambda: 42)

@@ -19,10 +19,10 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from forking import Child, error_of, in_child
+from forking import Child, answer, error_of, in_child, loop_fixture, nothing, turn
 from semaphores import has_semaphores
 
 import pyasync_hw
@@ -32,26 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 Loop = pyasync_hw.EventLoop
 
 
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = pyasync_hw.new_event_loop()
-    turn(loop)
-    yield loop
-    loop.close()
-
-
-def turn(loop: Loop) -> None:
-    loop.call_soon(loop.stop)
-    loop.run_forever()
-
-
-def nothing(*args: object) -> None:
-    pass
-
-
-async def answer() -> int:
-    await asyncio.sleep(0.001)
-    return await asyncio.to_thread(lambda: 42)
+loop = loop_fixture(has_run=True)
 
 
 USES: dict[str, Callable[[Loop], object]] = {

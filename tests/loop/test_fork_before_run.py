@@ -13,10 +13,9 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
 
 import pytest
-from forking import Child, error_of, in_child
+from forking import Child, answer, error_of, in_child, loop_fixture, nothing, turn
 from semaphores import has_semaphores
 
 import pyasync_hw
@@ -27,25 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 Loop = pyasync_hw.EventLoop
 
 
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = pyasync_hw.new_event_loop()
-    yield loop
-    loop.close()
-
-
-def turn(loop: Loop) -> None:
-    loop.call_soon(loop.stop)
-    loop.run_forever()
-
-
-def nothing(*args: object) -> None:
-    pass
-
-
-async def answer() -> int:
-    await asyncio.sleep(0.001)
-    return await asyncio.to_thread(lambda: 42)
+loop = loop_fixture(has_run=False)
 
 
 def run_and_close(loop: Loop) -> int:
