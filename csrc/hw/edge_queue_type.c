@@ -4,6 +4,7 @@
  * every edge from its creation on, and is detached when it is closed or dropped.
  */
 #include "hw/gpio_event.h"
+#include "py/compat.h"
 #include "py/lookup.h"
 #include "setup.h"
 
@@ -82,20 +83,26 @@ EdgeQueue_traverse(EdgeQueueObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int
-EdgeQueue_clear(EdgeQueueObject *self)
+/* Whoever still waits is dropped. */
+static void
+leave(EdgeQueueObject *self, LineRequestObject *request)
 {
-    LineRequestObject *request = self->request;
-    if (request == NULL) {
-        return 0;
-    }
-    self->request = NULL;
     Py_INCREF(self); /* the request may hold the last reference */
     edge_queue_drop_waiters(&self->queue);
     ah_edges_release_idle(request); /* runs Python */
     ah_edges_detach(request, &self->queue);
     Py_DECREF(request);
     Py_DECREF(self);
+}
+
+static int
+EdgeQueue_clear(EdgeQueueObject *self)
+{
+    LineRequestObject *request = self->request;
+    if (request != NULL) {
+        self->request = NULL;
+        leave(self, request); /* runs Python */
+    }
     return 0;
 }
 
@@ -166,12 +173,26 @@ EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
 static PyObject *
 EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
 {
-    int err = 0;
-    while (err == 0 && self->queue.num_waiters > 0) {
-        err = edge_queue_wake(self->st, &self->queue, EDGE_BOTH); /* runs Python */
+    LineRequestObject *request = self->request;
+    if (request == NULL) {
+        Py_RETURN_NONE;
     }
-    (void)EdgeQueue_clear(self); /* runs Python */
-    if (err < 0) {
+    self->request = NULL;   /* whom we wake cannot wait again */
+    PyObject *error = NULL; /* the first one: the others are woken all the same */
+    while (self->queue.num_waiters > 0) {
+        if (edge_queue_wake(self->st, &self->queue, EDGE_BOTH) == 0) { /* runs Python */
+            continue;
+        }
+        if (error == NULL) {
+            error = ah_take_exception();
+        }
+        else {
+            PyErr_WriteUnraisable((PyObject *)self); /* runs Python */
+        }
+    }
+    leave(self, request); /* runs Python */
+    if (error != NULL) {
+        ah_restore_exception(error);
         return NULL;
     }
     Py_RETURN_NONE;

@@ -95,6 +95,44 @@ def test_an_edge_queue_that_is_closed_while_it_is_armed(loop: Loop) -> None:
             queue.arm(loop)
 
 
+class Rearming:
+    """A future that waits again as soon as it is done."""
+
+    def __init__(self, wait_again: Callable[[], object]) -> None:
+        self.wait_again = wait_again
+        self.ends = 0
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, _: None) -> None:
+        self.end()
+
+    def set_exception(self, _: BaseException) -> None:
+        self.end()
+
+    def end(self) -> None:
+        self.ends += 1
+        assert self.ends < 10, "it is woken for ever"
+        self.wait_again()
+
+
+def test_a_waiter_that_waits_again_does_not_keep_its_queue_from_closing(loop: Loop) -> None:
+    with gpio.Input(17, bias="pull_up") as button:
+        queue = button._core.edge_queue(4)
+        waiter = Rearming(lambda: queue.arm(loop))
+        other = loop.create_future()
+        for future in (waiter, other):
+            loop.create_future = lambda future=future: future  # type: ignore[method-assign]
+            queue.arm(loop)
+        with pytest.raises(ValueError, match="this edge queue is closed"):
+            queue.close()
+        assert waiter.ends == 1
+        assert other.done()
+        assert queue.closed
+    assert watched(loop) == set()
+
+
 def test_waiters_whose_end_closes_their_queue(loop: Loop, hw_board: sim.Board) -> None:
     """A closed loop's waiters are dropped one by one, and with one of them its queue."""
 
