@@ -360,24 +360,46 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
     return schedule_at(self, when, &call);
 }
 
+/* When a delay from now is over; what is no plain number is added as Python adds. */
+static int
+parse_delay(LoopObject *self, PyObject *delay, double *when)
+{
+    const char *none = "delay must not be None";
+    double now = (double)ah_loop_now(self) / 1e9;
+    if (PyFloat_CheckExact(delay) || PyLong_CheckExact(delay) || delay == Py_None) {
+        int status = parse_seconds(&call_later_signature, delay, none, when);
+        *when = status == 0 ? now + *when : 0;
+        return status;
+    }
+    PyObject *left = PyFloat_FromDouble(now);
+    PyObject *sum = left != NULL ? PyNumber_Add(left, delay) : NULL; /* runs Python */
+    Py_XDECREF(left);
+    if (sum == NULL) {
+        return -1;
+    }
+    int status =
+        parse_seconds(&call_later_signature, sum, none, when); /* runs Python */
+    Py_DECREF(sum);                                            /* runs Python */
+    return status;
+}
+
 static PyObject *
 Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                 PyObject *kwnames)
 {
     struct call call;
-    double delay;
+    double when;
     if (self->asyncio_later) {
         return loop_call_inherited(self, self->st->asyncio_call_later, args, nargs,
                                    kwnames); /* runs Python */
     }
     if (loop_parse_call(self, &call_later_signature, args, nargs, kwnames, &call) < 0 ||
-        parse_seconds(&call_later_signature, call.params[0], "delay must not be None",
-                      &delay) < 0 ||
+        parse_delay(self, call.params[0], &when) < 0 || /* runs Python */
         loop_check_open(self) < 0 ||
         (self->debug && check_debug(self, call.params[1], "call_at", true) < 0)) {
         return NULL;
     }
-    return schedule_at(self, (double)ah_loop_now(self) / 1e9 + delay, &call);
+    return schedule_at(self, when, &call);
 }
 
 static PyObject *
