@@ -303,6 +303,63 @@ test_who_does_not_leave_last_leaves_the_queue(void)
     pool_destroy(&pool);
 }
 
+/* The one thread that is there was busy when another could not be started. */
+static void
+test_who_is_there_last_leaves_no_job_behind(void)
+{
+    struct pool pool;
+    struct pool_job jobs[5] = {0};
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    struct pool_seat *last = submit_new_worker(&pool, &jobs[0]);
+    REQUIRE(last != NULL);
+    pool_enter(&pool, last);
+    CHECK(pool_take(&pool, last) == &jobs[0]);
+    struct pool_seat *other = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(other != NULL);
+    submit_to_a_worker(&pool, &jobs[2]);
+    CHECK(pool_remove(&pool, &jobs[1]));
+    CHECK(pool_leave(&pool, other) == NULL);
+    CHECK_EQ(pool_count(&pool).queued, 1);
+    /* It comes for the job before it may be idle. */
+    CHECK(pool_take(&pool, last) == &jobs[2]);
+    CHECK(pool_take(&pool, last) == NULL);
+    /* A job comes when its time is over, and it has not left yet. */
+    submit_to_a_worker(&pool, &jobs[3]);
+    CHECK_EQ(pool_sleep(&pool, last, 0), POOL_AWAKE);
+    CHECK(pool_take(&pool, last) == &jobs[3]);
+    CHECK(pool_take(&pool, last) == NULL);
+    /* And when it has: then the job has a thread of its own. */
+    CHECK_EQ(pool_sleep(&pool, last, 0), POOL_LEAVE);
+    CHECK_EQ(pool_count(&pool).workers, 0);
+    CHECK(submit_new_worker(&pool, &jobs[4]) == last);
+    CHECK(pool_take(&pool, last) == &jobs[4]);
+    pool_destroy(&pool);
+}
+
+/* It sleeps, when a thread that a job counts on gives its seat up: it is called. */
+static void
+test_who_sleeps_is_called_for_what_counted_on_a_start(void)
+{
+    struct pool pool;
+    struct pool_job jobs[4] = {0};
+    CHECK_EQ(pool_init(&pool, 2), 0);
+    struct pool_seat *last = submit_new_worker(&pool, &jobs[0]);
+    struct pool_seat *other = submit_new_worker(&pool, &jobs[1]);
+    REQUIRE(last != NULL && other != NULL);
+    CHECK(pool_take(&pool, last) == &jobs[0]);
+    CHECK(pool_take(&pool, last) == &jobs[1]);
+    CHECK(pool_take(&pool, last) == NULL);
+    submit_to_a_worker(&pool, &jobs[2]);
+    submit_to_a_worker(&pool, &jobs[3]); /* counts on the one that starts */
+    CHECK(pool_leave(&pool, other) == NULL);
+    CHECK_EQ(pool_sleep(&pool, last, 0), POOL_AWAKE);
+    CHECK(pool_take(&pool, last) == &jobs[2]);
+    CHECK(pool_take(&pool, last) == &jobs[3]);
+    CHECK(pool_take(&pool, last) == NULL);
+    CHECK_EQ(pool_sleep(&pool, last, 0), POOL_LEAVE);
+    pool_destroy(&pool);
+}
+
 struct settling {
     struct pool *pool;
     struct pool_seat *seat;
@@ -602,6 +659,8 @@ main(void)
     RUN(test_who_takes_a_job_calls_a_successor_while_a_thread_starts);
     RUN(test_who_leaves_last_gets_what_is_queued);
     RUN(test_who_does_not_leave_last_leaves_the_queue);
+    RUN(test_who_is_there_last_leaves_no_job_behind);
+    RUN(test_who_sleeps_is_called_for_what_counted_on_a_start);
     RUN(test_settle_waits_for_what_others_start);
     RUN(test_settle_waits_for_what_others_tell);
     RUN(test_after_fork);
