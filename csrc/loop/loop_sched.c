@@ -360,27 +360,30 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
     return schedule_at(self, when, &call);
 }
 
-/* When a delay from now is over; what is no plain number is added as Python adds. */
-static int
-parse_delay(LoopObject *self, PyObject *delay, double *when)
+static PyObject *
+Loop_time(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    const char *none = "delay must not be None";
-    double now = (double)ah_loop_now(self) / 1e9;
-    if (PyFloat_CheckExact(delay) || PyLong_CheckExact(delay) || delay == Py_None) {
-        int status = parse_seconds(&call_later_signature, delay, none, when);
-        *when = status == 0 ? now + *when : 0;
-        return status;
+    return PyFloat_FromDouble((double)ah_loop_now(self) / 1e9);
+}
+
+/* A delay that is no plain number: what Python makes of adding it to the time. */
+static PyObject *
+schedule_after(LoopObject *self, const struct call *call)
+{
+    double when = 0.0;
+    PyObject *now = Loop_time(self, NULL);
+    PyObject *sum =
+        now != NULL ? PyNumber_Add(now, call->params[0]) : NULL; /* runs Python */
+    int status = sum != NULL ? parse_seconds(&call_later_signature, sum,
+                                             "delay must not be None", &when)
+                             : -1; /* runs Python */
+    Py_XDECREF(now);
+    Py_XDECREF(sum); /* runs Python */
+    if (status < 0 || loop_check_open(self) < 0 ||
+        (self->debug && check_debug(self, call->params[1], "call_at", true) < 0)) {
+        return NULL;
     }
-    PyObject *left = PyFloat_FromDouble(now);
-    PyObject *sum = left != NULL ? PyNumber_Add(left, delay) : NULL; /* runs Python */
-    Py_XDECREF(left);
-    if (sum == NULL) {
-        return -1;
-    }
-    int status =
-        parse_seconds(&call_later_signature, sum, none, when); /* runs Python */
-    Py_DECREF(sum);                                            /* runs Python */
-    return status;
+    return schedule_at(self, when, call);
 }
 
 static PyObject *
@@ -388,24 +391,25 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
                 PyObject *kwnames)
 {
     struct call call;
-    double when;
+    double delay;
     if (self->asyncio_later) {
         return loop_call_inherited(self, self->st->asyncio_call_later, args, nargs,
                                    kwnames); /* runs Python */
     }
-    if (loop_parse_call(self, &call_later_signature, args, nargs, kwnames, &call) < 0 ||
-        parse_delay(self, call.params[0], &when) < 0 || /* runs Python */
+    if (loop_parse_call(self, &call_later_signature, args, nargs, kwnames, &call) < 0) {
+        return NULL;
+    }
+    PyObject *arg = call.params[0];
+    if (!PyFloat_CheckExact(arg) && !PyLong_CheckExact(arg) && arg != Py_None) {
+        return schedule_after(self, &call); /* runs Python */
+    }
+    if (parse_seconds(&call_later_signature, arg, "delay must not be None", &delay) <
+            0 ||
         loop_check_open(self) < 0 ||
         (self->debug && check_debug(self, call.params[1], "call_at", true) < 0)) {
         return NULL;
     }
-    return schedule_at(self, when, &call);
-}
-
-static PyObject *
-Loop_time(LoopObject *self, PyObject *Py_UNUSED(ignored))
-{
-    return PyFloat_FromDouble((double)ah_loop_now(self) / 1e9);
+    return schedule_at(self, (double)ah_loop_now(self) / 1e9 + delay, &call);
 }
 
 /* Inherited code (signals) brings asyncio.Handle objects of its own. */
