@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define CARD_DELAY_MAX_S 1.0
@@ -15,11 +17,19 @@ object_of(struct field_card *card)
         ->object;
 }
 
+/* Would PyErr_SetInterrupt() raise anything? */
+static bool
+is_interrupt_heard(void)
+{
+    PyOS_sighandler_t handler = PyOS_getsig(SIGINT);
+    return handler != SIG_IGN && handler != SIG_DFL;
+}
+
 /* An exception is set. */
 static void
 report(PyObject *object)
 {
-    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) && is_interrupt_heard()) {
         /* Raised again where a verb that is being cancelled cannot lose it. */
         PyErr_Clear();
         PyErr_SetInterrupt();

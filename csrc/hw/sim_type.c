@@ -214,7 +214,10 @@ SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     st->live[AH_LIVE_SimWorld]++;
     self->st = st;
     self->name = Py_NewRef(name);
-    int err = world_init(&self->world, (unsigned)num_lines, clock, &gil_host);
+    int err;
+    Py_BEGIN_ALLOW_THREADS /* who moves the clock may wait for another board's card */
+    err = world_init(&self->world, (unsigned)num_lines, clock, &gil_host);
+    Py_END_ALLOW_THREADS
     if (err < 0) {
         (void)ah_raise_errno(err, "SimWorld");
         Py_DECREF(self);

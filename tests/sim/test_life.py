@@ -233,6 +233,26 @@ class TestCardCode:
             self.talk(reader, chip, Interrupted(UID))
         assert unraisable == []
 
+    @pytest.mark.parametrize("ignored", [signal.SIG_IGN, signal.SIG_DFL])
+    def test_a_keyboard_interrupt_of_another_signal_reaches_it_without_a_sigint(
+        self, reader: sim.SimReader, chip: Chip, ignored: signal.Handlers
+    ) -> None:
+        """As in the background, where a program ends at SIGTERM as it does at Ctrl+C."""
+
+        class Ended(sim.Card):
+            def receive(self, frame: bytes, bits: int) -> Reply:
+                signal.raise_signal(signal.SIGTERM)
+                return super().receive(frame, bits)
+
+        sigint = signal.signal(signal.SIGINT, ignored)
+        sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                self.talk(reader, chip, Ended(UID))
+        finally:
+            signal.signal(signal.SIGTERM, sigterm)
+            signal.signal(signal.SIGINT, sigint)
+
     @pytest.mark.parametrize("method", ["power_on", "receive", "noise", "authenticate"])
     @pytest.mark.parametrize("kind", [MemoryError, SystemExit, HandlersOwn])
     def test_what_is_meant_for_the_program_ends_the_message(
@@ -313,6 +333,30 @@ class TestCardCode:
         assert self.talk(reader, chip, Slow(UID)) == b""
         chip.clock.advance(0.05)
         assert chip.read(0x0A) == 2
+
+
+def test_a_board_can_be_made_while_a_card_works_and_somebody_moves_the_clock(
+    clock: VirtualClock, reader: sim.SimReader, chip: Chip
+) -> None:
+    """Who moves the clock waits for the card, and the card for the GIL."""
+    mover = threading.Thread(target=clock.advance, args=(0.1,))
+    maker = threading.Thread(target=lambda: sim.Board(clock=clock).close())
+
+    class Slow(sim.Card):
+        def receive(self, frame: bytes, bits: int) -> Reply:
+            if mover.ident is None:
+                mover.start()
+                mover.join(0.1)  # time to begin
+                maker.start()
+                maker.join(0.1)
+            return super().receive(frame, bits)
+
+    reader.present(Slow(UID))
+    clock.advance(0.005)
+    assert chip.request() == b"\x04\x00"
+    for thread in (mover, maker):
+        thread.join(60)
+        assert not thread.is_alive(), "deadlock"
 
 
 def test_many_threads(clock: VirtualClock) -> None:
