@@ -31,8 +31,7 @@ class ThreadLock:
                 mine.wait(timeout, token)
             return not self._turns.give_up(mine)
         except BaseException:
-            if not self._turns.give_up(mine) and mine.cancelled():
-                self._turns.leave()  # it was handed over at the last moment
+            self._turns.retreat(mine)  # it may have been handed over at the last moment
             raise
 
     def release(self) -> None:

@@ -78,14 +78,24 @@ Turnstile_dealloc(TurnstileObject *self)
 
 /* -- Python methods -------------------------------------------------------- */
 
+static CancelTokenObject *
+token_arg(TurnstileObject *self, PyObject *arg)
+{
+    if (!PyObject_TypeCheck(arg, self->st->cancel_token_type)) {
+        PyErr_Format(PyExc_TypeError, "expected a CancelToken, not %.100s",
+                     Py_TYPE(arg)->tp_name);
+        return NULL;
+    }
+    return (CancelTokenObject *)arg;
+}
+
 static PyObject *
 Turnstile_take(TurnstileObject *self, PyObject *arg)
 {
-    if (!PyObject_TypeCheck(arg, self->st->cancel_token_type)) {
-        PyErr_SetString(PyExc_TypeError, "take() needs a CancelToken");
+    CancelTokenObject *token = token_arg(self, arg);
+    if (token == NULL) {
         return NULL;
     }
-    CancelTokenObject *token = (CancelTokenObject *)arg;
     unsigned long me = PyThread_get_thread_ident();
     if (self->depth == 0 || self->owner == me) {
         self->owner = me;
@@ -106,18 +116,25 @@ Turnstile_take(TurnstileObject *self, PyObject *arg)
     Py_RETURN_NONE;
 }
 
-static PyObject *
-Turnstile_give_up(TurnstileObject *self, PyObject *token)
+/* false: it does not wait. */
+static bool
+withdraw(TurnstileObject *self, PyObject *token)
 {
     struct waiter **place = &self->waiters;
     while (*place != NULL && (PyObject *)(*place)->token != token) {
         place = &(*place)->next;
     }
     if (*place == NULL) {
-        Py_RETURN_FALSE;
+        return false;
     }
     unlink_waiter(place);
-    Py_RETURN_TRUE;
+    return true;
+}
+
+static PyObject *
+Turnstile_give_up(TurnstileObject *self, PyObject *token)
+{
+    return PyBool_FromLong(withdraw(self, token));
 }
 
 static PyObject *
@@ -147,6 +164,19 @@ Turnstile_leave(TurnstileObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
+Turnstile_retreat(TurnstileObject *self, PyObject *arg)
+{
+    CancelTokenObject *token = token_arg(self, arg);
+    if (token == NULL) {
+        return NULL;
+    }
+    if (withdraw(self, arg) || !token_is_cancelled(&token->token)) {
+        Py_RETURN_NONE;
+    }
+    return Turnstile_leave(self, NULL);
+}
+
+static PyObject *
 Turnstile_get_waiting(TurnstileObject *self, void *Py_UNUSED(closure))
 {
     Py_ssize_t count = 0;
@@ -164,6 +194,9 @@ static PyMethodDef Turnstile_methods[] = {
     {"give_up", (PyCFunction)Turnstile_give_up, METH_O,
      PyDoc_STR("give_up($self, token, /)\n--\n\n"
                "False: that token does not wait (any more).")},
+    {"retreat", (PyCFunction)Turnstile_retreat, METH_O,
+     PyDoc_STR("retreat($self, token, /)\n--\n\n"
+               "It neither waits any more nor has the lock, whatever it did before.")},
     {"leave", (PyCFunction)Turnstile_leave, METH_NOARGS,
      PyDoc_STR("leave($self, /)\n--\n\n"
                "Once for each token that was cancelled, in its thread.")},

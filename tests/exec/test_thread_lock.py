@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -194,4 +194,39 @@ def test_a_signal_handler_that_waits_while_its_thread_waits() -> None:
         holder.result(10)
         assert pool.submit(lock.acquire, 0).result(10) is False
         lock.release()
+        assert pool.submit(lock.acquire, 0).result(10)
+
+
+class Interrupted(BaseException):
+    """As a signal handler raises it."""
+
+
+class InterruptedTurns:
+    """A Turnstile, with a signal at the end of some of its calls."""
+
+    def __init__(self, lock: ThreadLock, interrupted: tuple[int, ...]) -> None:
+        self.turns = lock._turns
+        self.calls = 0
+        self.interrupted = interrupted
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            result = getattr(self.turns, name)(*args)
+            self.calls += 1
+            if self.calls in self.interrupted:
+                raise Interrupted
+            return result
+
+        return call
+
+
+@pytest.mark.parametrize("interrupted", [(1,), (2,), (1, 2), (2, 3), (1, 2, 3)])
+def test_ctrl_c_at_any_point_even_twice_leaves_it_free(interrupted: tuple[int, ...]) -> None:
+    lock = ThreadLock()
+    turns = lock._turns
+    lock._turns = InterruptedTurns(lock, interrupted)  # type: ignore[assignment]
+    with pytest.raises(Interrupted):
+        lock.acquire(10)
+    lock._turns = turns
+    with ThreadPoolExecutor(1) as pool:
         assert pool.submit(lock.acquire, 0).result(10)
