@@ -8,21 +8,22 @@
 #include "loop/loop_type.h"
 #include "py/errors.h"
 
-/* What `_run` is in the class itself; NULL: it was deleted, no exception set. */
-static PyObject *
-run_in_class(ModuleState *st)
+/* What `_run` is in the class itself; NULL: it was deleted. */
+AH_RAISES static int
+run_in_class(ModuleState *st, PyObject **run)
 {
     /* A look-up, of whatever, gives a changed class its version tag. */
     PyObject *slots = PyObject_GetAttrString(st->asyncio_handle, "__slots__");
     Py_XDECREF(slots);
     PyObject *names =
         slots != NULL ? PyObject_GetAttrString(st->asyncio_handle, "__dict__") : NULL;
-    PyObject *run = names != NULL ? PyMapping_GetItemString(names, "_run") : NULL;
+    *run = names != NULL ? PyMapping_GetItemString(names, "_run") : NULL;
     Py_XDECREF(names);
-    if (run == NULL) {
+    if (*run == NULL && PyErr_ExceptionMatches(PyExc_KeyError)) {
         PyErr_Clear();
+        return 0;
     }
-    return run;
+    return *run != NULL ? 0 : -1;
 }
 
 static bool
@@ -34,7 +35,12 @@ is_asyncios_own(ModuleState *st, PyObject *run)
 PyObject *
 ah_handle_find_run(ModuleState *st)
 {
-    PyObject *run = run_in_class(st);
+    PyObject *run;
+    if (run_in_class(st, &run) < 0) {
+        PyErr_Clear(); /* no memory: as it was, and looked for again next time */
+        st->handle_tag = 0;
+        return st->handle_run;
+    }
     if (run != NULL && is_asyncios_own(st, run)) {
         Py_CLEAR(run);
     }

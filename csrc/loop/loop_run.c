@@ -466,14 +466,17 @@ loop_notice_patches(LoopObject *self)
         self->type_tag = tag; /* a loop before has looked */
         return 0;
     }
-    PyObject *result = PyObject_CallMethod((PyObject *)self, "_notice_patches",
-                                           NULL); /* runs Python */
+    self->type_tag = 0;
+    PyObject *notice = PyObject_GetAttrString((PyObject *)self, "_notice_patches");
+    /* As it is before, or what is patched while it looks would pass unseen. */
+    tag = Py_TYPE(self)->tp_version_tag;
+    PyObject *result = notice != NULL ? PyObject_CallNoArgs(notice) : NULL;
+    Py_XDECREF(notice); /* runs Python */
     if (result == NULL) {
-        self->type_tag = 0;
         return -1;
     }
     Py_DECREF(result);
-    self->type_tag = Py_TYPE(self)->tp_version_tag;
+    self->type_tag = tag;
     if (!has_patches(self)) {
         self->st->plain_tag = self->type_tag;
     }

@@ -20,7 +20,7 @@ from unittest import mock
 import pytest
 
 import pyasync_hw
-from pyasync_hw import rc522, sim
+from pyasync_hw import patches, rc522, sim
 
 BOTH: dict[str, Any] = {"asyncio": asyncio.SelectorEventLoop, "pyasync_hw": pyasync_hw.EventLoop}
 
@@ -211,6 +211,32 @@ def test_two_threads_see_that_a_patch_is_undone() -> None:
     assert threads
 
 
+def test_patched_while_somebody_looks_for_patches() -> None:
+    """By another thread, say."""
+
+    class Loop(pyasync_hw.EventLoop):  # nobody has looked at it
+        pass
+
+    calls: Counter[str] = Counter()
+    with contextlib.ExitStack() as patch:
+
+        def patch_when_it_has_looked(frame: Any, event: str, _: object) -> None:
+            if event == "return" and frame.f_code is patches.notice.__code__ and not patched:
+                patched.append(True)
+                patch.enter_context(counted(asyncio.BaseEventLoop, "call_soon", calls))
+                assert Loop.call_soon  # a look-up: the class has a version again
+
+        patched: list[bool] = []
+        sys.setprofile(patch_when_it_has_looked)
+        try:
+            loop = Loop()
+        finally:
+            sys.setprofile(None)
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+    assert patched and calls["call_soon"] > 0
+
+
 def test_a_patched_executor_holds_a_virtual_clock() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
@@ -285,6 +311,28 @@ def test_it_is_seen_inside_a_run_and_in_debug_mode(kind: Any) -> None:
         with opened(kind) as loop:
             loop.set_debug(debug)
             assert loop.run_until_complete(main(10)) == 10
+
+
+@pytest.mark.parametrize("allocations", range(8))
+def test_no_memory_to_look_for_it_is_no_answer(allocations: int) -> None:
+    testcapi = pytest.importorskip("_testcapi", reason="CPython's own test module is not installed")
+    seen: list[Any] = []
+
+    def run(handle: Any) -> None:
+        seen.append(handle)
+
+    with opened(pyasync_hw.EventLoop) as loop:
+        first, second = loop.call_soon(str), loop.call_soon(str)
+        with mock.patch.object(asyncio.Handle, "_run", run):
+            testcapi.set_nomemory(allocations, allocations + 1)
+            try:
+                first._run()
+            except MemoryError:
+                pass
+            finally:
+                testcapi.remove_mem_hooks()
+            second._run()
+            assert seen[-1] is second
 
 
 def test_what_is_patched_when_a_patch_is_dropped() -> None:
