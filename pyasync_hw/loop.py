@@ -284,7 +284,7 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
             if isinstance(handles, Ready) and handles._loop is self:
                 return  # loop._ready += ...
             refuse("_ready", handles, deque)
-        self._ready_replace(handles)
+        self._ready_replace(self._ready_list(), handles)
 
     @property
     def _scheduled(self) -> views.Scheduled | list[Any]:

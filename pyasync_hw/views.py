@@ -62,9 +62,10 @@ def _reading(name: str) -> Callable[..., Any]:
 
 def _writing(name: str) -> Callable[..., Any]:
     def method(self: Ready, *args: Any) -> Any:
-        handles = deque(self._loop._ready_list())
-        result = getattr(handles, name)(*args)
-        self._loop._ready_replace(handles)
+        before = self._loop._ready_list()
+        handles = deque(before)
+        result = getattr(handles, name)(*args)  # may schedule more
+        self._loop._ready_replace(before, handles)
         return result if result is not handles else self
 
     method.__name__ = name

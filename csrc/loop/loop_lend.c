@@ -287,34 +287,83 @@ Loop_ready_popleft(LoopObject *self, PyObject *Py_UNUSED(ignored))
     return handle;
 }
 
-static PyObject *
-Loop_ready_replace(LoopObject *self, PyObject *arg)
+/* Does the ready queue begin with what it held when somebody looked? */
+static bool
+begins_with(const struct ring *ready, PyObject *list)
 {
-    struct ring ready = {0};
-    PyObject *handles = PySequence_List(arg); /* runs Python */
-    int status = handles != NULL ? 0 : -1;
-    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(handles); i++) {
+    size_t count = (size_t)PyList_GET_SIZE(list);
+    bool same = ring_count(ready) >= count;
+    for (size_t i = 0; same && i < count; i++) {
+        struct ring_item item = ring_peek(ready, i);
+        same = item.tag != READY_POST &&
+               item.ptr == (void *)PyList_GET_ITEM(list, (Py_ssize_t)i);
+    }
+    return same;
+}
+
+/* These handles, which are not owned. */
+AH_RAISES static int
+fill_ring(LoopObject *self, struct ring *ring, PyObject *handles)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(handles); i++) {
         PyObject *handle = PyList_GET_ITEM(handles, i);
         int cancelled;
         int tag = loop_ready_tag(self, handle, &cancelled); /* runs Python */
-        status = tag < 0 ? -1 : 0;
-        if (status == 0 && ring_push(&ready, handle, (uintptr_t)tag) < 0) {
+        if (tag < 0) {
+            return -1;
+        }
+        if (ring_push(ring, handle, (uintptr_t)tag) < 0) {
             PyErr_NoMemory();
-            status = -1;
+            return -1;
         }
     }
+    return 0;
+}
+
+/* `after` takes the place of `before`; what became ready meanwhile stays behind it. */
+AH_RAISES static int
+replace_ready(LoopObject *self, struct ring *ring, PyObject *before, PyObject *after)
+{
+    if (!begins_with(&self->ready, before)) {
+        PyErr_SetString(PyExc_RuntimeError, "deque mutated during iteration");
+        return -1;
+    }
+    size_t looked_at = (size_t)PyList_GET_SIZE(before);
+    for (size_t i = looked_at; i < ring_count(&self->ready); i++) {
+        struct ring_item item = ring_peek(&self->ready, i);
+        if (ring_push(ring, item.ptr, item.tag) < 0) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(after); i++) {
+        Py_INCREF(PyList_GET_ITEM(after, i));
+    }
+    for (size_t i = 0; i < looked_at; i++) {
+        Py_DECREF((PyObject *)ring_pop(&self->ready).ptr); /* `before` has it, too */
+    }
+    ring_free(&self->ready);
+    self->ready = *ring;
+    *ring = (struct ring){0};
+    return 0;
+}
+
+static PyObject *
+Loop_ready_replace(LoopObject *self, PyObject *args)
+{
+    PyObject *before, *handles;
+    struct ring ring = {0};
+    if (!PyArg_ParseTuple(args, "O!O:_ready_replace", &PyList_Type, &before,
+                          &handles)) {
+        return NULL;
+    }
+    PyObject *after = PySequence_List(handles);                      /* runs Python */
+    int status = after != NULL ? fill_ring(self, &ring, after) : -1; /* runs Python */
     if (status == 0) {
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(handles); i++) {
-            Py_INCREF(PyList_GET_ITEM(handles, i));
-        }
-        struct ring old = self->ready;
-        self->ready = ready;
-        loop_release_ring(&old); /* runs Python */
+        status = replace_ready(self, &ring, before, after);
     }
-    else {
-        ring_free(&ready);
-    }
-    Py_XDECREF(handles);
+    ring_free(&ring);
+    Py_XDECREF(after); /* runs Python */
     if (status < 0) {
         return NULL;
     }
@@ -326,7 +375,7 @@ PyMethodDef loop_lend_methods[] = {
     {"_ready_count", (PyCFunction)Loop_ready_count, METH_NOARGS, NULL},
     {"_ready_list", (PyCFunction)Loop_ready_list, METH_NOARGS, NULL},
     {"_ready_popleft", (PyCFunction)Loop_ready_popleft, METH_NOARGS, NULL},
-    {"_ready_replace", (PyCFunction)Loop_ready_replace, METH_O, NULL},
+    {"_ready_replace", (PyCFunction)Loop_ready_replace, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -209,6 +209,37 @@ def test_ready_is_a_deque_to_write_to(loop: Any) -> None:
     assert "".join(seen) == "abcdefg"
 
 
+class Finds:
+    """Equal to any handle; does something when it is asked."""
+
+    def __init__(self, does: Any) -> None:
+        self.does = does
+
+    def __eq__(self, other: object) -> bool:
+        self.does()
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_what_becomes_ready_while_ready_is_written_to_is_not_lost(loop: Any) -> None:
+    """By a signal handler, say."""
+    ran: list[str] = []
+    loop.call_soon(ran.append, "removed")
+    with contextlib.suppress(IndexError):  # a deque's, which then removes nothing
+        loop._ready.remove(Finds(lambda: loop.call_soon(ran.append, "kept")))
+    turn(loop)
+    assert ran[-1] == "kept"
+
+
+def test_ready_that_is_emptied_while_it_is_written_to(loop: Any) -> None:
+    first, second = loop.call_soon(len), loop.call_soon(len)
+    with pytest.raises((IndexError, RuntimeError), match="deque mutated"):
+        loop._ready.remove(Finds(loop._ready.popleft))
+    assert list(loop._ready) == [second]
+    assert first not in loop._ready
+
+
 def test_popped_from_ready_and_run(loop: Any) -> None:
     seen: list[int] = []
     for i in range(3):
