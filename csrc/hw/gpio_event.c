@@ -109,20 +109,7 @@ ah_edges_read(LineRequestObject *self)
 {
     struct line_request *request = self->request;
     struct line_event events[READ_BATCH];
-    int n;
-    if (self->reading) {
-        return 0; /* another thread: it will wake us */
-    }
-    if (self->owner != NULL) {
-        self->reading = 1;
-        Py_BEGIN_ALLOW_THREADS
-        n = request->ops->read_events(request->self, events, READ_BATCH);
-        Py_END_ALLOW_THREADS
-        self->reading = 0;
-    }
-    else {
-        n = request->ops->read_events(request->self, events, READ_BATCH);
-    }
+    int n = request->ops->read_events(request->self, events, READ_BATCH);
     if (n < 0) {
         return n == -EAGAIN ? 0 : n;
     }

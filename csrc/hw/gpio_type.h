@@ -32,7 +32,6 @@ typedef struct {
     struct edge_queue *queues; /* all of them, `queue` too */
     struct edge_blocker *blockers;
     uint32_t last_seqno;
-    int reading; /* a thread is in read_events() without the GIL */
 } LineRequestObject;
 
 /* A LineRequest around `request`, which lives until request->ops->close() and is

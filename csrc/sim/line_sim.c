@@ -279,15 +279,6 @@ bank_clock(struct line_bank *bank)
     return clock;
 }
 
-int64_t
-bank_to_clock(struct line_bank *bank, int64_t own_ns)
-{
-    pthread_mutex_lock(&bank->lock);
-    int64_t result = bank_clock_time_locked(bank, own_ns);
-    pthread_mutex_unlock(&bank->lock);
-    return result;
-}
-
 bool
 bank_consumer(struct line_bank *bank, unsigned offset, char name[LINE_CONSUMER_MAX])
 {

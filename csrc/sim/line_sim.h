@@ -83,7 +83,6 @@ int64_t bank_now(struct line_bank *bank);
 /* The new clock's now becomes the same own time as the old one's. */
 void bank_set_clock(struct line_bank *bank, struct vclock *clock);
 struct vclock *bank_clock(struct line_bank *bank);
-int64_t bank_to_clock(struct line_bank *bank, int64_t own_ns);
 
 /* Between a clock's time and own time, which ends as clocks do. */
 static inline int64_t

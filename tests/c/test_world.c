@@ -543,8 +543,8 @@ test_real_time(void)
     struct pollfd p = {.fd = line->fd, .events = POLLIN};
     CHECK_EQ(poll(&p, 1, 10000), 1);
     CHECK_EQ(line->ops->read_events(line->self, &event, 1), 1);
-    int64_t first =
-        bank_to_clock(&world.lines, bank_first_requested(&world.lines, BUTTON));
+    int64_t first = bank_clock_time_locked(&world.lines,
+                                           bank_first_requested(&world.lines, BUTTON));
     CHECK_EQ(event.timestamp_ns - first, 2 * NS_PER_MS);
     line->ops->close(line->self);
     world_close(&world);
