@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -164,6 +165,14 @@ loop.run_until_complete(main())
 loop.close()
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_whatever_kind_of_object_it_is() -> None:
+    """So many patches leave asyncio's classes without a version, hence in another process."""
+    tests = Path(__file__).with_name("internals_kinds.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_patch_that_wraps_nothing_decides(kind: Any) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -197,18 +196,3 @@ class TestMessage:
         text = str(info.value)
         assert text.startswith("wait for an edge: nothing is ready and nothing is due, ever")
         assert f"thread MainThread: {__file__}:{self.line_of('the wait')}, in test_of_a" in text
-
-
-def test_an_hour_of_polling_takes_no_time() -> None:
-    """144,000 polls: well under a second alone on a machine; ten leaves room for others."""
-
-    async def main() -> float:
-        with sim.Board() as board:
-            board.attach_rc522()
-            async with rc522.Reader() as reader:
-                before = time.process_time()
-                with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(reader.wait_for_tag(), 3600)
-                return time.process_time() - before
-
-    assert pyasync_hw.run(main(), clock=VirtualClock()) < 10
