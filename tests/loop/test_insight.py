@@ -167,7 +167,7 @@ def test_who_comes_after_code_that_keeps_the_gil_is_not_to_blame(loop, reports):
         else:
             assert report.unseen > report.duration / 2
             assert "Blocked at" not in str(report)
-            assert re.search(r"\nUnseen: \d\.\d{3} seconds", str(report))
+            assert re.search(r"\nUnseen: \d+\.\d{3} seconds", str(report))
 
 
 def test_a_line_is_not_to_blame_for_another_thread_that_keeps_the_gil(loop, reports):
