@@ -196,35 +196,21 @@ class Reader:
         speed = wired.speed_hz if speed_hz is None else speed_hz
         check_speed(speed, SPEED_MAX_HZ)
         self.name = name or wired.name
-        self._lines: list[_core.LineRequest] = []
-        self._device = Device(wired.bus, speed_hz=speed, board=backend)
-        try:
-            irq_line = self._request(backend, irq, _IRQ_SETTINGS)
-            reset_line = self._request(backend, reset, _RESET_SETTINGS)
-            core = _core.MFRC522(self._device.core, irq_line, reset_line)
-        except BaseException:
-            self._close_lines()
-            raise
-        label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
-        self._given_back = False
-        self._chip = Chip(core, f"RC522 reader {label}", irq, reset)
+        with contextlib.ExitStack() as opened:  # one that fails keeps none of the others
+            self._device = Device(wired.bus, speed_hz=speed, board=backend)
+            opened.callback(self._device.close)
+            lines = []
+            for pin, settings in ((irq, _IRQ_SETTINGS), (reset, _RESET_SETTINGS)):
+                line = None
+                if pin is not None:
+                    line = backend.request_lines({pin: settings}, "pyasync_hw rc522")
+                    opened.callback(line.close)
+                lines.append(line)
+            core = _core.MFRC522(self._device.core, *lines)
+            label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
+            self._chip = Chip(core, f"RC522 reader {label}", irq, reset, opened.pop_all())
         self._verbs = _Verbs(AwaitingPort(self._chip))
-        self.blocking = BlockingReader(self, self._chip)
-
-    def _request(
-        self, backend: hardware.Backend, pin: _Pin, settings: LineSettings
-    ) -> _core.LineRequest | None:
-        if pin is None:
-            return None
-        line = backend.request_lines({pin: settings}, "pyasync_hw rc522")
-        self._lines.append(line)
-        return line
-
-    def _close_lines(self) -> None:
-        with contextlib.ExitStack() as stack:  # one that fails keeps none of the others
-            stack.callback(self._device.close)
-            for line in self._lines:
-                stack.callback(line.close)
+        self.blocking = BlockingReader(self._chip)
 
     # What it is.
 
@@ -275,20 +261,7 @@ class Reader:
 
         Waits that run end with OSError (EBADF), blocking ones are cancelled.
         """
-        if self._given_back:
-            return
-        self._given_back = self._chip.closed = True
-        try:
-            self._chip.notice_fork()
-            self.blocking.cancel()
-            with self._chip.thread_lock:
-                try:
-                    self._chip.core.close()
-                finally:
-                    self._close_lines()
-        except BaseException:  # Ctrl+C while another thread had the lock, say
-            self._given_back = False  # it can be done again
-            raise
+        self._chip.close()
 
     async def __aenter__(self) -> Reader:
         try:
@@ -421,22 +394,21 @@ class BlockingReader:
     blocking one raises RuntimeError.  Signal handlers run meanwhile (PEP 475).
     """
 
-    def __init__(self, reader: Reader, chip: Chip) -> None:
-        self._reader = reader
+    # It has the chip and not the Reader, which refers to it: no cycle keeps the lines.
+    def __init__(self, chip: Chip) -> None:
         self._chip = chip
         self._verbs = _Verbs(BlockingPort(chip))
 
     def close(self) -> None:
         """See Reader.close()."""
-        self._reader.close()
+        self._chip.close()
 
     def cancel(self) -> None:
         """End the blocking wait that runs, from another thread or a signal handler.
 
         It raises concurrent.futures.CancelledError; the chip is left idle.
         """
-        for token in list(self._chip.tokens):
-            token.cancel()
+        self._chip.cancel_blocking()
 
     def open(self, *, gain: int | None = None) -> int:
         """See Reader.open()."""

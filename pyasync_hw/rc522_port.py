@@ -12,6 +12,7 @@ blocks without the GIL and never suspends, so finish() runs the verb to its end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import warnings
@@ -40,7 +41,8 @@ Outcome = tuple[str | int | None, Any]
 
 
 class Chip:
-    """One reader chip, and what both ports share of it."""
+    """One reader chip, and what both ports share of it; whoever drops it last gives
+    its bus and lines (`opened`) back."""
 
     def __init__(
         self,
@@ -48,12 +50,15 @@ class Chip:
         name: str,
         irq: int | str | None,
         reset: int | str | None,
+        opened: contextlib.ExitStack,
     ) -> None:
         self.core = core
         self.name = name
         self.irq = irq
         self.reset = reset
         self.closed = False
+        self._opened = opened
+        self._given_back = False
         self._pid = os.getpid()
         self.wiring_error: WiringError | None = None
         self.lock = asyncio.Lock()
@@ -69,6 +74,28 @@ class Chip:
             self.lock = asyncio.Lock()
             self.thread_lock = ThreadLock()
             self.tokens.clear()
+
+    def cancel_blocking(self) -> None:
+        """End the blocking waits that run."""
+        for token in list(self.tokens):
+            token.cancel()
+
+    def close(self) -> None:
+        """See Reader.close()."""
+        if self._given_back:
+            return
+        self._given_back = self.closed = True
+        try:
+            self.notice_fork()
+            self.cancel_blocking()
+            with self.thread_lock:
+                try:
+                    self.core.close()
+                finally:
+                    self._opened.close()
+        except BaseException:  # Ctrl+C while another thread had the lock, say
+            self._given_back = False  # it can be done again
+            raise
 
     def unwrap(self, outcome: Outcome, tag: bytes | None) -> Any:
         """The result of an operation; raises what its error means."""

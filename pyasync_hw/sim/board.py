@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -144,7 +145,10 @@ class SimReader:
         name: str,
         power_up: float | None,
     ) -> None:
-        self.board = board
+        # The board has its readers: one that had the board would keep it alive in a cycle.
+        self._board = weakref.ref(board)
+        self._world = board._world
+        self._board_name = board.name
         self.name = name
         self.bus = f"spi{spi[0]}.{spi[1]}"
         self.irq = None if irq is None else f"GPIO{irq}"
@@ -152,6 +156,14 @@ class SimReader:
         self.speed_hz = DEFAULT_SPI_HZ
         self.power_up = power_up
         self._where = spi
+
+    @property
+    def board(self) -> Board:
+        """The board it is wired to.  Raises ReferenceError when nobody has that any more."""
+        board = self._board()
+        if board is None:
+            raise ReferenceError(f"{self._board_name} is gone")
+        return board
 
     def present(self, card: Card, *, at: float | None = None) -> None:
         """Lay `card` into the field.
@@ -164,7 +176,7 @@ class SimReader:
             raise TypeError(f"card must be a sim.Card, not {type(card).__name__}")
         if self.power_up is not None:
             card.power_up = self.power_up
-        self.board._world.present(*self._where, card, at)
+        self._world.present(*self._where, card, at)
 
     def remove(self, card: Card | str | bytes | None = None, *, at: float | None = None) -> None:
         """Take a card out of the field: `card`, the one with that UID, or every one.
@@ -173,7 +185,7 @@ class SimReader:
         `at`, raises ValueError when it is not in this field.
         """
         for one in self._which(card, at):
-            self.board._world.remove(*self._where, one, at)
+            self._world.remove(*self._where, one, at)
 
     def _which(self, card: Card | str | bytes | None, at: float | None) -> list[Card]:
         if isinstance(card, Card):
@@ -189,25 +201,25 @@ class SimReader:
 
     def _all_cards(self) -> list[Card]:
         """Those in the field, and those that are going to be."""
-        return self.board._world.cards(*self._where, True)
+        return self._world.cards(*self._where, True)
 
     @property
     def cards(self) -> list[Card]:
         """The cards in the field now."""
-        return self.board._world.cards(*self._where)
+        return self._world.cards(*self._where)
 
     @property
     def field_on(self) -> bool:
         """Whether the reader transmits (TxControlReg, Tx1RFEn and Tx2RFEn)."""
-        return self.board._world.field_on(*self._where)
+        return self._world.field_on(*self._where)
 
     @property
     def registers(self) -> bytes:
         """The chip's 64 registers, read without side effects."""
-        return bytes(self.board._world.peek(*self._where, addr) for addr in range(64))
+        return bytes(self._world.peek(*self._where, addr) for addr in range(64))
 
     def __repr__(self) -> str:
-        return f"<SimReader {self.name} on {self.bus} of {self.board.name}>"
+        return f"<SimReader {self.name} on {self.bus} of {self._board_name}>"
 
 
 class Board(AbstractContextManager["Board"]):
