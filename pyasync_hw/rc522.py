@@ -165,6 +165,16 @@ class _Verbs:
             await port.run(self._chip.core.start_stop_crypto)
 
 
+def _kept(opened: contextlib.ExitStack, part: Any) -> Any:
+    """`part`, which `opened` closes later; at once, if there is no memory to tell it."""
+    try:
+        opened.callback(part.close)
+    except BaseException:
+        part.close()
+        raise
+    return part
+
+
 class Reader:
     """An RC522 reader.
 
@@ -196,21 +206,23 @@ class Reader:
         speed = wired.speed_hz if speed_hz is None else speed_hz
         check_speed(speed, SPEED_MAX_HZ)
         self.name = name or wired.name
-        with contextlib.ExitStack() as opened:  # one that fails keeps none of the others
-            self._device = Device(wired.bus, speed_hz=speed, board=backend)
-            opened.callback(self._device.close)
+        opened = contextlib.ExitStack()
+        try:
+            self._device: Device = _kept(opened, Device(wired.bus, speed_hz=speed, board=backend))
             lines = []
             for pin, settings in ((irq, _IRQ_SETTINGS), (reset, _RESET_SETTINGS)):
                 line = None
                 if pin is not None:
-                    line = backend.request_lines({pin: settings}, "pyasync_hw rc522")
-                    opened.callback(line.close)
+                    line = _kept(opened, backend.request_lines({pin: settings}, "pyasync_hw rc522"))
                 lines.append(line)
             core = _core.MFRC522(self._device.core, *lines)
             label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
-            self._chip = Chip(core, f"RC522 reader {label}", irq, reset, opened.pop_all())
-        self._verbs = _Verbs(AwaitingPort(self._chip))
-        self.blocking = BlockingReader(self._chip)
+            self._chip = Chip(core, f"RC522 reader {label}", irq, reset, opened)
+            self._verbs = _Verbs(AwaitingPort(self._chip))
+            self.blocking = BlockingReader(self._chip)
+        except BaseException:
+            opened.close()
+            raise
 
     # What it is.
 

@@ -63,7 +63,7 @@ def test_debug_mode_reports_as_asyncio_and_names_the_line(loop, caplog):
     (record,) = warnings_of(caplog)
     first, rest = record.getMessage().split("\n", 1)
     assert re.fullmatch(
-        r"Executing <Handle block\(\) at .*:\d+ created at .*> took \d\.\d{3} seconds", first
+        r"Executing <Handle block\(\) at .*:\d+ created at .*> took \d+\.\d{3} seconds", first
     )
     assert f"{FILE}:{line_that_blocks()} in block" in rest
     assert watchdogs() == []
@@ -235,7 +235,7 @@ pyasync_hw.run(main())
         PYTHONASYNCIODEBUG="1",
     )
     assert done.returncode == 0
-    assert re.search(r"Executing <Task .* took \d\.\d{3} seconds", done.stderr)
+    assert re.search(r"Executing <Task .* took \d+\.\d{3} seconds", done.stderr)
     assert "in block" in done.stderr
 
 

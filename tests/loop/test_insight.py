@@ -64,7 +64,7 @@ def test_the_line_that_blocked_is_named(loop, reports):
     assert 0 < report.share <= 1
     assert all(isinstance(frame, traceback.FrameSummary) for frame in report.stack)
     assert f"{FILE}:{report.line.lineno} in block: time.sleep(BLOCK)" in str(report)
-    assert re.match(r"Executing <Handle .*> took \d\.\d{3} seconds\n", str(report))
+    assert re.match(r"Executing <Handle .*> took \d+\.\d{3} seconds\n", str(report))
 
 
 def test_a_coroutine_is_named_by_its_task_and_its_stack_ends_at_the_callback(loop, reports):
@@ -264,7 +264,7 @@ def test_a_warning_is_logged_by_default(loop, caplog):
     (record,) = warnings_of(caplog)
     assert record.name == "asyncio"
     first, rest = record.getMessage().split("\n", 1)
-    assert re.fullmatch(r"Executing <Handle .*> took \d\.\d{3} seconds", first)
+    assert re.fullmatch(r"Executing <Handle .*> took \d+\.\d{3} seconds", first)
     assert "in block: time.sleep(BLOCK)" in rest
     assert "Stack (most recent call last):" in rest
 
@@ -281,7 +281,7 @@ def test_a_report_is_one_call_of_the_loggers_warning(loop, monkeypatch):
         run_soon(loop, block)
     messages = [message % tuple(arguments) for message, *arguments in calls]
     (message,) = [message for message in messages if "block()" in message]
-    assert re.match(r"Executing <Handle .*> took \d\.\d{3} seconds\nBlocked at ", message)
+    assert re.match(r"Executing <Handle .*> took \d+\.\d{3} seconds\nBlocked at ", message)
 
 
 def test_several_watches_with_their_own_thresholds(loop, reports):
