@@ -53,14 +53,27 @@ is_futex(long call)
 #endif
 }
 
-/* pthread_join() sleeps while a word holds the thread's number; the kernel ends that,
- * as if from outside. */
+/* pthread_join() waits as for another process; but those have shared memory only. */
 static bool
-is_thread(unsigned long long number)
+is_own_memory(unsigned long long address)
 {
-    char name[64];
-    snprintf(name, sizeof name, "/proc/self/task/%llu", number);
-    return number > 0 && access(name, F_OK) == 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    if (maps == NULL) {
+        return false;
+    }
+    char line[512];
+    bool own = false;
+    while (fgets(line, sizeof line, maps) != NULL) {
+        unsigned long long first, end;
+        char mode[5];
+        if (sscanf(line, "%llx-%llx %4s", &first, &end, mode) == 3 &&
+            first <= address && address < end) {
+            own = mode[3] == 'p';
+            break;
+        }
+    }
+    fclose(maps);
+    return own;
 }
 
 static enum sleep
@@ -84,11 +97,12 @@ sleep_of(long number)
         return AWAKE;
     }
     long call;
-    unsigned long long op, value, limit;
-    if (sscanf(text, "%ld %*x %llx %llx %llx", &call, &op, &value, &limit) != 4) {
+    unsigned long long address, op, limit;
+    if (sscanf(text, "%ld %llx %llx %*x %llx", &call, &address, &op, &limit) != 4) {
         return AWAKE;
     }
-    if (!is_futex(call) || !((op & FUTEX_PRIVATE_FLAG) != 0 || is_thread(value))) {
+    if (!is_futex(call) ||
+        !((op & FUTEX_PRIVATE_FLAG) != 0 || is_own_memory(address))) {
         return IN_CALL;
     }
     return limit != 0 ? ON_TIMED_LOCK : ON_LOCK;
