@@ -6,6 +6,7 @@
  * found by the next poll.
  */
 #include "driver_bench.h"
+#include "random.h"
 
 enum { CARDS = 4, SEEDS = 400, ROUNDS = 60 };
 
@@ -16,8 +17,7 @@ static uint8_t data[MIFARE_BLOCK_SIZE];
 static unsigned
 below(unsigned n)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % n;
+    return next_random(&seed) % n;
 }
 
 static void

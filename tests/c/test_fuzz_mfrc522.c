@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mfrc522.h"
 #include "check.h"
+#include "random.h"
 
 #define ROUNDS 60000
 #define TURNS_MAX 20000
@@ -19,10 +20,9 @@ struct noise {
 };
 
 static uint32_t
-next_random(struct noise *noise)
+next_noise(struct noise *noise)
 {
-    noise->state = noise->state * 1664525u + 1013904223u;
-    return noise->state >> 8;
+    return next_random(&noise->state);
 }
 
 /* Random bytes, or such as come near to the truth. */
@@ -30,7 +30,7 @@ static uint8_t
 answer(struct noise *noise, const struct spi_xfer *x, unsigned k)
 {
     uint8_t reg = MFRC522_SPI_ADDRESS(x->tx[k == 0 ? 0 : k - 1]);
-    uint32_t random = next_random(noise);
+    uint32_t random = next_noise(noise);
     if (noise->mood == 0 || random % 16 == 0) {
         return (uint8_t)(random >> 8);
     }
@@ -63,13 +63,13 @@ start_something(struct mfrc522 *chip, struct noise *noise, bool *endless)
 {
     uint8_t bytes[64];
     for (unsigned i = 0; i < sizeof bytes; i++) {
-        bytes[i] = (uint8_t)next_random(noise);
+        bytes[i] = (uint8_t)next_noise(noise);
     }
-    unsigned size = next_random(noise) % 66;
+    unsigned size = next_noise(noise) % 66;
     const unsigned uid_sizes[] = {0, 4, 7, 10};
-    unsigned uid_size = uid_sizes[next_random(noise) % 4];
+    unsigned uid_size = uid_sizes[next_noise(noise) % 4];
     *endless = false;
-    switch (next_random(noise) % 13) {
+    switch (next_noise(noise) % 13) {
         case 0:
             mfrc522_start_open(chip);
             break;
@@ -78,9 +78,9 @@ start_something(struct mfrc522 *chip, struct noise *noise, bool *endless)
             break;
         case 2:
             if (mfrc522_start_transceive(chip, bytes, size < 64 ? size : 64,
-                                         next_random(noise) % 9, next_random(noise) % 2,
-                                         next_random(noise) % 2,
-                                         next_random(noise) % 1700000) < 0) {
+                                         next_noise(noise) % 9, next_noise(noise) % 2,
+                                         next_noise(noise) % 2,
+                                         next_noise(noise) % 1700000) < 0) {
                 mfrc522_start_request(chip, true);
             }
             break;
@@ -88,7 +88,7 @@ start_something(struct mfrc522 *chip, struct noise *noise, bool *endless)
             mfrc522_start_request(chip, false);
             break;
         case 4:
-            mfrc522_start_anticollision(chip, next_random(noise) % 3);
+            mfrc522_start_anticollision(chip, next_noise(noise) % 3);
             break;
         case 5:
             CHECK_EQ(mfrc522_start_select(chip, bytes, uid_size), 0);
@@ -138,13 +138,13 @@ turn(struct mfrc522 *chip, struct noise *noise, int64_t *now)
             }
             *now += 50 * NS_PER_US;
             mfrc522_next(chip, MFRC522_TRANSFERRED, *now,
-                         next_random(noise) % 500 == 0 ? -EIO : 0);
+                         next_noise(noise) % 500 == 0 ? -EIO : 0);
             break;
         case MFRC522_RESET:
             mfrc522_next(chip, MFRC522_RESET_SET, *now, 0);
             break;
         case MFRC522_WAIT_IRQ:
-            if (next_random(noise) % 2 == 0) {
+            if (next_noise(noise) % 2 == 0) {
                 mfrc522_next(chip, MFRC522_EDGE, *now, 0);
                 break;
             }
@@ -169,12 +169,12 @@ test_any_answer(void)
         if (round % 50 == 0) {
             mfrc522_init(&chip, round % 3 != 0, round % 4 != 0);
         }
-        noise.mood = next_random(&noise) % 4;
+        noise.mood = next_noise(&noise) % 4;
         bool endless;
         start_something(&chip, &noise, &endless);
         unsigned limit = endless ? 300 : TURNS_MAX;
-        if (next_random(&noise) % 4 == 0) {
-            limit = next_random(&noise) % 40;
+        if (next_noise(&noise) % 4 == 0) {
+            limit = next_noise(&noise) % 40;
         }
         mfrc522_next(&chip, MFRC522_BEGIN, now, 0);
         unsigned turns = 0;

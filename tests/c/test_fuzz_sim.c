@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "random.h"
 #include "sim/mfrc522_sim.h"
 #include "sim_card.h"
 
@@ -37,13 +38,6 @@ struct world {
 static struct world lively; /* advanced all the time */
 static struct world sleepy; /* advanced by accesses only */
 static uint32_t seed;
-
-static uint32_t
-next_random(uint32_t *state)
-{
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 8;
-}
 
 static unsigned
 below(unsigned n)

@@ -11,6 +11,7 @@
 
 #include "base/iso14443a.h"
 #include "check.h"
+#include "random.h"
 
 enum { CHIPS = 2, CARDS = 3, CLOCKS = 2, SEEDS = 300, STEPS = 600, PATIENCE_S = 240 };
 
@@ -30,8 +31,7 @@ static unsigned heard; /* frames, by cards */
 static unsigned
 below(unsigned n)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % n;
+    return next_random(&seed) % n;
 }
 
 static int64_t

@@ -1,6 +1,7 @@
 /* base/heap.h: order, ties, removal of any node, and what removal leaves behind. */
 #include "base/heap.h"
 #include "check.h"
+#include "random.h"
 
 enum { N = 500 };
 
@@ -11,13 +12,6 @@ struct item {
 };
 
 static struct item items[N];
-
-static uint32_t
-next_random(uint32_t *state)
-{
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 8;
-}
 
 static struct item *
 pop(struct heap *heap)

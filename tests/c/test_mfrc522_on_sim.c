@@ -4,6 +4,7 @@
  * late, collide, need time to power up, or leave in the middle of anything.
  */
 #include "driver_bench.h"
+#include "random.h"
 
 static void
 test_open(void)
@@ -139,16 +140,16 @@ test_collisions(void)
 static void
 test_random_collisions(void)
 {
-    uint32_t random = 12345;
+    uint32_t seed = 12345;
     for (int round = 0; round < 40; round++) {
         struct test_card cards[6];
         for (unsigned i = 0; i < 6; i++) {
             cards[i] = test_card_make(0, 0, 0, 0);
             cards[i].uid_size = round % 2 != 0 && i % 2 != 0 ? 7 : 4;
             for (unsigned k = 0; k < cards[i].uid_size; k++) {
-                random = random * 1664525u + 1013904223u;
+                uint32_t random = next_random(&seed);
                 /* Few ones: UIDs that share long beginnings. */
-                cards[i].uid[k] = (uint8_t)(random >> 24 & random >> 16 & random >> 8);
+                cards[i].uid[k] = (uint8_t)(random >> 16 & random >> 8 & random);
             }
             cards[i].uid[3] = (uint8_t)(cards[i].uid[3] << 3 | i); /* all different */
             if (cards[i].uid[0] == ISO14443A_CT || cards[i].uid_size == 4) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "random.h"
 
 #define BUTTON 17
 #define IRQ 24
@@ -406,8 +407,7 @@ bench_destroy(struct bench *bench)
 static uint32_t
 random_below(uint32_t *seed, uint32_t n)
 {
-    *seed = *seed * 1664525u + 1013904223u;
-    return (*seed >> 8) % n;
+    return next_random(seed) % n;
 }
 
 static void
