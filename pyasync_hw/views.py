@@ -19,7 +19,7 @@ from . import _core
 if TYPE_CHECKING:
     from .loop import EventLoop
 
-__all__ = ["Ready", "Scheduled", "Watched"]
+__all__ = ["Ready", "Scheduled", "Watched", "refuse"]
 
 _EPOLLIN, _EPOLLOUT = 1, 4
 

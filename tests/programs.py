@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from recorder import ROOT
 
 
 def run_program(name: str, *arguments: object) -> tuple[int, str]:

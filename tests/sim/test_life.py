@@ -184,6 +184,22 @@ class TestCardCode:
         chip.clock.advance(0.005)
         return chip.request()
 
+    def bring_to(
+        self, method: str, code: Callable[..., object], reader: sim.SimReader, chip: Chip
+    ) -> Callable[[], object]:
+        """A card with `code` as its `method`; what is given back makes the chip call it."""
+        card = sim.MifareClassic1K(UID)
+        if method in ("noise", "authenticate"):
+            self.talk(reader, chip, card)
+            chip.select()
+        if method == "noise":
+            chip.authenticate(4, b"\xff" * 6, card.uid)
+            chip.stop_crypto()
+        setattr(card, method, code)
+        if method in ("noise", "authenticate"):
+            return lambda: chip.authenticate(4, b"\xff" * 6, card.uid)
+        return lambda: self.talk(reader, chip, card)
+
     @pytest.mark.parametrize(
         "answer", [5, b"\x00", (b"\x00", 9), (b"", 0), ("x", 1), (b"\x00", 8, -1), (b"\x00", 8, 2)]
     )
@@ -207,18 +223,7 @@ class TestCardCode:
         def fail(*args: object) -> None:
             raise RuntimeError("card code")
 
-        card = sim.MifareClassic1K(UID)
-        if method in ("power_on", "receive"):
-            setattr(card, method, fail)
-            self.talk(reader, chip, card)
-        else:
-            self.talk(reader, chip, card)
-            chip.select()
-            if method == "noise":
-                chip.authenticate(4, b"\xff" * 6, card.uid)
-                chip.stop_crypto()
-            setattr(card, method, fail)
-            chip.authenticate(4, b"\xff" * 6, card.uid)
+        self.bring_to(method, fail, reader, chip)()
         assert {error for error, _ in unraisable} == {"RuntimeError('card code')"}
         assert all(UID in culprit for _, culprit in unraisable)
 
@@ -268,19 +273,9 @@ class TestCardCode:
         def interrupted(*args: object) -> None:
             raise kind
 
-        card = sim.MifareClassic1K(UID)
-        if method in ("noise", "authenticate"):
-            self.talk(reader, chip, card)
-            chip.select()
-        if method == "noise":
-            chip.authenticate(4, b"\xff" * 6, card.uid)
-            chip.stop_crypto()
-        setattr(card, method, interrupted)
+        provoke = self.bring_to(method, interrupted, reader, chip)
         with pytest.raises(kind):
-            if method in ("noise", "authenticate"):
-                chip.authenticate(4, b"\xff" * 6, card.uid)
-            else:
-                self.talk(reader, chip, card)
+            provoke()
         assert unraisable == []
 
     def test_a_card_can_leave_in_the_middle(self, reader: sim.SimReader, chip: Chip) -> None:
