@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from . import _core, hardware
 from ._core import EdgeEvent
@@ -74,6 +75,13 @@ class _Line:
     def fileno(self) -> int:
         """The descriptor; readable when there are edges.  Raises ValueError when closed."""
         return self._core.fileno()
+
+    def _reconfigure(self, **changes: Any) -> None:
+        """Other settings for the open line, fields of LineSettings: it is not let go."""
+        settings = replace(self._settings, **changes)
+        if settings != self._settings:
+            self._core.config([settings])
+            self._settings = settings
 
     def close(self) -> None:
         """Give the line back; idempotent.  Whoever waits for an edge gets OSError (EBADF)."""

@@ -94,7 +94,10 @@ class _Verbs:
 
     def _keep_found(self) -> None:
         """A card that was found as the task was cancelled is for the next wait."""
-        outcome = self._chip.core.take()
+        try:
+            outcome = self._chip.core.take()
+        except Exception:  # it was closed, say; but who is cancelled reports the cancel
+            return
         if outcome is not None and outcome[0] is None:
             loop = asyncio.get_running_loop()
             self._chip.found = outcome[1], loop, loop.time()

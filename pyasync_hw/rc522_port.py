@@ -17,6 +17,7 @@ import errno
 import os
 import warnings
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError as BlockingCancelledError
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -63,7 +64,8 @@ class Chip:
         self.wiring_error: WiringError | None = None
         self.lock = asyncio.Lock()
         self.thread_lock = ThreadLock()
-        self.tokens: set[_core.CancelToken] = set()  # of blocking waits that run
+        # What ends the blocking verb that runs, and those that its signal handlers run.
+        self.stops: list[_core.CancelToken] = []
         # A card that a cancelled wait_for_tag() had just found, and when.
         self.found: tuple[Any, asyncio.AbstractEventLoop, float] | None = None
 
@@ -73,12 +75,17 @@ class Chip:
             self._pid = os.getpid()
             self.lock = asyncio.Lock()
             self.thread_lock = ThreadLock()
-            self.tokens.clear()
+            self.stops.clear()
+
+    def check_open(self) -> None:
+        """Raises ValueError once close() was called."""
+        if self.closed:
+            raise ValueError(f"{self.name} is closed")
 
     def cancel_blocking(self) -> None:
         """End the blocking waits that run."""
-        for token in list(self.tokens):
-            token.cancel()
+        for stop in list(self.stops):
+            stop.cancel()
 
     def close(self) -> None:
         """See Reader.close()."""
@@ -198,8 +205,14 @@ class AwaitingPort:
         self.chip = chip
 
     async def __aenter__(self) -> AwaitingPort:
-        self.chip.notice_fork()
-        await self.chip.lock.acquire()
+        chip = self.chip
+        chip.notice_fork()
+        chip.check_open()
+        await chip.lock.acquire()
+        if chip.closed:
+            chip.lock.release()
+            text = f"{os.strerror(errno.EBADF)}; it was closed while it was waited for"
+            raise OSError(errno.EBADF, text, chip.name)
         return self
 
     async def __aexit__(
@@ -238,12 +251,20 @@ class BlockingPort:
         self._token = token
 
     async def __aenter__(self) -> BlockingPort:
-        self.chip.notice_fork()
-        if not self.chip.thread_lock.acquire(self._timeout, self._token):
+        chip = self.chip
+        chip.notice_fork()
+        if isinstance(self._token, _core.CancelToken) and self._token.cancelled():
+            raise BlockingCancelledError(f"{chip.name}: the wait was cancelled")
+        chip.check_open()
+        if not chip.thread_lock.acquire(self._timeout, self._token):
             raise TagTimeoutError(
-                f"{self.chip.name}: another thread used it for {self._timeout} seconds; "
+                f"{chip.name}: another thread used it for {self._timeout} seconds; "
                 "end its wait by blocking.cancel()"
             )
+        chip.stops.append(_core.CancelToken())
+        if chip.closed:  # looked at now: from here on close() cancels us
+            self._leave()
+            raise BlockingCancelledError(f"{chip.name}: it was closed while it was waited for")
         return self
 
     async def __aexit__(
@@ -252,22 +273,22 @@ class BlockingPort:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        self.chip.stops.pop()
         self.chip.thread_lock.release()
 
     async def run(self, start: Callable[..., None], *args: Any, tag: bytes | None = None) -> Any:
         core = self.chip.core
-        token = self._token if self._token is not None else _core.CancelToken()
         start(*args)
-        self.chip.tokens.add(token)
         try:
-            core.run(self._timeout, token)
+            core.run(self._timeout, self._token, self.chip.stops[-1])
             outcome = core.take()
         except TimeoutError:
             raise TagTimeoutError(
                 f"{self.chip.name}: nothing came within {self._timeout} seconds"
             ) from None
-        finally:
-            self.chip.tokens.discard(token)
         assert outcome is not None  # run() returns when it is over
         return self.chip.unwrap(outcome, tag)
 

@@ -71,11 +71,11 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
         if (PyErr_CheckSignals() < 0) { /* runs Python */
             return -1;
         }
-        if (self->closing || self->request == NULL) { /* NULL: a forked child */
-            return ah_edges_raise(self, -EBADF);
-        }
         if (tokens_are_cancelled(tokens)) {
             return ah_block_error(self->st, clock, BLOCK_CANCELLED, "wait for an edge");
+        }
+        if (self->closing || self->request == NULL) { /* NULL: a forked child */
+            return ah_edges_raise(self, -EBADF);
         }
         if (edge_queue_pop(&self->queue, edges, record)) {
             return 0;
@@ -118,7 +118,10 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
         ah_edges_parse(word, &edges) < 0) {
         return NULL;
     }
-    if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 || ah_line_begin(self) < 0) {
+    if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 ||
+        (tokens_are_cancelled(&tokens.set) &&
+         ah_block_error(self->st, NULL, BLOCK_CANCELLED, "wait for an edge") < 0) ||
+        ah_line_begin(self) < 0) {
         ah_wait_tokens_clear(&tokens);
         return NULL;
     }

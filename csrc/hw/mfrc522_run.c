@@ -418,13 +418,14 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
 PyObject *
 ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
 {
-    static char *kwlist[] = {"timeout", "token", NULL};
+    static char *kwlist[] = {"timeout", "token", "stop", NULL};
     PyObject *timeout = NULL;
     PyObject *token_arg = NULL;
+    PyObject *stop_arg = NULL;
     struct wait_tokens tokens = {0};
     int64_t deadline_ns;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:run", kwlist, &timeout,
-                                     &token_arg)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:run", kwlist, &timeout,
+                                     &token_arg, &stop_arg)) {
         return NULL;
     }
     if (check_pending(self) < 0) {
@@ -434,6 +435,7 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
     PyObject *kept = ah_keep_clock(clock);
     bool ready =
         ah_wait_tokens(self->st, token_arg, &tokens) == 0 &&
+        ah_wait_tokens_add(self->st, stop_arg, &tokens) == 0 &&
         ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) == 0; /* runs Python */
     Py_XDECREF(kept);
     if (check_pending(self) < 0) {

@@ -476,8 +476,9 @@ static PyMethodDef MFRC522_methods[] = {
                "The future that arm() gave is waited for no more: an operation that\n"
                "still runs is cancelled, the chip is left idle.  Idempotent.")},
     {"run", (PyCFunction)(void (*)(void))ah_mfrc522_run, METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("run($self, timeout=None, token=None)\n--\n\n"
-               "Run what was started, blocking, without the GIL.")},
+     PyDoc_STR("run($self, timeout=None, token=None, stop=None)\n--\n\n"
+               "Run what was started, blocking, without the GIL, until it is over or\n"
+               "one of the two CancelTokens is cancelled.")},
     {"take", (PyCFunction)ah_mfrc522_take, METH_NOARGS,
      PyDoc_STR("take($self, /)\n--\n\n"
                "The outcome: (None, result), or (error, None) with a word or an\n"

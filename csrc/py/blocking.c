@@ -18,17 +18,26 @@ add_token(struct wait_tokens *tokens, CancelTokenObject *token) /* steals it */
 }
 
 int
+ah_wait_tokens_add(ModuleState *st, PyObject *arg, struct wait_tokens *tokens)
+{
+    if (arg == NULL || arg == Py_None) {
+        return 0;
+    }
+    if (!PyObject_TypeCheck(arg, st->cancel_token_type)) {
+        PyErr_Format(PyExc_TypeError, "token must be a CancelToken or None, not %.100s",
+                     Py_TYPE(arg)->tp_name);
+        return -1;
+    }
+    add_token(tokens, (CancelTokenObject *)Py_NewRef(arg));
+    return 0;
+}
+
+int
 ah_wait_tokens(ModuleState *st, PyObject *arg, struct wait_tokens *tokens)
 {
     *tokens = (struct wait_tokens){0};
-    if (arg != NULL && arg != Py_None) {
-        if (!PyObject_TypeCheck(arg, st->cancel_token_type)) {
-            PyErr_Format(PyExc_TypeError,
-                         "token must be a CancelToken or None, not %.100s",
-                         Py_TYPE(arg)->tp_name);
-            return -1;
-        }
-        add_token(tokens, (CancelTokenObject *)Py_NewRef(arg));
+    if (ah_wait_tokens_add(st, arg, tokens) < 0) {
+        return -1;
     }
     struct job_cancel *job = ah_current_job(st);
     if (job != NULL) {

@@ -20,6 +20,10 @@ struct wait_tokens {
  * clear it in any case. */
 AH_RAISES int ah_wait_tokens(ModuleState *st, PyObject *arg,
                              struct wait_tokens *tokens);
+
+/* One more (a CancelToken, None or NULL) that cancels it.  -1 with TypeError. */
+AH_RAISES int ah_wait_tokens_add(ModuleState *st, PyObject *arg,
+                                 struct wait_tokens *tokens);
 void ah_wait_tokens_clear(struct wait_tokens *tokens);
 
 /* A timeout in seconds (None: never), the argument `name`, as a deadline on `clock`;

@@ -1,31 +1,38 @@
-"""RPi.GPIO 0.7's names, messages and numbers over pyasync_hw.gpio.
+"""RPi.GPIO 0.7.1's names, messages and numbers over pyasync_hw.gpio.
 
-Differences that programs can see: a line is claimed from the kernel, so a
-channel that another process or device uses is an error and not a warning, and
-PWM is not there yet.
+What is the same and what is not: docs/run.md, call by call.  Arguments are checked in
+the order of the original (py_gpio.c), for each channel of a list when its turn comes.
 """
 
 from __future__ import annotations
 
+import errno
+import operator
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
+from ... import hardware
 from ...gpio import Edge, Input, Output
+from ...hardware import LineSettings
 from ...pins import BOARD_TO_BCM, HEADER_GPIOS
-from ..edge_detect import EdgeDetect
+from ..edge_detect import Watch
+from ..rpi_info import rpi_info
+
+# fmt: off
+__all__ = [
+    "BCM", "BOARD", "BOTH", "FALLING", "HARD_PWM", "HIGH", "I2C", "IN", "LOW", "OUT",
+    "PUD_DOWN", "PUD_OFF", "PUD_UP", "PWM", "RISING", "RPI_INFO", "RPI_REVISION", "SERIAL",
+    "SPI", "UNKNOWN", "VERSION", "add_event_callback", "add_event_detect", "cleanup",
+    "event_detected", "getmode", "gpio_function", "input", "output", "remove_event_detect",
+    "setmode", "setup", "setwarnings", "wait_for_edge",
+]
+# fmt: on
 
 VERSION = "0.7.1"
-RPI_INFO = {
-    "P1_REVISION": 3,
-    "REVISION": "9000c1",
-    "TYPE": "Zero W",
-    "MANUFACTURER": "Sony",
-    "PROCESSOR": "BCM2835",
-    "RAM": "512M",
-}
-RPI_REVISION = RPI_INFO["P1_REVISION"]
+RPI_INFO: dict[str, int | str]  # by __getattr__(): of the hardware that there is then
+RPI_REVISION: int
 
 UNKNOWN = -1
 OUT = 0
@@ -51,48 +58,61 @@ _BIASES: dict[int, Literal["disabled", "pull_down", "pull_up"]] = {
     PUD_UP: "pull_up",
 }
 _EDGES: dict[int, Edge] = {RISING: "rising", FALLING: "falling", BOTH: "both"}
-
-
-@dataclass
-class _Channel:
-    """A channel that was set up: its line, and the edge detection on it."""
-
-    line: Input | Output
-    detect: EdgeDetect | None = None
-
-    def close(self) -> None:
-        if self.detect is not None:
-            self.detect.stop()
-        self.line.close()
+_GPIOS = 54  # of a BCM2835, on the header or not
+# What the original's own C code means by "not given"; programs pass them on.
+_NO_BOUNCETIME = -666
+_NO_TIMEOUT = -1
+_NO_INITIAL = -1
+_PULLED_UP_GPIOS = (2, 3)  # by 1.8 kOhm on the board
 
 
 class _State:
-    """What RPi.GPIO keeps per process: mode, warnings, and channels by GPIO number."""
+    """What RPi.GPIO keeps per process."""
 
     def __init__(self) -> None:
         self.mode: int | None = None
         self.warn = True
-        self.channels: dict[int, _Channel] = {}
+        self.lines: dict[int, Input | Output] = {}  # those that were set up, by GPIO
+        self.watches: dict[int, Watch] = {}
+        self.used = False  # anything was set up, ever
+        # What its GPIOs were last driven to, by board: it keeps that while they are inputs.
+        self.latches: WeakKeyDictionary[hardware.Backend, dict[int, bool]] = WeakKeyDictionary()
+        self.latch_of: dict[int, dict[int, bool]] = {}  # of each output's board
 
 
 _state = _State()
 
 
+# Arguments.
+
+
+def _integer(value: Any) -> int:
+    number = operator.index(value)
+    if not -(2**31) <= number < 2**31:
+        limit = "greater than maximum" if number > 0 else "less than minimum"
+        raise OverflowError(f"signed integer is {limit}")
+    return number
+
+
+def _not_given_as(none: int, value: int | None) -> int | None:
+    number = none if value is None else _integer(value)
+    return None if number == none else number
+
+
 def to_gpio(channel: Any) -> int:
     """The GPIO number of a channel in the current mode."""
+    number = _integer(channel)
     if _state.mode is None:
         raise RuntimeError(
             "Please set pin numbering mode using GPIO.setmode(GPIO.BOARD) or GPIO.setmode(GPIO.BCM)"
         )
-    if not isinstance(channel, int):
-        raise ValueError("Channel must be an integer")
-    gpio = BOARD_TO_BCM.get(channel) if _state.mode == BOARD else channel
-    if gpio is None or gpio not in HEADER_GPIOS:
+    gpio = BOARD_TO_BCM.get(number, -1) if _state.mode == BOARD else number
+    if not 0 <= gpio < _GPIOS:
         raise ValueError("The channel sent is invalid on a Raspberry Pi")
     return gpio
 
 
-def _channel_list(channel: Any) -> list[int]:
+def _channel_list(channel: Any) -> list[Any]:
     if isinstance(channel, int):
         return [channel]
     if isinstance(channel, (list, tuple)):
@@ -100,15 +120,36 @@ def _channel_list(channel: Any) -> list[int]:
     raise ValueError("Channel must be an integer or list/tuple of integers")
 
 
-def _input_channel(channel: int) -> tuple[_Channel, Input]:
-    known = _state.channels.get(to_gpio(channel))
-    if known is None or not isinstance(known.line, Input):
+def _listed_gpio(channel: Any) -> int:
+    if not isinstance(channel, int):
+        raise ValueError("Channel must be an integer")
+    return to_gpio(channel)
+
+
+def _input_line(gpio: int) -> Input:
+    line = _state.lines.get(gpio)
+    if not isinstance(line, Input):
         raise RuntimeError("You must setup() the GPIO channel as an input first")
-    return known, known.line
+    return line
+
+
+def _edge(edge: int) -> Edge:
+    if edge not in _EDGES:
+        raise ValueError("The edge must be set to RISING, FALLING or BOTH")
+    return _EDGES[edge]
+
+
+def _warn(message: str) -> None:
+    if _state.warn:
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+
+
+# Modes and lines.
 
 
 def setmode(mode: int) -> None:
     """Number channels by header pin (BOARD) or by GPIO (BCM)."""
+    mode = _integer(mode)
     if _state.mode is not None and mode != _state.mode:
         raise ValueError("A different mode has already been set!")
     if mode not in (BOARD, BCM):
@@ -121,9 +162,9 @@ def getmode() -> int | None:
     return _state.mode
 
 
-def setwarnings(gpio_warnings: bool) -> None:
+def setwarnings(gpio_warnings: int) -> None:
     """Whether RuntimeWarnings are given."""
-    _state.warn = bool(gpio_warnings)
+    _state.warn = bool(_integer(gpio_warnings))
 
 
 def setup(
@@ -132,32 +173,82 @@ def setup(
     pull_up_down: int = PUD_OFF,
     initial: int | None = None,
 ) -> None:
-    """Claim one channel or several, as inputs (with a pull) or outputs (with a value)."""
+    """Claim one channel or several, as inputs (with a pull) or outputs (with a value).
+
+    An output without `initial` has the level that it was driven to last, or else the one
+    that is there.  An input that is set up again keeps its callbacks.
+    """
+    direction, pull_up_down = _integer(direction), _integer(pull_up_down)
+    initial = _not_given_as(_NO_INITIAL, initial)
     channels = _channel_list(channel)
     if direction not in (IN, OUT):
         raise ValueError("An invalid direction was passed to setup()")
-    if direction == IN and initial is not None:
-        raise ValueError("initial parameter is not valid for inputs")
     if direction == OUT and pull_up_down != PUD_OFF:
         raise ValueError("pull_up_down parameter is not valid for outputs")
+    if direction == IN and initial is not None:
+        raise ValueError("initial parameter is not valid for inputs")
     if pull_up_down not in _BIASES:
         raise ValueError(
             "Invalid value for pull_up_down - should be either PUD_OFF, PUD_UP or PUD_DOWN"
         )
-    for gpio in [to_gpio(one) for one in channels]:
-        old = _state.channels.pop(gpio, None)
-        value = bool(initial)
-        if old is not None:
-            # An output that is set up again keeps its level, as the pin does.
-            if direction == OUT and initial is None and isinstance(old.line, Output):
-                value = bool(old.line.value)
-            old.close()
-        line: Input | Output
+    _state.used = True
+    for one in channels:
+        gpio = _listed_gpio(one)
+        if gpio in _PULLED_UP_GPIOS and pull_up_down != PUD_OFF:
+            _warn("A physical pull up resistor is fitted on this channel!")
         if direction == IN:
-            line = Input(gpio, bias=_BIASES[pull_up_down], edges="both")
+            _set_up_input(gpio, _BIASES[pull_up_down])
         else:
-            line = Output(gpio, value=value)
-        _state.channels[gpio] = _Channel(line)
+            _set_up_output(gpio, bool(initial) if initial in (LOW, HIGH) else None)
+
+
+def _chip(gpio: int) -> str | None:
+    """For Input and Output: lines that are not on the header are found by their chip."""
+    return None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
+
+
+def _set_up_input(gpio: int, bias: Literal["disabled", "pull_down", "pull_up"]) -> None:
+    line = _state.lines.get(gpio)
+    if isinstance(line, Input):
+        line._reconfigure(bias=bias)
+        return
+    if line is not None:
+        del _state.lines[gpio]
+        line.close()
+    line = _state.lines[gpio] = Input(gpio, bias=bias, chip=_chip(gpio))
+    if gpio in _state.watches:
+        _state.watches[gpio].attach(line)
+
+
+def _set_up_output(gpio: int, value: bool | None) -> None:
+    line = _state.lines.get(gpio)
+    if isinstance(line, Output):
+        if value is not None:
+            line.value = _state.latch_of[gpio][gpio] = value
+        return
+    latch = _state.latches.setdefault(hardware.current(), {})
+    if value is None:
+        value = latch[gpio] if gpio in latch else _level_there(gpio)
+    if line is not None:
+        if gpio in _state.watches:
+            _state.watches[gpio].detach()
+        del _state.lines[gpio]
+        line.close()
+    _state.lines[gpio] = Output(gpio, value=value, chip=_chip(gpio))
+    _state.latch_of[gpio] = latch
+    latch[gpio] = value
+
+
+def _level_there(gpio: int) -> bool:
+    line = _state.lines.get(gpio)
+    if line is not None:
+        return bool(line.value)
+    # Another program may have left it an output: it is looked at as it is.
+    as_it_is = hardware.current().request_lines({gpio: LineSettings()}, chip=_chip(gpio))
+    try:
+        return bool(as_it_is.get(1))
+    finally:
+        as_it_is.close()
 
 
 def output(
@@ -166,35 +257,45 @@ def output(
 ) -> None:
     """Drive one output or several; one value serves all, or there is one for each."""
     channels = _channel_list(channel)
-    if isinstance(value, (list, tuple)):
-        values = list(value)
-        if len(values) != len(channels):
-            raise RuntimeError("Number of channels != number of values")
-    elif isinstance(value, int):
+    values: list[Any]
+    if isinstance(value, int):
         values = [value] * len(channels)
+    elif isinstance(value, (list, tuple)):
+        values = list(value)
+        if isinstance(channel, int) or len(values) != len(channels):
+            raise RuntimeError("Number of channels != number of values")
     else:
         raise ValueError("Value must be an integer/boolean or a list/tuple of integers/booleans")
     for one, level in zip(channels, values, strict=True):
-        known = _state.channels.get(to_gpio(one))
-        if known is None or not isinstance(known.line, Output):
+        if not isinstance(one, int):
+            raise ValueError("Channel must be an integer")
+        if not isinstance(level, int):
+            raise ValueError("Value must be an integer or boolean")
+        gpio = to_gpio(one)
+        line = _state.lines.get(gpio)
+        if not isinstance(line, Output):
             raise RuntimeError("The GPIO channel has not been set up as an OUTPUT")
-        known.line.value = bool(level)
+        line.value = _state.latch_of[gpio][gpio] = bool(level)
 
 
 def input(channel: int) -> int:
     """The level of a channel, 0 or 1."""
-    known = _state.channels.get(to_gpio(channel))
-    if known is None:
+    line = _state.lines.get(to_gpio(channel))
+    if line is None:
         raise RuntimeError("You must setup() the GPIO channel first")
-    return int(known.line.value)
+    return int(line.value)
 
 
 def gpio_function(channel: int) -> int:
     """IN or OUT for a channel that was set up, UNKNOWN for others."""
-    known = _state.channels.get(to_gpio(channel))
-    if known is None:
+    line = _state.lines.get(to_gpio(channel))
+    _state.used = True
+    if line is None:
         return UNKNOWN
-    return OUT if isinstance(known.line, Output) else IN
+    return OUT if isinstance(line, Output) else IN
+
+
+# Edges.
 
 
 def add_event_detect(
@@ -204,44 +305,62 @@ def add_event_detect(
     bouncetime: int | None = None,
 ) -> None:
     """Watch a channel for edges; `callback(channel)` runs in the service thread."""
-    known, line = _input_channel(gpio)
-    if edge not in _EDGES:
-        raise ValueError("The edge must be set to RISING, FALLING or BOTH")
+    channel, edge = _integer(gpio), _integer(edge)
+    bounce_ms = _not_given_as(_NO_BOUNCETIME, bouncetime)
     if callback is not None and not callable(callback):
         raise TypeError("Parameter must be callable")
-    if bouncetime is not None and bouncetime <= 0:
+    number = to_gpio(channel)
+    line, word = _input_line(number), _edge(edge)
+    if bounce_ms is not None and bounce_ms <= 0:
         raise ValueError("Bouncetime must be greater than 0")
-    if known.detect is not None:
+    watch = _state.watches.get(number)
+    if watch is None:
+        watch = _watch(channel, number, line, word, bounce_ms)
+    elif (
+        watch.detecting
+        or watch.edge != word
+        or (bounce_ms is not None and watch.bounce_ms != bounce_ms)
+    ):
         raise RuntimeError("Conflicting edge detection already enabled for this GPIO channel")
-    known.detect = EdgeDetect(gpio, line, _EDGES[edge], (bouncetime or 0) / 1e3)
     if callback is not None:
-        known.detect.callbacks.append(callback)
+        watch.callbacks.append(callback)
+    watch.detect()
+
+
+def _watch(channel: int, gpio: int, line: Input, edge: Edge, bounce_ms: int | None) -> Watch:
+    new = Watch(channel, edge, bounce_ms, line)
+    watch = _state.watches.setdefault(gpio, new)  # another thread may have been faster
+    if watch is new:
+        watch.attach(line)
+    return watch
 
 
 def add_event_callback(gpio: int, callback: Callable[[int], object]) -> None:
     """One more callback for a channel that is watched."""
-    known, _ = _input_channel(gpio)
+    channel = _integer(gpio)
     if not callable(callback):
         raise TypeError("Parameter must be callable")
-    if known.detect is None:
+    number = to_gpio(channel)
+    _input_line(number)
+    watch = _state.watches.get(number)
+    if watch is None:
         raise RuntimeError(
             "Add event detection using add_event_detect first before adding a callback"
         )
-    known.detect.callbacks.append(callback)
+    watch.callbacks.append(callback)
 
 
 def remove_event_detect(gpio: int) -> None:
     """Stop watching a channel."""
-    known = _state.channels.get(to_gpio(gpio))
-    if known is not None and known.detect is not None:
-        detect, known.detect = known.detect, None
-        detect.stop()
+    watch = _state.watches.pop(to_gpio(gpio), None)
+    if watch is not None:
+        watch.stop()
 
 
 def event_detected(channel: int) -> bool:
     """Whether an edge came on a watched channel since the last call."""
-    known = _state.channels.get(to_gpio(channel))
-    return known is not None and known.detect is not None and known.detect.take_happened()
+    watch = _state.watches.get(to_gpio(channel))
+    return watch is not None and watch.take_happened()
 
 
 def wait_for_edge(
@@ -251,48 +370,93 @@ def wait_for_edge(
 
     Signal handlers run meanwhile, so Ctrl+C ends it.
     """
-    known, line = _input_channel(channel)
-    if edge not in _EDGES:
-        raise ValueError("The edge must be set to RISING, FALLING or BOTH")
-    if bouncetime is not None and bouncetime <= 0:
+    channel, edge = _integer(channel), _integer(edge)
+    bounce_ms = _not_given_as(_NO_BOUNCETIME, bouncetime)
+    timeout_ms = _not_given_as(_NO_TIMEOUT, timeout)
+    gpio = to_gpio(channel)
+    line, word = _input_line(gpio), _edge(edge)
+    if bounce_ms is not None and bounce_ms <= 0:
         raise ValueError("Bouncetime must be greater than 0")
-    if timeout is not None and timeout <= 0:
+    if timeout_ms is not None and timeout_ms <= 0:
         raise ValueError("Timeout must be greater than 0")
-    if known.detect is not None:
+    watch = _state.watches.get(gpio)
+    if watch is None:
+        watch = _watch(channel, gpio, line, word, bounce_ms)
+    elif watch.callbacks or (watch.edge == word and watch.bounce_ms not in (None, bounce_ms)):
         raise RuntimeError("Conflicting edge detection events already exist for this GPIO channel")
-    line.clear()
-    try:
-        line.blocking.wait_for_edge(
-            _EDGES[edge], timeout=None if timeout is None else timeout / 1e3
+    elif not watch.detecting and watch.edge != word:
+        watch.edge, watch.bounce_ms = word, bounce_ms
+    return channel if watch.wait(word, bounce_ms, timeout_ms) else None
+
+
+class PWM:
+    """Refuses: there is no PWM yet."""
+
+    def __init__(self, channel: int, frequency: float) -> None:
+        gpio = to_gpio(channel)
+        if not isinstance(_state.lines.get(gpio), Output):
+            raise RuntimeError("You must setup() the GPIO channel as an output first")
+        if frequency <= 0.0:
+            raise ValueError("frequency must be greater than 0.0")
+        raise NotImplementedError(
+            f"GPIO{gpio}: pyasync_hw has no PWM yet; output() switches a channel on and off"
         )
-    except TimeoutError:
-        return None
-    return channel
 
 
-def _release(gpios: Iterable[int]) -> bool:
-    channels = [_state.channels.pop(gpio) for gpio in gpios if gpio in _state.channels]
-    for channel in channels:
-        channel.close()
-    return bool(channels)
+# Letting go.
+
+
+def _release(gpio: int) -> bool:
+    watch = _state.watches.pop(gpio, None)
+    if watch is not None:
+        watch.stop()
+    line = _state.lines.pop(gpio, None)
+    if line is None:
+        return False
+    try:
+        # Newer kernels of the Pi leave a line driven that is merely closed.
+        if isinstance(line, Output):
+            line._reconfigure(direction="input", bias="disabled", output_value=False)
+        else:
+            line._reconfigure(bias="disabled")
+    except OSError as exc:
+        if exc.errno != errno.ENODEV:  # a board that is gone drives nothing
+            raise
+    finally:
+        line.close()
+    return True
+
+
+def _release_each(gpios: Iterable[int]) -> bool:
+    return any([_release(gpio) for gpio in gpios])
 
 
 def release_all() -> bool:
     """cleanup() of everything without its warning; whether there was anything."""
     _state.mode = None
-    return _release(list(_state.channels))
+    return _release_each({*_state.lines, *_state.watches})
 
 
 def cleanup(channel: int | list[int] | tuple[int, ...] | None = None) -> None:
     """Release one channel, several, or all; the latter also forgets the mode."""
-    if channel is None:
-        found = release_all()
-    else:
-        found = _release([to_gpio(one) for one in _channel_list(channel)])
-    if not found and _state.warn:
-        warnings.warn(
-            "No channels have been set up yet - nothing to clean up!  "
-            "Try cleaning up at the end of your program instead!",
-            RuntimeWarning,
-            stacklevel=2,
+    channels = None if channel is None else _channel_list(channel)
+    found = False
+    if _state.used:
+        found = (
+            release_all()
+            if channels is None
+            else _release_each(_listed_gpio(one) for one in channels)
         )
+    if not found:
+        _warn(
+            "No channels have been set up yet - nothing to clean up!  "
+            "Try cleaning up at the end of your program instead!"
+        )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "RPI_INFO":
+        return dict(rpi_info())
+    if name == "RPI_REVISION":
+        return rpi_info()["P1_REVISION"]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
