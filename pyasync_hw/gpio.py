@@ -280,13 +280,14 @@ class Output(_Line):
 
 
 async def _next_edge(core: _core.LineRequest | _core.EdgeQueue, edge: Edge) -> EdgeEvent:
-    # The future is only a wake-up: the edge stays in its ring until someone takes it.
     loop = asyncio.get_running_loop()
-    while (event := core.take(edge)) is None:
+    event = core.take(edge)
+    while event is None:  # once, but on a loop whose futures somebody else ends
         future = core.arm(loop, edge)
         try:
             await future
+            event = core.collect(future)
         except BaseException:
-            core.disarm(future)  # woken and cancelled: the next waiter gets the wake-up
+            core.disarm(future)  # the edge that was kept for it goes on to the next
             raise
     return event

@@ -77,10 +77,7 @@ EdgeQueue_traverse(EdgeQueueObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->request);
-    for (size_t i = 0; i < self->queue.num_waiters; i++) {
-        Py_VISIT(self->queue.waiters[i].future);
-    }
-    return 0;
+    return edge_queue_traverse(&self->queue, visit, arg);
 }
 
 /* Whoever still waits is dropped. */
@@ -159,6 +156,18 @@ EdgeQueue_arm(EdgeQueueObject *self, PyObject *args)
 }
 
 static PyObject *
+EdgeQueue_collect(EdgeQueueObject *self, PyObject *future)
+{
+    if (queue_check_open(self) < 0) {
+        return NULL;
+    }
+    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
+    PyObject *event = ah_edges_collect(request, &self->queue, future);
+    Py_DECREF(request);
+    return event;
+}
+
+static PyObject *
 EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
 {
     if (self->request == NULL) {
@@ -179,16 +188,14 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
     }
     self->request = NULL;   /* whom we wake cannot wait again */
     PyObject *error = NULL; /* the first one: the others are woken all the same */
-    while (self->queue.num_waiters > 0) {
-        if (edge_queue_wake(self->st, &self->queue, EDGE_BOTH) == 0) { /* runs Python */
-            continue;
+    struct edge_waiter *waiter = edge_queue_take_waiting(&self->queue);
+    while (waiter != NULL) {
+        struct edge_waiter *next = waiter->next;
+        if (edge_future_complete(self->st, waiter->future, NULL) < 0) {
+            ah_keep_exception(&error, (PyObject *)self); /* runs Python */
         }
-        if (error == NULL) {
-            error = ah_take_exception();
-        }
-        else {
-            PyErr_WriteUnraisable((PyObject *)self); /* runs Python */
-        }
+        edge_waiter_free(waiter); /* runs Python */
+        waiter = next;
     }
     leave(self, request); /* runs Python */
     if (error != NULL) {
@@ -209,6 +216,8 @@ static PyMethodDef EdgeQueue_methods[] = {
      PyDoc_STR("take($self, edge='both', /)\n--\n\nSee LineRequest.take().")},
     {"arm", (PyCFunction)EdgeQueue_arm, METH_VARARGS,
      PyDoc_STR("arm($self, loop, edge='both', /)\n--\n\nSee LineRequest.arm().")},
+    {"collect", (PyCFunction)EdgeQueue_collect, METH_O,
+     PyDoc_STR("collect($self, future, /)\n--\n\nSee LineRequest.collect().")},
     {"disarm", (PyCFunction)EdgeQueue_disarm, METH_O,
      PyDoc_STR("disarm($self, future, /)\n--\n\nSee LineRequest.disarm().")},
     {"close", (PyCFunction)EdgeQueue_close, METH_NOARGS,

@@ -1,161 +1,76 @@
-/* A ring of untaken edges and its waiters; see edge_ring.h. */
+/* A ring of untaken edges; see edge_ring.h. */
 #include "hw/edge_ring.h"
 
 #include <errno.h>
-#include <string.h>
 
-static unsigned
-edge_bit(const struct line_event *event)
-{
-    return event->id == LINE_RISING_EDGE ? EDGE_RISING : EDGE_FALLING;
-}
+#include "module.h"
 
 static struct edge_record *
-queue_at(const struct edge_queue *queue, unsigned i)
+ring_at(const struct edge_ring *ring, unsigned i)
 {
-    return &queue->records[(queue->first + i) % queue->capacity];
+    return &ring->records[(ring->first + i) % ring->capacity];
 }
 
 int
-edge_queue_push(struct edge_queue *queue, struct edge_record record)
+edge_ring_reserve(struct edge_ring *ring)
 {
-    if (queue->records == NULL) {
-        queue->records = PyMem_Calloc(queue->capacity, sizeof *queue->records);
-        if (queue->records == NULL) {
-            return -ENOMEM;
-        }
+    if (ring->records == NULL) {
+        ring->records = PyMem_Calloc(ring->capacity, sizeof *ring->records);
     }
+    return ring->records == NULL ? -ENOMEM : 0;
+}
+
+static bool
+is_older(const struct edge_record *a, const struct edge_record *b)
+{
+    return (int32_t)(a->event.seqno - b->event.seqno) < 0; /* the number may wrap */
+}
+
+void
+edge_ring_put(struct edge_ring *ring, struct edge_record record)
+{
     uint32_t lost = 0;
-    if (queue->size == queue->capacity) { /* the oldest goes, as in the kernel */
-        lost = queue_at(queue, 0)->dropped + 1;
-        queue->first = (queue->first + 1) % queue->capacity;
-        queue->size--;
-    }
-    queue->size++;
-    *queue_at(queue, queue->size - 1) = record;
-    queue_at(queue, 0)->dropped += lost;
-    queue->unannounced[record.event.id == LINE_RISING_EDGE ? 0 : 1]++;
-    return 0;
-}
-
-int
-edge_queue_find(const struct edge_queue *queue, unsigned edges)
-{
-    for (unsigned i = 0; i < queue->size; i++) {
-        if ((edge_bit(&queue_at(queue, i)->event) & edges) != 0) {
-            return (int)i;
+    if (ring->size == ring->capacity) { /* the oldest goes, as in the kernel */
+        struct edge_record *oldest = ring_at(ring, 0);
+        if (is_older(&record, oldest)) {
+            oldest->dropped += record.dropped + 1;
+            return;
         }
+        lost = oldest->dropped + 1;
+        ring->first = (ring->first + 1) % ring->capacity;
+        ring->size--;
     }
-    return -1;
+    unsigned i = ring->size++;
+    for (; i > 0 && is_older(&record, ring_at(ring, i - 1)); i--) {
+        *ring_at(ring, i) = *ring_at(ring, i - 1);
+    }
+    *ring_at(ring, i) = record;
+    ring_at(ring, 0)->dropped += lost;
 }
 
 bool
-edge_queue_pop(struct edge_queue *queue, unsigned edges, struct edge_record *record)
+edge_ring_pop(struct edge_ring *ring, unsigned edges, struct edge_record *record)
 {
-    int found = edge_queue_find(queue, edges);
-    if (found < 0) {
+    unsigned found = 0;
+    while (found < ring->size && (edge_kind(ring_at(ring, found)) & edges) == 0) {
+        found++;
+    }
+    if (found == ring->size) {
         return false;
     }
-    *record = *queue_at(queue, (unsigned)found);
-    for (unsigned i = (unsigned)found; i > 0; i--) {
-        *queue_at(queue, i) = *queue_at(queue, i - 1);
+    *record = *ring_at(ring, found);
+    for (unsigned i = found; i > 0; i--) {
+        *ring_at(ring, i) = *ring_at(ring, i - 1);
     }
-    queue->first = (queue->first + 1) % queue->capacity;
-    queue->size--;
+    ring->first = (ring->first + 1) % ring->capacity;
+    ring->size--;
     return true;
 }
 
 void
-edge_queue_forget(struct edge_queue *queue)
+edge_ring_free(struct edge_ring *ring)
 {
-    queue->size = 0;
-    memset(queue->unannounced, 0, sizeof queue->unannounced);
-}
-
-int
-edge_queue_add_waiter(struct edge_queue *queue, PyObject *future, unsigned edges)
-{
-    if (queue->num_waiters == queue->max_waiters) {
-        size_t max = queue->max_waiters != 0 ? queue->max_waiters * 2 : 4;
-        struct edge_waiter *waiters =
-            PyMem_Realloc(queue->waiters, max * sizeof *waiters);
-        if (waiters == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        queue->waiters = waiters;
-        queue->max_waiters = max;
-    }
-    queue->waiters[queue->num_waiters++] =
-        (struct edge_waiter){Py_NewRef(future), edges};
-    return 0;
-}
-
-PyObject *
-edge_queue_remove_waiter(struct edge_queue *queue, size_t i)
-{
-    PyObject *future = queue->waiters[i].future;
-    queue->num_waiters--;
-    memmove(&queue->waiters[i], &queue->waiters[i + 1],
-            (queue->num_waiters - i) * sizeof *queue->waiters);
-    return future;
-}
-
-void
-edge_queue_drop_waiters(struct edge_queue *queue)
-{
-    while (queue->num_waiters > 0) {
-        Py_DECREF(edge_queue_remove_waiter(queue, queue->num_waiters - 1));
-    }
-}
-
-void
-edge_queue_free(struct edge_queue *queue)
-{
-    edge_queue_drop_waiters(queue);
-    PyMem_Free(queue->waiters);
-    PyMem_Free(queue->records);
-    queue->waiters = NULL;
-    queue->records = NULL;
-    queue->max_waiters = queue->size = 0;
-}
-
-int
-edge_future_complete(ModuleState *st, PyObject *future, PyObject *error)
-{
-    PyObject *done = PyObject_CallMethodNoArgs(future, st->name_done); /* runs Python */
-    if (done == NULL) {
-        return -1;
-    }
-    int is_done = PyObject_IsTrue(done);
-    Py_DECREF(done);
-    if (is_done != 0) {
-        return is_done < 0 ? -1 : 0;
-    }
-    PyObject *result =
-        error != NULL
-            ? PyObject_CallMethod(future, "set_exception", "O", error) /* runs Python */
-            : PyObject_CallMethodOneArg(future, st->name_set_result,
-                                        Py_None); /* runs Python */
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 1;
-}
-
-int
-edge_queue_wake(ModuleState *st, struct edge_queue *queue, unsigned edges)
-{
-    for (size_t i = 0; i < queue->num_waiters;) {
-        if ((queue->waiters[i].edges & edges) == 0) {
-            i++;
-            continue;
-        }
-        PyObject *future = edge_queue_remove_waiter(queue, i);
-        int woken = edge_future_complete(st, future, NULL); /* runs Python */
-        Py_DECREF(future);
-        if (woken != 0) {
-            return woken < 0 ? -1 : 0;
-        }
-        i = 0;
-    }
-    return 0;
+    PyMem_Free(ring->records);
+    ring->records = NULL;
+    ring->size = 0;
 }

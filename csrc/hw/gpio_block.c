@@ -77,7 +77,7 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
         if (self->closing || self->request == NULL) { /* NULL: a forked child */
             return ah_edges_raise(self, -EBADF);
         }
-        if (edge_queue_pop(&self->queue, edges, record)) {
+        if (edge_ring_pop(&self->queue.ring, edges, record)) {
             return 0;
         }
         int n = ah_edges_read(self);
@@ -151,7 +151,7 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
     if (err == 0) {
         event = ah_edge_event_new(self->st, &record);
     }
-    if (self->queue.size > 0) {
+    if (self->queue.ring.size > 0) {
         ah_edges_wake_blockers(self);
     }
 done:

@@ -1,10 +1,10 @@
 /* Edge events of a line request: from its descriptor to whoever waits.
  *
- * Readable descriptor -> read 16 events at once -> the ring of every queue ->
- * one waiter's future per event.  A future is only a wake-up: the event stays
- * in its ring until take().  Waiters are woken first in, first out; one that is
- * cancelled after it was woken passes the wake-up on (disarm).  The request is
- * armed on the loop exactly as long as somebody waits.
+ * Readable descriptor -> read 16 events at once -> into every queue, where each
+ * event is given to the first who waits for its kind -> that one's future is told.
+ * The event is kept for it until collect(); one that is cancelled after it was told
+ * passes its event on (disarm).  The request is armed on the loop exactly as long as
+ * somebody waits.
  * Threads that block instead are in gpio_block.c.
  */
 #include "hw/gpio_event.h"
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "py/clock_type.h"
+#include "py/compat.h"
 #include "py/errors.h"
 #include "setup.h"
 
@@ -38,14 +39,14 @@ ah_edges_release_idle(LineRequestObject *self)
     Py_INCREF(self);
     struct edge_queue *queue = self->queues;
     while (queue != NULL) {
-        if (queue->num_waiters == 0 && queue->held) {
+        if (!edge_queue_is_waited_on(queue) && queue->held) {
             queue->held = 0;
             Py_DECREF(queue->owner); /* runs Python */
             waited_on = false;
             queue = self->queues; /* the list may have changed */
             continue;
         }
-        waited_on = waited_on || queue->num_waiters > 0;
+        waited_on = waited_on || edge_queue_is_waited_on(queue);
         queue = queue->next;
     }
     if (!waited_on) {
@@ -65,26 +66,39 @@ ah_edges_wake_blockers(LineRequestObject *self)
     }
 }
 
-/* One waiter of each queue for each event that came; 0 or -1. */
+/* Tell all who were given an edge; who is done by then passes it on, to those who wait
+ * already: who begins to wait meanwhile looks into the ring first.  0 or -1. */
 static int
 announce(LineRequestObject *self)
 {
+    uint64_t before = self->num_armed;
+    PyObject *error = NULL; /* the first one: the others are told all the same */
     struct edge_queue *queue = self->queues;
-    int err = 0;
-    while (queue != NULL && err == 0) {
-        int kind = queue->unannounced[0] > 0 ? 0 : 1;
-        if (queue->num_waiters == 0 || queue->unannounced[kind] == 0) {
-            memset(queue->unannounced, 0, sizeof queue->unannounced);
+    while (queue != NULL) {
+        struct edge_waiter *waiter = edge_queue_untold(queue);
+        if (waiter == NULL) {
             queue = queue->next;
             continue;
         }
-        queue->unannounced[kind]--;
+        waiter->told = true;
         PyObject *owner = Py_NewRef(queue->owner);
-        err = edge_queue_wake(self->st, queue, kind == 0 ? EDGE_RISING : EDGE_FALLING);
+        PyObject *future = Py_NewRef(waiter->future);
+        int woken = edge_future_complete(self->st, future, NULL); /* runs Python */
+        if (woken < 0) {
+            ah_keep_exception(&error, owner); /* runs Python */
+        }
+        if (woken <= 0) {
+            edge_queue_withdraw(queue, future, before); /* runs Python */
+        }
+        Py_DECREF(future);
         Py_DECREF(owner);
         queue = self->queues; /* the list may have changed */
     }
-    return err;
+    if (error != NULL) {
+        ah_restore_exception(error);
+        return -1;
+    }
+    return 0;
 }
 
 /* -- reading --------------------------------------------------------------- */
@@ -117,7 +131,7 @@ ah_edges_read(LineRequestObject *self)
         struct edge_record record = {events[i], events[i].seqno - self->last_seqno - 1};
         self->last_seqno = events[i].seqno;
         for (struct edge_queue *q = self->queues; q != NULL; q = q->next) {
-            int err = edge_queue_push(q, record);
+            int err = edge_queue_put(q, record, UINT64_MAX);
             if (err < 0) {
                 return err;
             }
@@ -145,18 +159,38 @@ loop_is_closed(LineRequestObject *self)
     return is_closed;
 }
 
+/* All who wait now, as a list of the caller's: whom we wake may wait again, and is not
+ * among them. */
+static struct edge_waiter *
+take_all_waiters(LineRequestObject *self)
+{
+    struct edge_waiter *all = NULL, **end = &all;
+    for (struct edge_queue *queue = self->queues; queue != NULL; queue = queue->next) {
+        *end = edge_queue_take_waiting(queue);
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
+    }
+    return all;
+}
+
 static void
 drop_all_waiters(LineRequestObject *self)
 {
-    struct edge_queue *queue = self->queues;
-    while (queue != NULL) {
-        if (queue->num_waiters == 0) {
-            queue = queue->next;
-            continue;
-        }
-        Py_DECREF(edge_queue_remove_waiter(queue, 0)); /* runs Python */
-        queue = self->queues;                          /* the list may have changed */
+    struct edge_waiter *waiter = take_all_waiters(self);
+    while (waiter != NULL) {
+        struct edge_waiter *next = waiter->next;
+        edge_waiter_free(waiter); /* runs Python */
+        waiter = next;
     }
+}
+
+/* OSError(err) as an object; owned. */
+static PyObject *
+line_error(LineRequestObject *self, int err)
+{
+    (void)ah_edges_raise(self, err);
+    return ah_take_exception();
 }
 
 /* Everybody who waits gets a copy of OSError(err); the exception stays as it is. */
@@ -166,31 +200,21 @@ fail_waiters(LineRequestObject *self, int err)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     int is_closed = loop_is_closed(self); /* runs Python */
-    if (is_closed != 0) {
-        drop_all_waiters(self);
-    }
     if (is_closed < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
-    struct edge_queue *queue = self->queues;
-    while (queue != NULL) {
-        if (queue->num_waiters == 0) {
-            queue = queue->next;
-            continue;
+    struct edge_waiter *waiter = take_all_waiters(self);
+    while (waiter != NULL) {
+        struct edge_waiter *next = waiter->next;
+        if (is_closed == 0) {
+            PyObject *error = line_error(self, err);
+            if (edge_future_complete(self->st, waiter->future, error) < 0) {
+                PyErr_WriteUnraisable((PyObject *)self); /* runs Python */
+            }
+            Py_DECREF(error);
         }
-        PyObject *future = edge_queue_remove_waiter(queue, 0);
-        PyObject *error_type, *error, *error_traceback;
-        (void)ah_edges_raise(self, err);
-        PyErr_Fetch(&error_type, &error, &error_traceback);
-        PyErr_NormalizeException(&error_type, &error, &error_traceback);
-        if (edge_future_complete(self->st, future, error) < 0) { /* runs Python */
-            PyErr_WriteUnraisable((PyObject *)self);
-        }
-        Py_XDECREF(error_type);
-        Py_XDECREF(error);
-        Py_XDECREF(error_traceback);
-        Py_DECREF(future);
-        queue = self->queues;
+        edge_waiter_free(waiter); /* runs Python */
+        waiter = next;
     }
     PyErr_Restore(type, value, traceback);
 }
@@ -246,17 +270,17 @@ ah_edges_take(LineRequestObject *self, struct edge_queue *queue, PyObject *args)
         return NULL;
     }
     PyObject *event = NULL;
-    bool taken = edge_queue_pop(queue, edges, &record);
+    bool taken = edge_ring_pop(&queue->ring, edges, &record);
     if (!taken) {
-        int n = ah_edges_read(self);
+        int n = ah_edges_read(self); /* those who wait come first */
         if (n < 0) {
             (void)ah_edges_raise(self, n);
             goto done;
         }
-        taken = edge_queue_pop(queue, edges, &record);
         if (n > 0 && announce(self) < 0) { /* runs Python */
             goto done;
         }
+        taken = edge_ring_pop(&queue->ring, edges, &record);
     }
     event = taken ? ah_edge_event_new(self->st, &record) : Py_NewRef(Py_None);
 done:
@@ -286,13 +310,18 @@ claim_loop(LineRequestObject *self, PyObject *loop)
     if (is_closed <= 0) {
         return -1;
     }
-    drop_all_waiters(self);
+    drop_all_waiters(self);      /* runs Python */
     ah_edges_release_idle(self); /* runs Python */
+    if (self->wait.loop != NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "edges of this line are awaited on a closed event loop");
+        return -1;
+    }
     return 0;
 }
 
-static bool
-is_attached(LineRequestObject *self, const struct edge_queue *queue)
+bool
+ah_edges_is_attached(LineRequestObject *self, const struct edge_queue *queue)
 {
     const struct edge_queue *q = self->queues;
     while (q != NULL && q != queue) {
@@ -315,18 +344,20 @@ arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
     if (future == NULL) {
         return NULL;
     }
-    if (self->closing || self->request == NULL || !is_attached(self, queue)) {
+    if (self->closing || self->request == NULL || !ah_edges_is_attached(self, queue)) {
         (void)ah_edges_raise(self, -EBADF);
         goto error;
     }
-    if (edge_queue_find(queue, edges) >= 0) {
+    int given = edge_queue_add(queue, future, edges, self->num_armed++);
+    if (given < 0) {
+        goto error;
+    }
+    if (given > 0) {
         if (edge_future_complete(self->st, future, NULL) < 0) { /* runs Python */
+            edge_queue_withdraw(queue, future, self->num_armed);
             goto error;
         }
         return future;
-    }
-    if (edge_queue_add_waiter(queue, future, edges) < 0) {
-        goto error;
     }
     hold_queue(self, queue);
     self->wait.simulated = self->owner != NULL;
@@ -334,11 +365,7 @@ arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
         hw_wait_arm(&self->wait, loop, self->request->fd, NS_NEVER, on_readable,
                     (PyObject *)self) < 0) /* runs Python */
     {
-        for (size_t i = queue->num_waiters; i-- > 0;) {
-            if (queue->waiters[i].future == future) {
-                Py_DECREF(edge_queue_remove_waiter(queue, i)); /* not the last */
-            }
-        }
+        edge_queue_withdraw(queue, future, self->num_armed);
         ah_edges_release_idle(self); /* runs Python */
         goto error;
     }
@@ -363,27 +390,27 @@ ah_edges_arm(LineRequestObject *self, struct edge_queue *queue, PyObject *args)
 }
 
 PyObject *
+ah_edges_collect(LineRequestObject *self, struct edge_queue *queue, PyObject *future)
+{
+    struct edge_record record;
+    if (!edge_queue_collect(queue, future, &record)) { /* runs Python */
+        ah_edges_release_idle(self);                   /* runs Python */
+        Py_RETURN_NONE;
+    }
+    return ah_edge_event_new(self->st, &record);
+}
+
+PyObject *
 ah_edges_disarm(LineRequestObject *self, struct edge_queue *queue, PyObject *future)
 {
-    int err = 0;
-    bool waited = false;
-    for (size_t i = queue->num_waiters; i-- > 0;) {
-        if (queue->waiters[i].future == future) {
-            Py_DECREF(edge_queue_remove_waiter(queue, i));
-            waited = true;
-        }
+    edge_queue_withdraw(queue, future, self->num_armed); /* runs Python */
+    if (announce(self) < 0) {                            /* runs Python */
+        PyErr_WriteUnraisable((PyObject *)self);         /* it is not the caller's */
     }
-    for (size_t i = 0; !waited && i < queue->num_waiters; i++) {
-        if (edge_queue_find(queue, queue->waiters[i].edges) >= 0) {
-            err = edge_queue_wake(self->st, queue,
-                                  queue->waiters[i].edges); /* runs Python */
-            break;
-        }
+    if (queue->ring.size > 0) {
+        ah_edges_wake_blockers(self);
     }
     ah_edges_release_idle(self); /* runs Python */
-    if (err < 0) {
-        return NULL;
-    }
     Py_RETURN_NONE;
 }
 
@@ -422,8 +449,7 @@ void
 ah_edges_attach(LineRequestObject *self, struct edge_queue *queue, PyObject *owner,
                 unsigned capacity)
 {
-    queue->owner = owner;
-    queue->capacity = capacity;
+    edge_queue_init(queue, owner, capacity);
     queue->next = self->queues;
     self->queues = queue;
 }
@@ -462,8 +488,9 @@ ah_edges_fail(LineRequestObject *self)
 int
 ah_edges_traverse(LineRequestObject *self, visitproc visit, void *arg)
 {
-    for (size_t i = 0; i < self->queue.num_waiters; i++) {
-        Py_VISIT(self->queue.waiters[i].future);
+    int visited = edge_queue_traverse(&self->queue, visit, arg);
+    if (visited != 0) {
+        return visited;
     }
     for (struct edge_queue *queue = self->queues; queue != NULL; queue = queue->next) {
         if (queue->held) {
@@ -476,8 +503,9 @@ ah_edges_traverse(LineRequestObject *self, visitproc visit, void *arg)
 void
 ah_edges_drop(LineRequestObject *self)
 {
-    drop_all_waiters(self);
-    ah_edges_release_idle(self); /* runs Python */
+    drop_all_waiters(self);                /* runs Python */
+    edge_queue_drop_waiters(&self->queue); /* runs Python */
+    ah_edges_release_idle(self);           /* runs Python */
 }
 
 void

@@ -13,11 +13,16 @@ void ah_edges_attach(LineRequestObject *self, struct edge_queue *queue,
                      AH_BORROWED PyObject *owner, unsigned capacity);
 void ah_edges_detach(LineRequestObject *self, struct edge_queue *queue);
 
-/* The methods take(), arm(), disarm() and clear() of whoever owns the queue. */
+bool ah_edges_is_attached(LineRequestObject *self, const struct edge_queue *queue);
+
+/* The methods take(), arm(), collect(), disarm() and clear() of whoever owns the
+ * queue. */
 AH_RAISES PyObject *ah_edges_take(LineRequestObject *self, struct edge_queue *queue,
                                   PyObject *args);
 AH_RAISES PyObject *ah_edges_arm(LineRequestObject *self, struct edge_queue *queue,
                                  PyObject *args);
+AH_RAISES PyObject *ah_edges_collect(LineRequestObject *self, struct edge_queue *queue,
+                                     PyObject *future);
 AH_RAISES PyObject *ah_edges_disarm(LineRequestObject *self, struct edge_queue *queue,
                                     PyObject *future);
 AH_RAISES PyObject *ah_edges_clear(LineRequestObject *self, struct edge_queue *queue);

@@ -358,6 +358,12 @@ LineRequest_arm(LineRequestObject *self, PyObject *args)
 }
 
 static PyObject *
+LineRequest_collect(LineRequestObject *self, PyObject *future)
+{
+    return ah_edges_collect(self, &self->queue, future);
+}
+
+static PyObject *
 LineRequest_disarm(LineRequestObject *self, PyObject *future)
 {
     return ah_edges_disarm(self, &self->queue, future);
@@ -463,12 +469,16 @@ static PyMethodDef LineRequest_methods[] = {
                "The oldest untaken edge of that kind as an EdgeEvent, or None.")},
     {"arm", (PyCFunction)LineRequest_arm, METH_VARARGS,
      PyDoc_STR("arm($self, loop, edge='both', /)\n--\n\n"
-               "A future of `loop` that is done when take() has something to take.\n"
-               "Futures are woken first in, first out.")},
+               "A future of `loop` that is done when an edge is kept for it.  Edges\n"
+               "are given to futures first in, first out.")},
+    {"collect", (PyCFunction)LineRequest_collect, METH_O,
+     PyDoc_STR("collect($self, future, /)\n--\n\n"
+               "The edge that is kept for `future`, which is not waited for any more;\n"
+               "None when there is none.")},
     {"disarm", (PyCFunction)LineRequest_disarm, METH_O,
      PyDoc_STR("disarm($self, future, /)\n--\n\n"
-               "The wait for `future` was given up: if it had been woken already, the\n"
-               "next one is woken in its place.  Idempotent.")},
+               "The wait for `future` was given up: an edge that was kept for it goes\n"
+               "on to the next.  Idempotent.")},
     {"clear", (PyCFunction)LineRequest_clear_edges, METH_NOARGS,
      PyDoc_STR("clear($self, /)\n--\n\nForget all untaken edges.")},
     {"edge_queue", (PyCFunction)ah_edge_queue_new, METH_VARARGS,

@@ -10,7 +10,7 @@
 
 #include "module.h"
 #include "base/line.h"
-#include "hw/edge_ring.h"
+#include "hw/edge_queue.h"
 #include "hw/wait.h"
 #include "py/fork.h"
 
@@ -31,6 +31,7 @@ typedef struct {
     struct edge_queue queue;
     struct edge_queue *queues; /* all of them, `queue` too */
     struct edge_blocker *blockers;
+    uint64_t num_armed; /* futures, so far */
     uint32_t last_seqno;
 } LineRequestObject;
 

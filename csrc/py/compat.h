@@ -37,4 +37,16 @@ ah_restore_exception(PyObject *exc)
 #endif
 }
 
+/* The exception that is set: into *first, if that has none yet, else reported. */
+static inline void
+ah_keep_exception(PyObject **first, PyObject *where)
+{
+    if (*first == NULL) {
+        *first = ah_take_exception();
+    }
+    else {
+        PyErr_WriteUnraisable(where); /* runs Python */
+    }
+}
+
 #endif
