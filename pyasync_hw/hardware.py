@@ -8,7 +8,6 @@ process's default, else what PYASYNC_HW says (sim, real or auto).
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import sys
 import threading
@@ -31,6 +30,7 @@ __all__ = [
     "chosen",
     "current",
     "is_raspberry_pi",
+    "keep_to_the_end",
     "set_default",
     "use",
     "use_running_loop",
@@ -222,6 +222,12 @@ def set_default(backend: Backend | None) -> Backend | None:
     return before
 
 
+def keep_to_the_end(backend: Backend) -> None:
+    """Let a default backend outlive all that uses it, also in a __del__ as Python exits."""
+    # Module sys is the last one to go; all others are collected at once, in any order.
+    sys._pyasync_hw_backend = backend  # type: ignore[attr-defined]
+
+
 def current() -> Backend:
     """The backend that devices use when they are given none.
 
@@ -270,5 +276,5 @@ def _choose() -> Backend:
     from .sim import Board
 
     board = Board("pi-zero-w")
-    atexit.register(board.close)  # nobody else knows it
+    keep_to_the_end(board)
     return board

@@ -149,6 +149,7 @@ LineRequest_clear(LineRequestObject *self)
     return 0;
 }
 
+/* Not closed here: a __del__ of the same garbage, called later, may use it. */
 static void
 LineRequest_finalize(LineRequestObject *self)
 {
@@ -163,7 +164,7 @@ LineRequest_finalize(LineRequestObject *self)
         PyErr_ExceptionMatches(PyExc_Warning)) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
-    request_close(self);
+    ah_edges_fail(self); /* runs Python */
     PyErr_Restore(type, value, traceback);
 }
 
@@ -180,6 +181,9 @@ LineRequest_dealloc(LineRequestObject *self)
     }
     ah_fork_unwatch(&self->fork);
     ah_edges_free(self);
+    if (self->request != NULL) {
+        request_really_close(self);
+    }
     self->st->live[AH_LIVE_LineRequest]--;
     Py_CLEAR(self->owner);
     ah_drop_clock(self->inherited);

@@ -155,6 +155,7 @@ SPIDevice_clear(SPIDeviceObject *self)
     return 0;
 }
 
+/* Not closed here: a __del__ of the same garbage, called later, may use it. */
 static void
 SPIDevice_finalize(SPIDeviceObject *self)
 {
@@ -169,7 +170,6 @@ SPIDevice_finalize(SPIDeviceObject *self)
         PyErr_WriteUnraisable((PyObject *)self);
     }
     PyErr_Restore(type, value, traceback);
-    device_close(self);
 }
 
 static void

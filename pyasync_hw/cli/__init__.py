@@ -6,6 +6,7 @@ One file per verb, each with add_parser() and main().
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from .. import __version__
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in (run, demo):
         verb.add_parser(verbs)
-    options = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    options = parser.parse_args(run.mark_program(words) if words[:1] == ["run"] else words)
     status: int = options.main(options)
     return status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 
@@ -44,11 +43,11 @@ def simulated_board(wiring: Wiring, scenario: Scenario | None = None) -> Board:
     return board
 
 
-def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> None:
-    """Make the hardware `hw` ("auto", "sim" or "real") the process's default.
+def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
+    """Make the hardware `hw` ("auto", "sim" or "real") the process's default; which it is.
 
-    It is closed at exit, after the program's own atexit handlers.  Raises
-    ConfigError, OSError or MachineError.
+    At exit it is there until the program's last object has gone.  Raises ConfigError,
+    OSError or MachineError.
     """
     wiring = DEFAULT_WIRING if board_file is None else load_board(board_file)
     scenario = None if scenario_file is None else load_scenario(scenario_file, wiring)
@@ -68,10 +67,11 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> None:
         if scenario is not None:
             raise MachineError(f"{scenario_file}: a scenario needs the simulator: add --hw sim")
         hardware.set_default(hardware.KernelBackend(wiring.readers))
-        return
+        return hw
     try:
         board = simulated_board(wiring, scenario)
     except MachineError as exc:
         raise MachineError(f"{board_file}: {exc}") from exc
     hardware.set_default(board)
-    atexit.register(board.close)
+    hardware.keep_to_the_end(board)
+    return hw

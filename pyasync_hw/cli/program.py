@@ -1,25 +1,18 @@
-"""Runs a Python file as `python FILE ARGS` would: as __main__, unchanged."""
+"""Runs a program as `python FILE|-m MODULE|-c CODE|-` would: as __main__, unchanged."""
 
 from __future__ import annotations
 
 import builtins
 import os
+import runpy
 import sys
 import types
-from collections.abc import Sequence
-from importlib.machinery import SourceFileLoader
+import zipfile
+from collections.abc import Callable, Sequence
+from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import CodeType, TracebackType
 
-
-def _main_module(path: str) -> types.ModuleType:
-    module = types.ModuleType("__main__")
-    module.__dict__.update(
-        __builtins__=builtins,
-        __cached__=None,
-        __file__=path,
-        __loader__=SourceFileLoader("__main__", path),
-    )
-    return module
+__all__ = ["find_program"]
 
 
 def _own_traceback(exc: BaseException, code: CodeType | None) -> TracebackType | None:
@@ -30,38 +23,101 @@ def _own_traceback(exc: BaseException, code: CodeType | None) -> TracebackType |
     return traceback
 
 
-def _hide_our_frames(exc: BaseException, code: CodeType | None) -> None:
-    """Let sys.excepthook, the standard or the program's, see `exc` without our frames."""
-    traceback = _own_traceback(exc, code)
-    program_hook = sys.excepthook
+class _Hook:
+    """sys.excepthook for one exception: the hook that was there sees it without our frames.
 
-    def excepthook(
-        kind: type[BaseException], value: BaseException, shown: TracebackType | None
-    ) -> None:
-        if value is exc:
-            # The interpreter prints what the exception holds, not its third argument.
-            value.__traceback__ = shown = traceback
-        program_hook(kind, value, shown)
-
-    sys.excepthook = excepthook
-
-
-def run_program(path: str, source: bytes, args: Sequence[str]) -> None:
-    """Run `source`, read from `path`, with sys.argv = [path, *args]; raises what it raises.
-
-    The caller must let the exception reach the interpreter, which prints it
-    without our frames and sets the exit status (SystemExit, KeyboardInterrupt).
+    It goes when it was called: what it holds would keep the program's objects alive for
+    longer than plain Python does.
     """
-    full_path = os.path.abspath(path)
-    main = _main_module(full_path)
+
+    def __init__(self, exc: BaseException, code: CodeType | None) -> None:
+        self._exc = exc
+        self._traceback = _own_traceback(exc, code)
+        self._before = sys.excepthook
+
+    def __call__(
+        self, kind: type[BaseException], value: BaseException, shown: TracebackType | None
+    ) -> None:
+        sys.excepthook = self._before
+        if value is self._exc:
+            # The interpreter prints what the exception holds, not its third argument.
+            sys.last_traceback = value.__traceback__ = shown = self._traceback
+        self._before(kind, value, shown)
+
+
+def _run(
+    run: Callable[[], object],
+    code: Callable[[], CodeType | None],
+    argv: Sequence[str],
+    folder: str,
+    **names: object,
+) -> None:
+    """Call `run` with a new __main__ that has `names`; the program's frames begin at `code()`."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins, **names)
     sys.modules["__main__"] = main
-    sys.argv = [path, *args]
+    sys.argv = list(argv)
     if not sys.flags.safe_path:
-        sys.path[0] = os.path.dirname(os.path.realpath(path))
-    code = None
+        sys.path[0] = folder
     try:
-        code = compile(source, full_path, "exec", dont_inherit=True)
-        exec(code, main.__dict__)
+        run()
+    except SystemExit:
+        raise  # nobody prints it
     except BaseException as exc:
-        _hide_our_frames(exc, code)
+        sys.excepthook = _Hook(exc, code())
         raise
+
+
+def _run_source(
+    source: bytes | str, filename: str, argv: Sequence[str], folder: str, **names: object
+) -> None:
+    compiled: list[CodeType] = []
+
+    def run() -> None:
+        compiled.append(compile(source, filename, "exec", dont_inherit=True))
+        exec(compiled[0], sys.modules["__main__"].__dict__)
+
+    _run(run, lambda: compiled[0] if compiled else None, argv, folder, **names)
+
+
+def _run_module(name: str, argv: Sequence[str], folder: str) -> None:
+    entry = runpy._run_module_as_main  # type: ignore[attr-defined]  # what python itself calls
+    _run(lambda: entry(name, name != "__main__"), lambda: entry.__code__, argv, folder)
+
+
+def find_program(app: str, args: Sequence[str]) -> Callable[[], None]:
+    """What runs `app` with `args`: a file, a folder or zip file, "-m" and "-c" as Python's, "-".
+
+    The caller must let what it raises reach the interpreter, which prints it without
+    our frames and sets the exit status (SystemExit, KeyboardInterrupt).  Raises OSError,
+    or ValueError when -m or -c has no argument.
+    """
+    if app in ("-m", "-c"):
+        if not args:
+            raise ValueError(f"{app} needs an argument")
+        first, argv = args[0], [app, *args[1:]]
+        if app == "-m":
+            return lambda: _run_module(first, argv, os.getcwd())
+        return lambda: _run_source(first, "<string>", argv, "", __loader__=BuiltinImporter)
+    argv = [app, *args]
+    if app == "-":
+        source = sys.stdin.buffer.read()
+        return lambda: _run_source(
+            source,
+            "<stdin>",
+            argv,
+            "",
+            __file__="<stdin>",
+            __cached__=None,
+            __loader__=BuiltinImporter,
+        )
+    if os.path.isdir(app) or zipfile.is_zipfile(app):
+        return lambda: _run_module("__main__", argv, app)
+    with open(app, "rb") as file:
+        source = file.read()
+    path = os.path.abspath(app)
+    folder = os.path.dirname(os.path.realpath(app))
+    loader = SourceFileLoader("__main__", path)
+    return lambda: _run_source(
+        source, path, argv, folder, __file__=path, __cached__=None, __loader__=loader
+    )

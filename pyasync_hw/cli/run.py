@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from .. import new_event_loop
-from ..compat import legacy_asyncio, shims
+from ..compat import shims
 from ..tomlfile import ConfigError
-from .machine import HARDWARE, MachineError, set_up
-from .program import run_program
+from .machine import HARDWARE, MachineError
+from .place import put_in_place
+from .program import find_program
 
 
 def _shim_list(text: str) -> tuple[str, ...]:
@@ -24,8 +25,10 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser = verbs.add_parser(
         "run",
         help="run a program on this package's loop and hardware",
+        usage="%(prog)s [options] (APP.py | -m MODULE | -c CODE | -) [ARGS ...]",
         description="Run APP.py as __main__, unchanged, on this package's loop and hardware.",
-        epilog="Options after APP.py are the program's own.",
+        epilog="APP.py may be a folder or a zip file with a __main__.py; -m, -c and - are "
+        "those of python.  What follows is the program's own.",
     )
     parser.add_argument(
         "--hw",
@@ -49,16 +52,22 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.set_defaults(main=main)
 
 
+def mark_program(argv: Sequence[str]) -> list[str]:
+    """`run` and its options, with "--" before a -m or -c, which ends them as APP.py does."""
+    place = 1
+    while place < len(argv) and argv[place].startswith("--"):
+        place += 1 if "=" in argv[place] else 2
+    known = place < len(argv) and argv[place] in ("-m", "-c")
+    return [*argv[:place], *(["--"] if known else []), *argv[place:]]
+
+
 def main(options: argparse.Namespace) -> int:
     """Run the program; raises what it raises, or returns 2 for wrong options or files."""
     try:
-        with open(options.app, "rb") as file:
-            source = file.read()
-        set_up(options.hw, options.board, options.scenario)
-    except (ConfigError, MachineError, OSError) as exc:
+        program = find_program(options.app, options.args)
+        put_in_place(options.hw, options.board, options.scenario, options.shims)
+    except (ConfigError, MachineError, OSError, ValueError) as exc:
         print(f"python -m pyasync_hw run: {exc}", file=sys.stderr)
         return 2
-    shims.install(options.shims)
-    legacy_asyncio.install(new_event_loop)
-    run_program(options.app, source, options.args)
+    program()
     return 0

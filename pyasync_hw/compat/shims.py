@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from types import ModuleType
 
-__all__ = ["NAMES", "install", "original", "parse_list"]
+__all__ = ["NAMES", "install", "original", "parse_list", "when_imported"]
 
 # Module name -> the module of ours that stands for it.
 _MODULES = {
@@ -92,6 +92,52 @@ def install(names: Iterable[str] = NAMES) -> Callable[[], None]:
         sys.modules.update(hidden)
 
     return uninstall
+
+
+class _Notice(MetaPathFinder):
+    """Calls `notice` with the module `name` when it has been imported; once."""
+
+    def __init__(self, name: str, notice: Callable[[ModuleType], None]) -> None:
+        self._name = name
+        self._notice = notice
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _NoticedLoader(spec.loader, self._notice)
+        return spec
+
+
+class _NoticedLoader(Loader):
+    def __init__(self, loader: Loader, notice: Callable[[ModuleType], None]) -> None:
+        self._loader = loader
+        self._notice = notice
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The module keeps the loader that it would have had.
+        assert module.__spec__ is not None
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._notice(module)
+
+
+def when_imported(name: str, notice: Callable[[ModuleType], None]) -> None:
+    """Call `notice` with the module `name`: now, or as soon as it is imported."""
+    if name in sys.modules:
+        notice(sys.modules[name])
+    else:
+        sys.meta_path.insert(0, _Notice(name, notice))
 
 
 def original(name: str) -> ModuleType:

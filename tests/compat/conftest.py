@@ -1,4 +1,6 @@
-"""For every test of RPi.GPIO's names: a board of its own, and a module as it is imported."""
+"""For the tests of RPi.GPIO's names, a board and a module as it is imported; programs for `run`."""
+
+import textwrap
 
 import pytest
 
@@ -18,3 +20,13 @@ def gpio_board(monkeypatch):
         GPIO.release_all()
         service.stop()
         hardware.set_default(before)
+
+
+@pytest.fixture
+def program(tmp_path):
+    def write(text, name="app.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write

@@ -2,51 +2,14 @@
 
 import importlib.util
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-import textwrap
+import zipfile
 
 import pytest
-
-import pyasync_hw
-
-# A program may run in another folder than this one.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(pyasync_hw.__file__))}
-ENVIRONMENT.pop("PYASYNC_HW", None)
-
-
-@pytest.fixture
-def program(tmp_path):
-    def write(text, name="app.py"):
-        path = tmp_path / name
-        path.write_text(textwrap.dedent(text))
-        return str(path)
-
-    return write
-
-
-def run(*args, **options):
-    """(status, stdout, stderr) of `python -m pyasync_hw run --hw sim ARGS`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pyasync_hw", "run", "--hw", "sim", *args],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=ENVIRONMENT,
-        **options,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def as_python_does(path, *args):
-    """What python itself does with a program: the oracle."""
-    done = subprocess.run(
-        [sys.executable, path, *args], capture_output=True, text=True, timeout=60, env=ENVIRONMENT
-    )
-    return done.returncode, done.stdout, done.stderr
+from running import ENVIRONMENT, as_python_does, run
 
 
 def test_the_program_is_main(program, tmp_path):
@@ -99,7 +62,7 @@ def test_status_and_traceback_are_the_programs_own(program, ending):
     assert [ids.sub("", str(part)) for part in run(path)] == expected
 
 
-def test_the_board_is_closed_after_the_programs_atexit_handlers(program):
+def test_the_board_is_there_in_the_programs_atexit_handlers(program):
     path = program(
         """\
         import atexit
@@ -282,3 +245,50 @@ def test_sigint_from_outside_ends_it_as_it_ends_python(program):
     assert child.returncode == -signal.SIGINT
     assert err.startswith("Traceback") and err.endswith("KeyboardInterrupt\n")
     assert "pyasync_hw" not in err.replace(path, "")
+
+
+PROGRAM = """\
+import json, sys
+names = ["__name__", "__file__", "__package__", "__doc__", "__cached__"]
+print(json.dumps([sys.argv, sys.path[0], {n: globals().get(n) for n in names},
+                  __spec__ and __spec__.name, sys.modules["__main__"].__dict__ is globals()]))
+if len(sys.argv) > 1:
+    raise ValueError("x")
+"""
+ARGUMENTS = ["-x", "--hw", "real", "--", "-c", "y"]
+
+
+@pytest.mark.parametrize("arguments", [[], ARGUMENTS])
+@pytest.mark.parametrize("form", ["-m", "-m package", "folder", "zip file", "-c", "-"])
+def test_a_module_a_folder_code_and_standard_input(program, tmp_path, form, arguments):
+    path = program(PROGRAM, "module.py")
+    options = {"cwd": tmp_path}
+    if form == "-":
+        command, options["input"] = ["-"], PROGRAM
+    elif form == "-c":
+        command = ["-c", PROGRAM]
+    elif form == "-m":
+        command = ["-m", "module"]
+    else:
+        (tmp_path / "package").mkdir()
+        program(PROGRAM, "package/__main__.py")
+        command = ["-m", "package"] if form == "-m package" else [str(tmp_path / "package")]
+        if form == "zip file":
+            command = [f"{path}.zip"]
+            with zipfile.ZipFile(command[0], "w") as file:
+                file.writestr("__main__.py", PROGRAM)
+    expected = as_python_does(*command, *arguments, **options)
+    assert expected[0] == (1 if arguments else 0)
+    status, out, err = run(*command, *arguments, **options)
+    if form == "-c":  # Python 3.13 and later remember the source for the traceback
+        expected = (*expected[:2], expected[2].replace('    raise ValueError("x")\n', ""))
+    assert (status, out, err) == expected
+
+
+def test_modules_that_are_not_there(program, tmp_path):
+    program("import nothing_at_all", "module.py")
+    for name in ("nothing_at_all", "module", "module.sub", "json.nothing"):
+        expected = as_python_does("-m", name, cwd=tmp_path)
+        assert run("-m", name, cwd=tmp_path) == expected
+        assert expected[0] == 1
+    assert run("-m") == (2, "", "python -m pyasync_hw run: -m needs an argument\n")
