@@ -12,11 +12,10 @@ from .._core import CancelToken, EdgeEvent
 from ..gpio import Edge, Input
 from .service import service
 
-__all__ = ["Watch"]
+__all__ = ["Reading", "Watch"]
 
 Callback = Callable[[int], object]
-# A callback that never returns must not keep its program from ending.
-_STOP_WAIT_S = 1.0
+Reading = Callable[[], threading.Event]
 
 
 def _now_ns() -> int:
@@ -55,7 +54,7 @@ class Watch:
         self._waits: list[_Wait] = []
         self._line: Input | None = line  # that is read; None: detached
         self._failure: Exception | None = None  # of the line
-        self._end: Callable[[], threading.Event] | None = None
+        self._reading: Reading | None = None
 
     @property
     def detecting(self) -> bool:
@@ -66,20 +65,26 @@ class Watch:
         """From now on edges make event_detected() true, and callbacks run."""
         self._since_ns = _now_ns()
 
-    def attach(self, line: Input) -> None:
-        """Read the edges of `line`, those from now on; a new one starts so, too."""
+    def attach(self, line: Input) -> Reading:
+        """Read the edges of `line`, those from now on; a new one starts so, too.
+
+        The line may be closed when the reading has ended: it returns what ends it, and
+        gives an event that is set then.
+        """
         line.clear()
         self._line = line
-        self._end = service.spawn(self._serve(line))
+        self._reading = service.spawn(self._serve(line))
+        return self._reading
 
     def detach(self) -> None:
-        """Read no more edges; who waits for one is told so."""
+        """Read no more edges; who waits for one is told so.
+
+        It does not wait for a callback that runs: it may wait for a lock that the caller has.
+        """
         self._line = None
         self._end_waits()
-        if self._end is not None:
-            ended, self._end = self._end(), None
-            if not service.is_current_thread:
-                ended.wait(_STOP_WAIT_S)
+        if self._reading is not None:
+            self._reading()
 
     def stop(self) -> None:
         """detach(), and no callback starts any more."""
@@ -112,7 +117,7 @@ class Watch:
 
     async def _serve(self, line: Input) -> None:
         try:
-            while True:
+            while self._line is line:
                 self._deliver(await line.wait_for_edge())
         except (OSError, ValueError) as exc:
             if self._line is not line:  # taken away and closed while a callback ran

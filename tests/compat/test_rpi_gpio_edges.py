@@ -351,6 +351,27 @@ def test_a_callback_may_set_up_its_channel(button):
         button.drive(1)
 
 
+def test_removing_does_not_wait_for_a_callback(button):
+    lock, begun, calls = threading.Lock(), threading.Semaphore(0), Calls()
+
+    def callback(channel):
+        begun.release()
+        with lock:  # as gpiozero does
+            calls(channel)
+
+    with lock:
+        GPIO.add_event_detect(17, GPIO.FALLING, callback=callback)
+        button.drive(0)
+        assert begun.acquire(timeout=30)
+        began = time.monotonic()
+        for _ in range(10):
+            GPIO.remove_event_detect(17)
+            GPIO.add_event_detect(17, GPIO.RISING, callback=callback)
+        assert time.monotonic() - began < 10  # each wait would be a second at least
+        button.drive(1)
+    assert calls.wait(2) == [17, 17]
+
+
 @pytest.mark.parametrize(
     "take",
     [

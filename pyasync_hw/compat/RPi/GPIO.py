@@ -17,8 +17,9 @@ from ... import hardware
 from ...gpio import Edge, Input, Output
 from ...hardware import LineSettings
 from ...pins import BOARD_TO_BCM, HEADER_GPIOS
-from ..edge_detect import Watch
+from ..edge_detect import Reading, Watch
 from ..rpi_info import rpi_info
+from ..service import service
 
 # fmt: off
 __all__ = [
@@ -63,6 +64,8 @@ _GPIOS = 54  # of a BCM2835, on the header or not
 _NO_BOUNCETIME = -666
 _NO_TIMEOUT = -1
 _NO_INITIAL = -1
+# A callback that never returns must not keep its program from ending.
+_CALLBACK_WAIT_S = 1.0
 _PULLED_UP_GPIOS = (2, 3)  # by 1.8 kOhm on the board
 
 
@@ -74,6 +77,7 @@ class _State:
         self.warn = True
         self.lines: dict[int, Input | Output] = {}  # those that were set up, by GPIO
         self.watches: dict[int, Watch] = {}
+        self.readings: dict[int, Reading] = {}  # the last one of each line
         self.used = False  # anything was set up, ever
         # What its GPIOs were last driven to, by board: it keeps that while they are inputs.
         self.latches: WeakKeyDictionary[hardware.Backend, dict[int, bool]] = WeakKeyDictionary()
@@ -213,11 +217,10 @@ def _set_up_input(gpio: int, bias: Literal["disabled", "pull_down", "pull_up"]) 
         line._reconfigure(bias=bias)
         return
     if line is not None:
-        del _state.lines[gpio]
-        line.close()
+        _close(gpio)
     line = _state.lines[gpio] = Input(gpio, bias=bias, chip=_chip(gpio))
     if gpio in _state.watches:
-        _state.watches[gpio].attach(line)
+        _state.readings[gpio] = _state.watches[gpio].attach(line)
 
 
 def _set_up_output(gpio: int, value: bool | None) -> None:
@@ -232,11 +235,19 @@ def _set_up_output(gpio: int, value: bool | None) -> None:
     if line is not None:
         if gpio in _state.watches:
             _state.watches[gpio].detach()
-        del _state.lines[gpio]
-        line.close()
+        _close(gpio)
     _state.lines[gpio] = Output(gpio, value=value, chip=_chip(gpio))
     _state.latch_of[gpio] = latch
     latch[gpio] = value
+
+
+def _close(gpio: int) -> None:
+    line, reading = _state.lines.pop(gpio), _state.readings.pop(gpio, None)
+    if reading is not None:
+        ended = reading()
+        if not service.is_current_thread:
+            ended.wait(_CALLBACK_WAIT_S)
+    line.close()
 
 
 def _level_there(gpio: int) -> bool:
@@ -331,7 +342,7 @@ def _watch(channel: int, gpio: int, line: Input, edge: Edge, bounce_ms: int | No
     new = Watch(channel, edge, bounce_ms, line)
     watch = _state.watches.setdefault(gpio, new)  # another thread may have been faster
     if watch is new:
-        watch.attach(line)
+        _state.readings[gpio] = watch.attach(line)
     return watch
 
 
@@ -410,7 +421,7 @@ def _release(gpio: int) -> bool:
     watch = _state.watches.pop(gpio, None)
     if watch is not None:
         watch.stop()
-    line = _state.lines.pop(gpio, None)
+    line = _state.lines.get(gpio)
     if line is None:
         return False
     try:
@@ -423,7 +434,7 @@ def _release(gpio: int) -> bool:
         if exc.errno != errno.ENODEV:  # a board that is gone drives nothing
             raise
     finally:
-        line.close()
+        _close(gpio)
     return True
 
 
