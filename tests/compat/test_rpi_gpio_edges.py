@@ -351,6 +351,17 @@ def test_a_callback_may_set_up_its_channel(button):
         button.drive(1)
 
 
+def test_cleanup_forgets_callbacks(button):
+    old, new = Calls(), Calls()
+    GPIO.add_event_detect(17, GPIO.FALLING, callback=old)
+    GPIO.cleanup(17)
+    GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+    GPIO.add_event_detect(17, GPIO.FALLING, callback=new)
+    button.drive(0)
+    assert new.wait() == [17]
+    assert old.channels == []
+
+
 def test_removing_does_not_wait_for_a_callback(button):
     lock, begun, calls = threading.Lock(), threading.Semaphore(0), Calls()
 
