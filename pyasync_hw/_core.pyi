@@ -453,7 +453,13 @@ class MFRC522:
 
 @final
 class SimWorld:
-    def __new__(cls, name: str, num_lines: int, clock: VirtualClock | None = None) -> SimWorld: ...
+    def __new__(
+        cls,
+        name: str,
+        num_lines: int,
+        clock: VirtualClock | None = None,
+        spi_message_us: int = 0,
+    ) -> SimWorld: ...
     @property
     def closed(self) -> bool: ...
     @property

@@ -189,14 +189,15 @@ sim_world_in_child(PyObject *Py_UNUSED(object))
 static PyObject *
 SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *kwlist[] = {"name", "num_lines", "clock", NULL};
+    static char *kwlist[] = {"name", "num_lines", "clock", "spi_message_us", NULL};
     PyObject *name, *clock_arg = Py_None;
     int num_lines;
+    unsigned int spi_message_us = 0;
     struct vclock *clock;
     ModuleState *st = ah_state_of_type(type);
     if (st == NULL ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "Ui|O:SimWorld", kwlist, &name,
-                                     &num_lines, &clock_arg) ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "Ui|OI:SimWorld", kwlist, &name,
+                                     &num_lines, &clock_arg, &spi_message_us) ||
         ah_virtual_clock_arg(st, clock_arg, &clock) < 0) {
         return NULL;
     }
@@ -224,6 +225,7 @@ SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->has_world = true;
+    self->world.spi_message_ns = spi_message_us * NS_PER_US;
     (void)ah_keep_clock(clock); /* world.home */
     ah_fork_watch(st, &self->fork, (PyObject *)self, sim_world_in_child);
     return (PyObject *)self;
@@ -404,9 +406,11 @@ static PyGetSetDef SimWorld_getset[] = {
 };
 
 static PyType_Slot SimWorld_slots[] = {
-    {Py_tp_doc, PyDoc_STR("SimWorld(name, num_lines, clock=None)\n--\n\n"
-                          "A simulated board's time, lines, readers and cards; "
-                          "see pyasync_hw.sim.Board.")},
+    {Py_tp_doc,
+     PyDoc_STR("SimWorld(name, num_lines, clock=None, spi_message_us=0)\n--\n\n"
+               "A simulated board's time, lines, readers and cards; "
+               "see pyasync_hw.sim.Board.\nspi_message_us: what an SPI "
+               "message takes, apart from its bits.")},
     {Py_tp_new, SimWorld_new},
     {Py_tp_traverse, SimWorld_traverse},
     {Py_tp_clear, SimWorld_clear},

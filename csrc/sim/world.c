@@ -143,15 +143,36 @@ world_lock(struct world *world)
     entered(world);
 }
 
-void
-world_enter(struct world *world)
+static void
+take(struct world *world)
 {
     if (pthread_mutex_trylock(&world->lock) != 0) {
         void *released = world_release_host(world);
         pthread_mutex_lock(&world->lock);
         world_acquire_host(world, released);
     }
+}
+
+void
+world_enter(struct world *world)
+{
+    take(world);
     entered(world);
+}
+
+void
+world_enter_behind(struct world *world)
+{
+    take(world);
+    world->depth++;
+}
+
+void
+world_catch_up_locked(struct world *world, int64_t until)
+{
+    if (!world->closed) {
+        advance_locked(world, until);
+    }
 }
 
 void
@@ -176,11 +197,24 @@ world_is_inside(struct world *world)
     return inside;
 }
 
+/* An action without a time, or lines that moved, may have something due at any time. */
+static bool
+is_foreseen_locked(struct world *world)
+{
+    return world->waiting == NULL && !atomic_load(&world->stirred);
+}
+
+bool
+world_is_quiet_locked(struct world *world, int64_t until)
+{
+    return is_foreseen_locked(world) && next_due_locked(world) > until;
+}
+
 bool
 world_pass_quietly_locked(struct world *world, int64_t duration_ns, int64_t *now_ns)
 {
     struct vclock *clock = world->lines.clock;
-    if (clock == NULL || world->waiting != NULL || atomic_load(&world->stirred)) {
+    if (clock == NULL || !is_foreseen_locked(world)) {
         return false;
     }
     int64_t due = bank_clock_time_locked(&world->lines, next_due_locked(world));

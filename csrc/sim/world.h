@@ -99,6 +99,9 @@ struct world {
 
     atomic_bool stirred; /* the lines have something for the world to see */
 
+    /* Set by the owner: what kernel and driver take for an SPI message, bits apart. */
+    int64_t spi_message_ns;
+
     struct clock_driver virtual_driver; /* on a virtual clock */
     struct clock_driver real_driver;    /* what `wall` drives */
     struct wall_clock wall;
@@ -123,12 +126,18 @@ void world_lock(struct world *world);
 void world_enter(struct world *world);
 void world_unlock(struct world *world);
 
+/* For who is late: nothing happens yet of what is due, until it is caught up with. */
+void world_enter_behind(struct world *world);
+void world_catch_up_locked(struct world *world, int64_t until);
+
 int64_t world_now(struct world *world); /* own time */
 int64_t world_now_locked(struct world *world);
 
 /* Does this very thread run card code?  Then time stands still for it. */
 bool world_is_inside(struct world *world);
 
+/* Does nothing happen until then, in own time, that is known by now? */
+bool world_is_quiet_locked(struct world *world, int64_t until);
 /* On a virtual clock time passes, with the world entered (once) and kept, where nothing
  * happens until *now_ns.  Else false, and it is world_pass_time() that lets it pass. */
 bool world_pass_quietly_locked(struct world *world, int64_t duration_ns,

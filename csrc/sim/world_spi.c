@@ -1,11 +1,14 @@
 /* The simulated SPI bus behind base/spi_bus.h.
  *
- * A message takes its time on a virtual clock: bits/speed, the delays it asks for,
- * and the kernel's 10 us at each change of chip select; in real time it takes
- * none.  The bytes of a transfer reach the chip at the transfer's end, so nothing
- * that they cause lies in the future.  Between them the world stays taken, and the
- * clock moves at once, as long as nothing is due meanwhile.  Where no module answers,
- * and for one that cannot follow (another mode than 0, more than 10 MHz), MISO reads 0.
+ * A message takes its time: what the board's kernel and driver need for it, bits/speed,
+ * the delays it asks for, and the kernel's 10 us at each change of chip select.  The
+ * bytes of a transfer reach the chip at the transfer's end, so nothing that they cause
+ * lies in the future.  On a virtual clock the world stays taken between them, and the
+ * clock moves at once, as long as nothing is due meanwhile.  In real time the thread
+ * sleeps, without the host's lock and with the world left: once for all transfers, and
+ * each then has its own time in the past, where nothing is due meanwhile; else before
+ * each.  Where no module answers, and for one that cannot follow (another mode than 0,
+ * more than 10 MHz), MISO reads 0.
  */
 #include "sim/world.h"
 
@@ -13,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/nap.h"
 
 #define SPI_BUFSIZ 4096u           /* spidev's, bytes per message */
 #define MFRC522_SPI_HZ 10000000u   /* datasheet 8.1.2: up to 10 Mbit/s */
@@ -26,21 +31,60 @@ struct world_spi {
     unsigned bus, cs;
 };
 
-/* What time it is afterwards.  The world is entered, and left meanwhile, where somebody
- * else may have his turn. */
-static int64_t
-pass_time_locked(struct world *world, int64_t duration_ns)
+/* Where a message is in its own time. */
+struct progress {
+    int64_t now;
+    int64_t waited;  /* in real time: until then it has been slept */
+    int64_t left_ns; /* and so much is to come */
+};
+
+/* The world is entered, and left meanwhile. */
+static void
+sleep_locked(struct world *world, int64_t until)
+{
+    int64_t when_ns = bank_clock_time_locked(&world->lines, until);
+    world_unlock(world);
+    void *released = world_release_host(world);
+    nap_until(when_ns);
+    world_acquire_host(world, released);
+    world_enter_behind(world);
+}
+
+static void
+pass_real_time_locked(struct world *world, struct progress *progress,
+                      int64_t duration_ns)
+{
+    progress->now = time_after(progress->now, duration_ns);
+    progress->left_ns -= duration_ns;
+    if (progress->now > progress->waited) {
+        int64_t end = time_after(progress->now, progress->left_ns);
+        sleep_locked(world, world_is_quiet_locked(world, end) ? end : progress->now);
+        progress->waited = world_now_locked(world);
+        if (progress->now > progress->waited) {
+            progress->now = progress->waited; /* it went on, on a virtual clock */
+        }
+    }
+    world_catch_up_locked(world, progress->now);
+}
+
+/* The world is entered, and left meanwhile, where somebody else may have his turn. */
+static void
+pass_time_locked(struct world *world, struct progress *progress, int64_t duration_ns)
 {
     int64_t now;
-    if (duration_ns > 0 && world_pass_quietly_locked(world, duration_ns, &now)) {
-        return now;
+    if (world->lines.clock == NULL) {
+        pass_real_time_locked(world, progress, duration_ns);
+        return;
     }
-    if (duration_ns > 0) {
-        world_unlock(world);
-        world_pass_time(world, duration_ns);
-        world_enter(world);
+    if (duration_ns == 0 || !world_pass_quietly_locked(world, duration_ns, &now)) {
+        if (duration_ns > 0) {
+            world_unlock(world);
+            world_pass_time(world, duration_ns);
+            world_enter(world);
+        }
+        now = world_now_locked(world);
     }
-    return world_now_locked(world);
+    progress->now = progress->waited = now;
 }
 
 static uint32_t
@@ -57,6 +101,36 @@ listener_locked(const struct world_spi *spi, const struct spi_xfer *xfer)
         return NULL;
     }
     return world_find_chip_locked(spi->world, spi->bus, spi->cs);
+}
+
+static int64_t
+bits_ns(const struct world_spi *spi, const struct spi_xfer *xfer)
+{
+    return (int64_t)xfer->len * 8 * NS_PER_S / speed_of(spi, xfer);
+}
+
+/* What passes between a transfer and the next one. */
+static int64_t
+pause_ns(const struct spi_xfer *xfer, bool is_last)
+{
+    bool changes = xfer->cs_change && !is_last;
+    return xfer->delay_us * NS_PER_US + (changes ? SPI_CS_CHANGE_NS : 0);
+}
+
+static struct progress
+begin_locked(const struct world_spi *spi, const struct spi_xfer *xfers, unsigned n)
+{
+    struct progress progress = {0};
+    struct world *world = spi->world;
+    if (world->lines.clock != NULL) {
+        return progress; /* it needs none of this */
+    }
+    progress.now = progress.waited = world_now_locked(world);
+    progress.left_ns = world->spi_message_ns;
+    for (unsigned i = 0; i < n; i++) {
+        progress.left_ns += bits_ns(spi, &xfers[i]) + pause_ns(&xfers[i], i + 1 == n);
+    }
+    return progress;
 }
 
 /* One transfer's bytes, at its end.  `first`: chip select falls before it. */
@@ -128,22 +202,22 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
     lock_bus(world, spi->bus);
     world_enter(world);
     bool first = true;
-    int64_t pause_ns = 0; /* after the transfer before, passed at once with the next */
+    struct progress progress = begin_locked(spi, xfers, n);
+    int64_t pause = world->spi_message_ns; /* passed at once with what comes next */
     for (unsigned i = 0; i < n; i++) {
         const struct spi_xfer *xfer = &xfers[i];
-        int64_t bits_ns = (int64_t)xfer->len * 8 * NS_PER_S / speed_of(spi, xfer);
-        int64_t now = pass_time_locked(world, pause_ns + bits_ns);
+        pass_time_locked(world, &progress, pause + bits_ns(spi, xfer));
         bool last = i + 1 == n || xfer->cs_change;
-        int done = exchange_locked(spi, xfer, now, first, last); /* runs Python */
+        int done =
+            exchange_locked(spi, xfer, progress.now, first, last); /* runs Python */
         if (done < 0) {
             result = done;
             break;
         }
         first = last;
-        pause_ns =
-            xfer->delay_us * NS_PER_US + (last && i + 1 < n ? SPI_CS_CHANGE_NS : 0);
+        pause = pause_ns(xfer, i + 1 == n);
     }
-    (void)pass_time_locked(world, pause_ns);
+    pass_time_locked(world, &progress, pause);
     world_unlock(world);
     pthread_mutex_unlock(&world->buses[spi->bus]);
     return result;

@@ -17,7 +17,7 @@ import errno
 import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .. import hardware
@@ -43,23 +43,26 @@ class Model:
     chip_label: str  # of the gpiochip that has the 40-pin header
     num_lines: int
     spi: tuple[tuple[int, int], ...]  # (bus, chip select) of the header
+    # us that kernel and driver take for an SPI message, apart from its bits; see docs/hardware.md
+    spi_message: int
 
 
-_BCM2835 = Model("pinctrl-bcm2835", 54, ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)))
+_BCM2835 = Model("pinctrl-bcm2835", 54, ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)), 100)
 _BCM2711 = Model(
     "pinctrl-bcm2711",
     58,
     tuple((bus, cs) for bus in (0, 1, 3, 4, 5, 6) for cs in range(3 if bus == 1 else 2)),
+    30,
 )
-_RP1 = Model("pinctrl-rp1", 54, tuple((bus, cs) for bus in (0, 1, 2, 3, 5) for cs in range(2)))
+_RP1 = Model("pinctrl-rp1", 54, tuple((bus, cs) for bus in (0, 1, 2, 3, 5) for cs in range(2)), 30)
 
 MODELS: Mapping[str, Model] = {
     "pi-zero": _BCM2835,
     "pi-zero-w": _BCM2835,
-    "pi-zero-2-w": _BCM2835,
+    "pi-zero-2-w": replace(_BCM2835, spi_message=40),
     "pi-1": _BCM2835,
-    "pi-2": _BCM2835,
-    "pi-3": _BCM2835,
+    "pi-2": replace(_BCM2835, spi_message=40),
+    "pi-3": replace(_BCM2835, spi_message=40),
     "pi-4": _BCM2711,
     "pi-5": _RP1,
 }
@@ -83,7 +86,7 @@ def line_names(model: str) -> list[str]:
     """The names of a model's lines by offset; "" for those that are not on the header."""
     own = MODELS[model]
     names = ["ID_SDA", "ID_SCL"] + [f"GPIO{offset}" for offset in range(2, 28)]
-    if own is _BCM2835:
+    if own.chip_label == _BCM2835.chip_label:
         for offset, name in _ZERO_NAMES.items():
             names[offset] = name
     return names + [""] * (own.num_lines - len(names))
@@ -242,7 +245,8 @@ class Board(AbstractContextManager["Board"]):
         self.name = name or f"simulated {model}"
         self.chip_label = MODELS[model].chip_label
         self.line_names = line_names(model)
-        self._world = SimWorld(self.chip_label, MODELS[model].num_lines, clock)
+        own = MODELS[model]
+        self._world = SimWorld(own.chip_label, own.num_lines, clock, own.spi_message)
         if clock is None:
             self._join_loop()
         for offset in range(9):

@@ -91,16 +91,19 @@ class TestVirtual:
         reader.present(card, at=0.5)  # long ago: the field first went on a second before
         assert reader.cards == [card]
 
+    @pytest.mark.parametrize(("model", "overhead"), [("pi-zero-w", 100e-6), ("pi-4", 30e-6)])
     @pytest.mark.parametrize("speed_hz", [100_000, 1_000_000, 10_000_000])
-    def test_a_message_takes_its_bits(
-        self, board: sim.Board, clock: VirtualClock, speed_hz: int
+    def test_a_message_takes_its_bits_and_what_the_board_needs(
+        self, clock: VirtualClock, model: str, overhead: float, speed_hz: int
     ) -> None:
-        spi = board.open_spi(0, 0, speed_hz)
-        spi.message([(b"\x00" * 10, 0, 0, True), b"\x00" * 5])
-        assert clock.time() == pytest.approx(15 * 8 / speed_hz + 10e-6)
-        spi.message([(b"\x00", 2_000_000, 50)])
-        assert clock.time() == pytest.approx(15 * 8 / speed_hz + 10e-6 + 4e-6 + 50e-6)
-        spi.close()
+        with sim.Board(model, clock=clock) as board:
+            spi = board.open_spi(0, 0, speed_hz)
+            spi.message([(b"\x00" * 10, 0, 0, True), b"\x00" * 5])
+            first = overhead + 15 * 8 / speed_hz + 10e-6
+            assert clock.time() == pytest.approx(first)
+            spi.message([(b"\x00", 2_000_000, 50)])
+            assert clock.time() == pytest.approx(first + overhead + 4e-6 + 50e-6)
+            spi.close()
 
     def test_a_coroutine_sees_exact_times(self) -> None:
         async def main() -> list[float]:
@@ -206,12 +209,31 @@ class TestReal:
 
         assert asyncio.run(main()) == "rising"
 
-    def test_a_message_takes_no_time_of_its_own(self) -> None:
-        with sim.Board() as board:
-            spi = board.open_spi(0, 0, 1)  # 1 Hz
-            spi.transfer(b"\x00" * 10)
+    def test_a_message_lasts_and_others_go_on_meanwhile(self) -> None:
+        with sim.Board() as board, gpio.Output("GPIO17") as lamp:
+            spi = board.open_spi(0, 0, 1000)
+
+            def send() -> tuple[float, float]:
+                began = board.time()
+                spi.transfer(bytes(10))
+                return began, board.time()
+
+            def changed_during_a_message() -> bool:
+                sent = spi.messages
+                message = pool.submit(send)
+                while spi.messages == sent:
+                    pass
+                lamp.toggle()
+                assert board.line(17).value == lamp.value
+                changed = board.time()
+                began, ended = message.result()
+                assert ended - began >= 0.0801
+                return began < changed < ended
+
+            with ThreadPoolExecutor(1) as pool:
+                # Unless this thread has no CPU for so long.
+                assert any(changed_during_a_message() for _ in range(20))
             spi.close()
-            assert board.time() < REAL_TIMEOUT
 
     def test_the_thread_starts_when_needed_and_ends_with_the_board(self) -> None:
         def native_threads() -> int:
