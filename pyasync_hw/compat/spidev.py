@@ -1,14 +1,18 @@
 """py-spidev 3.8's SpiDev over pyasync_hw's SPI devices.
 
-Its quirks are kept: a list argument is overwritten in place and returned, a
-tuple gives a tuple, values are taken modulo 256.
+Its quirks are kept: a list argument is overwritten in place and returned, a tuple gives
+a tuple, values are taken modulo 256, and only writebytes2() sends a buffer as its bytes.
+docs/run.md has what is different, call by call.
 """
 
 from __future__ import annotations
 
+import errno
+import io
+import operator
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
 
 from .. import _core, hardware
 from ..pins import parse_spi
@@ -17,6 +21,8 @@ __version__ = "3.8"
 __all__ = ["SpiDev"]
 
 _MAX_BYTES = 4096
+_MAX_BLOCK = 65535
+_BLOCK_FILE = "/sys/module/spidev/parameters/bufsiz"
 _DEFAULT_HZ = 1_000_000
 
 # Bits of the mode (linux/spi/spi.h).
@@ -28,67 +34,95 @@ _LOOP = 0x20
 _NO_CS = 0x40
 
 
-def _to_bytes(values: Any, limit: int | None = _MAX_BYTES) -> bytes:
+def _sequence(values: Any) -> Sequence[Any]:
+    """A list or tuple as it is, of another iterable a list."""
+    if type(values) in (list, tuple):
+        return cast(Sequence[Any], values)
+    try:
+        iterator = iter(values)
+    except TypeError:
+        raise TypeError("expected a sequence") from None
+    return list(iterator)
+
+
+def _to_bytes(sequence: Sequence[Any], limit: int | None = None) -> bytes:
     """The bytes of a sequence of integers, with py-spidev's errors."""
-    if isinstance(values, (bytes, bytearray, memoryview)):
-        data = bytes(values)
-    elif isinstance(values, Sequence) and not isinstance(values, str):
-        for value in values:
-            if not isinstance(value, int):
-                raise TypeError(f"Non-Int/Long value in arguments: {value!r}.")
-        data = bytes(value & 0xFF for value in values)
-    else:
-        raise TypeError("expected a sequence")
-    if not data:
+    if not sequence:
         raise TypeError("Empty argument list.")
-    if limit is not None and len(data) > limit:
+    if limit is not None and len(sequence) > limit:
         raise OverflowError(f"Argument list size exceeds {limit} bytes.")
-    return data
+    for value in sequence:
+        if not isinstance(value, int):
+            raise TypeError(f"Non-Int/Long value in arguments: {value!r}.")
+    return bytes([value & 0xFF for value in sequence])
 
 
-def _like(values: Any, data: bytes) -> Any:
-    """`data` in the shape of the argument `values`; a list is changed in place."""
-    if isinstance(values, list):
-        values[:] = data
-        return values
-    if isinstance(values, tuple):
-        return tuple(data)
-    return list(data)
+def _buffer(values: Any) -> bytes | None:
+    """The memory of an object that has the buffer protocol; None for others."""
+    try:
+        view = memoryview(values)
+    except TypeError:
+        return None
+    with view:
+        return view.tobytes() if view.c_contiguous else None
 
 
-class _ModeFlag:
+def _block_size() -> int:
+    """How many bytes spidev takes in one message."""
+    try:
+        with open(_BLOCK_FILE) as file:
+            size = int(file.read())
+    except (OSError, ValueError):
+        return _MAX_BYTES
+    return min(size, _MAX_BLOCK) if size > 0 else _MAX_BYTES
+
+
+def _cannot_delete(device: SpiDev) -> None:
+    raise TypeError("Cannot delete attribute")
+
+
+def _setting(
+    get: Callable[[SpiDev], Any], set_: Callable[[SpiDev, Any], None], doc: str
+) -> property:
+    return property(get, set_, _cannot_delete, doc)
+
+
+def _mode_flag(name: str, bit: int, doc: str) -> property:
     """A bit of the SPI mode as a boolean attribute."""
 
-    def __init__(self, bit: int) -> None:
-        self._bit = bit
-        self._name = ""
+    def get(device: SpiDev) -> bool:
+        core = device._core
+        return core is not None and bool(core.mode & bit)
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, device: SpiDev, owner: type | None = None) -> bool:
-        return bool(device._device().mode & self._bit)
-
-    def __set__(self, device: SpiDev, value: bool) -> None:
+    def set_(device: SpiDev, value: bool) -> None:
         if not isinstance(value, bool):
-            raise TypeError(f"The {self._name} attribute must be boolean")
+            raise TypeError(f"The {name} attribute must be boolean")
         core = device._device()
-        core.mode = core.mode | self._bit if value else core.mode & ~self._bit
+        core.mode = core.mode | bit if value else core.mode & ~bit
+
+    return _setting(get, set_, doc)
 
 
 class SpiDev:
-    """SpiDev([bus, device]): an SPI device, opened now or by open()."""
+    """SpiDev([bus, client]): an SPI device, opened now or by open()."""
 
-    cshigh = _ModeFlag(_CS_HIGH)
-    lsbfirst = _ModeFlag(_LSB_FIRST)
-    threewire = _ModeFlag(_3WIRE)
-    loop = _ModeFlag(_LOOP)
-    no_cs = _ModeFlag(_NO_CS)
+    __slots__ = ("_block", "_core", "_file", "_path", "_read0")
 
-    def __init__(self, bus: int | None = None, client: int | None = None) -> None:
+    cshigh = _mode_flag("cshigh", _CS_HIGH, "Chip select is active high.")
+    lsbfirst = _mode_flag("lsbfirst", _LSB_FIRST, "The least significant bit comes first.")
+    threewire = _mode_flag("3wire", _3WIRE, "SI and SO share a wire.")
+    loop = _mode_flag("loop", _LOOP, "What is sent comes back.")
+    no_cs = _mode_flag("no_cs", _NO_CS, "There is no chip select.")
+
+    def __init__(self, bus: int = -1, client: int | None = None) -> None:
         self._core: _core.SPIDevice | None = None
+        self._file: io.FileIO | None = None
+        self._path: str | None = None  # of a real device
+        self._block = _MAX_BYTES
         self._read0 = False
-        if bus is not None and client is not None:
+        if bus >= 0:
+            if client is None:
+                raise TypeError("open() missing required argument 'device' (pos 2)")
             self.open(bus, client)
 
     @classmethod
@@ -100,39 +134,66 @@ class SpiDev:
 
     def _device(self) -> _core.SPIDevice:
         if self._core is None:
-            raise OSError(9, os.strerror(9))
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return self._core
 
     def open(self, bus: int, device: int) -> None:
         """Open /dev/spidev<bus>.<device>."""
+        bus, device = operator.index(bus), operator.index(device)
         self.close()
-        self._core = hardware.current().open_spi(bus, device, _DEFAULT_HZ, 0)
+        backend = hardware.current()
+        self._core = backend.open_spi(bus, device, _DEFAULT_HZ, 0)
+        if isinstance(backend, hardware.KernelBackend):
+            self._path = f"/dev/spidev{bus}.{device}"
+            self._block = _block_size()
 
-    def open_path(self, path: str) -> None:
+    def open_path(self, path: str | bytes | os.PathLike[str]) -> None:
         """Open an SPI device by its path, following symbolic links."""
-        self.open(*parse_spi(os.path.realpath(path)))
+        real = os.path.realpath(os.fsdecode(path))
+        try:
+            where = parse_spi(real)
+        except ValueError:
+            # open() and the first ioctl() of a file that is no SPI device
+            code = errno.ENOTTY if os.path.exists(real) else errno.ENOENT
+            raise OSError(code, os.strerror(code), path) from None
+        self.open(*where)
 
     def close(self) -> None:
         """Give the device back; idempotent."""
         core, self._core = self._core, None
+        file, self._file = self._file, None
+        self._path = None
+        if file is not None:
+            file.close()
         if core is not None:
             core.close()
+
+    def fileno(self) -> int:
+        """A descriptor of the open device, for os.read(); -1 when it is closed.
+
+        Raises io.UnsupportedOperation on the simulator, which has none.
+        """
+        if self._core is None:
+            return -1
+        if self._path is None:
+            raise io.UnsupportedOperation("a simulated SPI device has no file descriptor")
+        if self._file is None:
+            self._file = io.FileIO(self._path, "r+")
+        return self._file.fileno()
 
     def __enter__(self) -> SpiDev:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, exc_type: object, exc: object, traceback: object) -> Literal[False]:
         self.close()
+        return False
 
-    # -- settings ------------------------------------------------------------
+    # -- settings, which are 0 and False while it is closed ---------------------
 
-    @property
-    def mode(self) -> int:
-        """SPI mode, 0 to 3."""
-        return self._device().mode & _CPHA_CPOL
+    def _get_mode(self) -> int:
+        return 0 if self._core is None else self._core.mode & _CPHA_CPOL
 
-    @mode.setter
-    def mode(self, value: int) -> None:
+    def _set_mode(self, value: int) -> None:
         if not isinstance(value, int):
             raise TypeError("The mode attribute must be an integer")
         if not 0 <= value <= 3:
@@ -140,48 +201,60 @@ class SpiDev:
         core = self._device()
         core.mode = core.mode & ~_CPHA_CPOL | value
 
-    @property
-    def max_speed_hz(self) -> int:
-        """SPI clock."""
-        return self._device().speed_hz
+    mode = _setting(_get_mode, _set_mode, "SPI mode, 0 to 3.")
 
-    @max_speed_hz.setter
-    def max_speed_hz(self, value: int) -> None:
+    def _get_max_speed_hz(self) -> int:
+        return 0 if self._core is None else self._core.speed_hz
+
+    def _set_max_speed_hz(self, value: int) -> None:
         if not isinstance(value, int):
             raise TypeError("The max_speed_hz attribute must be an integer")
         self._device().speed_hz = value
 
-    @property
-    def bits_per_word(self) -> int:
-        """Bits of a word, 8 to 32."""
-        return self._device().bits_per_word or 8
+    max_speed_hz = _setting(_get_max_speed_hz, _set_max_speed_hz, "SPI clock.")
 
-    @bits_per_word.setter
-    def bits_per_word(self, value: int) -> None:
+    def _get_bits_per_word(self) -> int:
+        return 0 if self._core is None else self._core.bits_per_word or 8
+
+    def _set_bits_per_word(self, value: int) -> None:
         if not isinstance(value, int):
             raise TypeError("The bits_per_word attribute must be an integer")
         if not 8 <= value <= 32:
             raise TypeError("invalid bits_per_word (8 to 32)")
         self._device().bits_per_word = value
 
-    @property
-    def read0(self) -> bool:
-        """Kept for programs that set it; chip select always falls after a message."""
+    bits_per_word = _setting(_get_bits_per_word, _set_bits_per_word, "Bits of a word, 8 to 32.")
+
+    def _get_read0(self) -> bool:
         return self._read0
 
-    @read0.setter
-    def read0(self, value: bool) -> None:
+    def _set_read0(self, value: bool) -> None:
         if not isinstance(value, bool):
             raise TypeError("The read0 attribute must be boolean")
         self._read0 = value
+
+    read0 = _setting(
+        _get_read0,
+        _set_read0,
+        "Kept for programs that set it; chip select always falls after a message.",
+    )
 
     # -- transfers -----------------------------------------------------------
 
     def _transfer(
         self, data: bytes, speed_hz: int = 0, delay_usec: int = 0, bits_per_word: int = 0
     ) -> bytes:
-        transfer = (data, speed_hz, delay_usec, False, bits_per_word)
-        return self._device().message([transfer])[0]
+        # As C takes them: unsigned int, short and char.
+        speed_hz = operator.index(speed_hz) & 0xFFFF_FFFF
+        delay_usec = operator.index(delay_usec) & 0xFFFF
+        bits_per_word = operator.index(bits_per_word) & 0xFF
+        return self._device().message([(data, speed_hz, delay_usec, False, bits_per_word)])[0]
+
+    def _blocks(self, data: bytes, *options: int) -> bytes:
+        """As many transfers as it takes; what came back."""
+        starts = range(0, len(data), self._block)
+        blocks = (data[start : start + self._block] for start in starts)
+        return b"".join([self._transfer(block, *options) for block in blocks])
 
     def xfer2(
         self,
@@ -191,8 +264,15 @@ class SpiDev:
         bits_per_word: int = 0,
         /,
     ) -> Any:
-        """One transfer, chip select held; what came back, in the shape of `values`."""
-        return _like(values, self._transfer(_to_bytes(values), speed_hz, delay_usec, bits_per_word))
+        """One transfer, chip select held; what came back, as a list, or a tuple for a tuple."""
+        sequence = _sequence(values)
+        data = _to_bytes(sequence, _MAX_BYTES)
+        received = self._transfer(data, speed_hz, delay_usec, bits_per_word)
+        if isinstance(values, tuple):
+            return tuple(received)
+        answer = cast(list[int], sequence)
+        answer[:] = received
+        return answer
 
     xfer = xfer2
 
@@ -204,22 +284,19 @@ class SpiDev:
         bits_per_word: int = 0,
         /,
     ) -> tuple[int, ...]:
-        """As many transfers of 4096 bytes as it takes; what came back, as a tuple."""
-        data = _to_bytes(values, None)
-        got = b""
-        for start in range(0, len(data), _MAX_BYTES):
-            block = data[start : start + _MAX_BYTES]
-            got += self._transfer(block, speed_hz, delay_usec, bits_per_word)
-        return tuple(got)
+        """As many transfers as it takes; what came back, as a tuple."""
+        data = _to_bytes(_sequence(values))
+        return tuple(self._blocks(data, speed_hz, delay_usec, bits_per_word))
 
     def readbytes(self, count: int, /) -> list[int]:
-        """Read up to 4096 bytes, sending zeros."""
-        return list(self._transfer(_to_bytes(bytes(count))))
+        """Read 1 to 4096 bytes, sending zeros; fewer or more are taken for these."""
+        return list(self._transfer(bytes(min(max(operator.index(count), 1), _MAX_BYTES))))
 
     def writebytes(self, values: Any, /) -> None:
         """Write up to 4096 bytes."""
-        self._transfer(_to_bytes(values))
+        self._transfer(_to_bytes(_sequence(values), _MAX_BYTES))
 
     def writebytes2(self, values: Any, /) -> None:
-        """Write any number of bytes."""
-        self.xfer3(values)
+        """Write any number of bytes: a buffer's memory, or integers."""
+        data = _buffer(values)
+        self._blocks(_to_bytes(_sequence(values)) if data is None else data)
