@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include "base/shared_line.h"
 #include "py/annot.h"
 
 /* One counter per C type: tests assert that none grows (see _live()). */
@@ -45,12 +46,13 @@ enum ah_live_type {
 
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
-    Py_ssize_t context_vars_offset; /* py/context.h */
-    unsigned handle_tag;            /* of asyncio.Handle when it was looked at */
-    unsigned plain_tag;             /* of a class of loops that has no patches */
-    int can_spawn;                  /* loop/child_type.c: 1, -1: no, 0: not tried */
-    struct fork_node *fork_nodes;   /* py/fork.h */
-    pid_t pid;                      /* this process */
+    Py_ssize_t context_vars_offset;   /* py/context.h */
+    unsigned handle_tag;              /* of asyncio.Handle when it was looked at */
+    unsigned plain_tag;               /* of a class of loops that has no patches */
+    int can_spawn;                    /* loop/child_type.c: 1, -1: no, 0: not tried */
+    struct fork_node *fork_nodes;     /* py/fork.h */
+    pid_t pid;                        /* this process */
+    struct shared_lines shared_lines; /* of the kernel, hw/kernel.c */
 
     /* loop/ (loop_type.c, handle_type.c) */
     PyTypeObject *loop_type;

@@ -62,6 +62,12 @@ struct line_ops {
     int (*use_clock)(void *self, struct vclock **clock);
     /* Give the lines back and free self. */
     void (*close)(void *self);
+    /* How often other users of this process have driven the line low; NULL: none can.
+     */
+    uint32_t (*lowered)(void *self);
+    /* In a fork's child, where self is not used any more: close the descriptors, and
+     * take no lock.  NULL: the child goes on using it (a real line). */
+    void (*in_child)(void *self);
 };
 
 struct line_request {

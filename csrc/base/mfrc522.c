@@ -170,8 +170,10 @@ open_started(struct mfrc522 *chip, enum mfrc522_event event)
 {
     (void)event;
     chip->open_ns = chip->now_ns;
-    chip->reset_works =
-        chip->has_reset && chip->batch.rx[chip->read_at[2]] != RESET_MARK;
+    if (chip->pulsed) {
+        chip->reset_works = chip->batch.rx[chip->read_at[2]] != RESET_MARK;
+        chip->reset_tried = true;
+    }
     step_wait(chip, chip->now_ns + START_NS, open_version);
 }
 
@@ -209,6 +211,18 @@ open_reset(struct mfrc522 *chip, enum mfrc522_event event)
     }
 }
 
+/* The line was pulled by somebody else, and perhaps left low. */
+static void
+open_released(struct mfrc522 *chip, enum mfrc522_event event)
+{
+    if (event == MFRC522_RESET_SET) {
+        step_wait(chip, chip->now_ns + START_NS, open_soft_reset);
+        return;
+    }
+    chip->reset_works = chip->reset_works || !chip->reset_tried;
+    step_reset(chip, 1, open_released);
+}
+
 /* The first event of every operation. */
 static void
 begin(struct mfrc522 *chip, enum mfrc522_event event)
@@ -218,7 +232,12 @@ begin(struct mfrc522 *chip, enum mfrc522_event event)
         return;
     }
     chip->ready = false;
-    if (chip->has_reset) {
+    chip->pulsed = chip->has_reset && !chip->told_reset;
+    if (chip->told_reset) {
+        chip->told_reset = false;
+        open_released(chip, event);
+    }
+    else if (chip->has_reset) {
         open_reset(chip, event);
     }
     else {
@@ -239,6 +258,7 @@ start(struct mfrc522 *chip, mfrc522_handler handler, mfrc522_handler operation)
     chip->running = true;
     chip->begun = false;
     chip->touched = false;
+    chip->goes_on = chip->leaving = false;
     chip->handler = handler;
     chip->operation = operation;
 }
@@ -332,6 +352,7 @@ void
 mfrc522_start_shutdown(struct mfrc522 *chip)
 {
     start(chip, shut_down, NULL);
+    chip->leaving = true;
 }
 
 static void
@@ -360,6 +381,7 @@ mfrc522_cancel(struct mfrc522 *chip, int64_t now_ns)
         return;
     }
     chip->now_ns = now_ns;
+    chip->leaving = true;
     if (!chip->begun) {
         step_end(chip, MFRC522_CANCELLED);
         return;
@@ -378,14 +400,43 @@ mfrc522_cancel(struct mfrc522 *chip, int64_t now_ns)
 }
 
 void
+mfrc522_told_reset(struct mfrc522 *chip)
+{
+    chip->told_reset =
+        chip->told_reset || chip->ready || (chip->running && chip->begun);
+    chip->ready = false;
+}
+
+/* Somebody else has reset the chip in the middle of the operation. */
+static void
+resume(struct mfrc522 *chip)
+{
+    if (chip->goes_on || !chip->touched) {
+        chip->touched = false;
+        operation_restart(chip);
+    }
+    else {
+        step_end(chip, MFRC522_LOST_REGISTERS);
+    }
+}
+
+void
 mfrc522_next(struct mfrc522 *chip, enum mfrc522_event event, int64_t now_ns, int result)
 {
+    const bool is_first = !chip->begun;
     chip->now_ns = now_ns;
     chip->begun = true;
     if (result < 0) {
         chip->ready = false;
         step_end(chip, result);
         return;
+    }
+    if (chip->told_reset && !is_first && !chip->leaving) {
+        resume(chip);
+        return;
+    }
+    if (is_first && chip->operation == NULL) {
+        chip->told_reset = false; /* open() itself pulls the line */
     }
     chip->handler(chip, event);
 }

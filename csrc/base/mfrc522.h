@@ -133,6 +133,9 @@ struct mfrc522 {
     uint32_t reload;      /* TReload; above 0xFFFF: unknown */
     bool crypto_to_clear; /* MFCrypto1On is still set, the next message clears it */
     bool reset_low;
+    bool pulsed;      /* the set-up that runs has begun by a pulse */
+    bool reset_tried; /* reset_works is known */
+    bool told_reset;
     bool timer_may_run; /* of an exchange that has not ended as it should */
     bool field_is_on;
     int64_t field_off_ns;   /* since then */
@@ -141,6 +144,8 @@ struct mfrc522 {
     /* private: the operation that runs */
     bool running;
     bool begun;
+    bool goes_on; /* it is one that a reset does not end */
+    bool leaving; /* it is being cancelled, or shuts the chip down */
     int64_t now_ns;
     mfrc522_handler handler;   /* gets the next event */
     mfrc522_handler operation; /* runs once the chip is ready */
@@ -203,6 +208,12 @@ void mfrc522_cancel(struct mfrc522 *chip, int64_t now_ns);
 /* Forget the operation that runs, without any step: nothing can be transferred.
  * The next operation resets the chip, unless this one had not even begun. */
 void mfrc522_abandon(struct mfrc522 *chip);
+
+/* Somebody else has pulled the reset line.  The chip is set up again before its next
+ * exchange, without a pulse: that would tell whoever else is on the line.  A poll or
+ * absence that runs goes on; another operation in an exchange has lost its registers.
+ */
+void mfrc522_told_reset(struct mfrc522 *chip);
 
 /* Forget the card that a poll gave out: if it is still there, it is found again. */
 void mfrc522_forget(struct mfrc522 *chip);

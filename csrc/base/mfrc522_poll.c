@@ -235,6 +235,7 @@ mfrc522_start_poll(struct mfrc522 *chip, int64_t interval_ns)
     chip->interval_ns = interval_ns;
     chip->restarts = 0;
     operation_start(chip, poll);
+    chip->goes_on = true;
 }
 
 int
@@ -247,5 +248,6 @@ mfrc522_start_absence(struct mfrc522 *chip, const uint8_t *uid, unsigned size,
     chip->interval_ns = interval_ns;
     chip->restarts = 0;
     operation_start(chip, absence);
+    chip->goes_on = true;
     return 0;
 }

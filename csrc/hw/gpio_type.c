@@ -80,6 +80,20 @@ ah_line_end(LineRequestObject *self)
     }
 }
 
+int
+ah_raise_line_conflict(const char *line, const struct line_conflict *conflict,
+                       const char *consumer)
+{
+    char remedy[256];
+    const struct line_difference *difference = &conflict->difference;
+    PyOS_snprintf(remedy, sizeof remedy,
+                  "\"%s\" of this program has it with %s %s, and \"%s\" wants %s; "
+                  "give both the same %s, or close the first one before",
+                  conflict->consumer, difference->setting, difference->have, consumer,
+                  difference->want, difference->setting);
+    return ah_raise_errno_remedy(EBUSY, line, remedy);
+}
+
 static LineRequestObject *
 line_checked(ModuleState *st, PyObject *obj)
 {
@@ -101,8 +115,13 @@ static void
 line_request_in_child(PyObject *object)
 {
     LineRequestObject *self = (LineRequestObject *)object;
+    if (self->owner == NULL) { /* a real line, which the child may use */
+        self->fork.made_in = 0;
+        shared_lines_in_child(&self->st->shared_lines);
+        return;
+    }
     if (self->request != NULL) {
-        close(self->request->fd);
+        self->request->ops->in_child(self->request->self);
         self->inherited = self->request->time.told;
     }
     self->request = NULL;
@@ -123,9 +142,7 @@ ah_line_request_new(ModuleState *st, struct line_request *request, PyObject *own
     self->st = st;
     self->request = request;
     self->owner = Py_XNewRef(owner);
-    if (owner != NULL) {
-        ah_fork_watch(st, &self->fork, (PyObject *)self, line_request_in_child);
-    }
+    ah_fork_watch(st, &self->fork, (PyObject *)self, line_request_in_child);
     ah_edges_init(self);
     return (PyObject *)self;
 }

@@ -9,7 +9,7 @@
 #define AH_HW_GPIO_TYPE_H
 
 #include "module.h"
-#include "base/line.h"
+#include "base/shared_line.h"
 #include "hw/edge_queue.h"
 #include "hw/wait.h"
 #include "py/fork.h"
@@ -19,7 +19,7 @@ struct edge_blocker; /* a thread in wait_edge_blocking(), see gpio_block.c */
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
-    struct fork_node fork;        /* of a simulated one */
+    struct fork_node fork;
     struct line_request *request; /* owned, NULL: closed */
     PyObject *owner;          /* owned: what must live as long as request, or NULL */
     struct vclock *inherited; /* owned: what request was told, in a fork's child */
@@ -43,6 +43,11 @@ typedef struct {
 AH_RAISES PyObject *ah_line_request_new(ModuleState *st,
                                         AH_STEALS struct line_request *request,
                                         PyObject *owner);
+
+/* OSError (EBUSY): another user of `line` in this process and `consumer` want different
+ * things; -1. */
+int ah_raise_line_conflict(const char *line, const struct line_conflict *conflict,
+                           const char *consumer);
 
 /* The request of a LineRequest, borrowed; NULL with TypeError, or with ValueError
  * when it is closed. */

@@ -251,6 +251,24 @@ done:
     return result;
 }
 
+struct kernel_open {
+    const struct gpiochip *chip;
+    uint32_t event_buffer_size;
+};
+
+static int
+open_first(void *arg, const struct line_wish *wish, struct line_request *request)
+{
+    const struct kernel_open *opening = arg;
+    struct line_request *made;
+    int err = gpiochip_request(opening->chip, &wish->offset, 1, wish->settings,
+                               wish->consumer, opening->event_buffer_size, &made);
+    if (err >= 0) {
+        *request = *made;
+    }
+    return err;
+}
+
 /* request_lines(path, offsets, settings, consumer, event_buffer_size=0) */
 static PyObject *
 kernel_request_lines(PyObject *module, PyObject *args)
@@ -285,9 +303,24 @@ kernel_request_lines(PyObject *module, PyObject *args)
             goto done;
         }
     }
-    err = gpiochip_request(&chip, offsets, (unsigned)n, settings, consumer,
-                           event_buffer_size, &request);
-    if (err == -EBUSY) {
+    struct line_conflict conflict = {.difference.setting = NULL};
+    struct kernel_open opening = {&chip, event_buffer_size};
+    struct line_wish wish = {chip.info.name, offsets[0], settings, consumer};
+    if (n == 1) {
+        err = shared_lines_open(&ah_state(module)->shared_lines, &wish, open_first,
+                                &opening, &request, &conflict);
+    }
+    else {
+        err = gpiochip_request(&chip, offsets, (unsigned)n, settings, consumer,
+                               event_buffer_size, &request);
+    }
+    if (err == -EBUSY && conflict.difference.setting != NULL) {
+        char what[64];
+        PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[0],
+                      chip.info.name);
+        (void)ah_raise_line_conflict(what, &conflict, consumer);
+    }
+    else if (err == -EBUSY) {
         (void)raise_busy(&chip, offsets, (unsigned)n);
     }
     else if (err < 0) {
@@ -373,5 +406,9 @@ static PyMethodDef kernel_methods[] = {
 int
 ah_kernel_setup(PyObject *module)
 {
+    int err = shared_lines_init(&ah_state(module)->shared_lines);
+    if (err < 0) {
+        return ah_raise_errno(err, "lock of the GPIO lines");
+    }
     return PyModule_AddFunctions(module, kernel_methods);
 }

@@ -130,6 +130,24 @@ now_ns(MFRC522Object *self)
     return now;
 }
 
+/* Has another user of the reset line reset the chip? */
+static void
+notice_reset(MFRC522Object *self)
+{
+    if (self->reset == NULL || ah_line_begin(self->reset) < 0) {
+        PyErr_Clear();
+        return;
+    }
+    struct line_request *request = self->reset->request;
+    uint32_t lowered =
+        request->ops->lowered != NULL ? request->ops->lowered(request->self) : 0;
+    ah_line_end(self->reset);
+    if (lowered != self->lowered) {
+        self->lowered = lowered;
+        mfrc522_told_reset(&self->chip);
+    }
+}
+
 /* Tell what happened, and do all that needs no waiting.  Afterwards either a
  * wait is next or the operation is over. */
 static void
@@ -138,6 +156,7 @@ advance(MFRC522Object *self, enum mfrc522_event event, int result)
     struct mfrc522 *chip = &self->chip;
     self->driving = 1;
     for (;;) {
+        notice_reset(self);
         mfrc522_next(chip, event, now_ns(self), result);
         if (self->cancelling) {
             self->cancelling = 0;

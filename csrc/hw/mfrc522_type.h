@@ -45,6 +45,7 @@ typedef struct {
     int blocking;     /* a thread is in run() */
     int driving;      /* steps are being done, perhaps without the GIL */
     int cancelling;   /* to be cancelled as soon as the transfer is over */
+    uint32_t lowered; /* what line_ops.lowered of `reset` has said */
 } MFRC522Object;
 
 void ah_mfrc522_run_init(MFRC522Object *self);

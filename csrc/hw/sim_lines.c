@@ -174,6 +174,7 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
     uint32_t offsets[LINES_MAX];
     struct line_settings settings[LINES_MAX];
     struct line_request *request;
+    struct line_conflict conflict;
     if (!PyArg_ParseTuple(args, "O!O!s:request_lines", &PyTuple_Type, &offsets_arg,
                           &PyTuple_Type, &settings_arg, &consumer)) {
         return NULL;
@@ -185,8 +186,15 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
     int err;
     Py_BEGIN_ALLOW_THREADS
     err = world_request_lines(&self->world, offsets, (unsigned)n, settings, consumer,
-                              &request);
+                              &request, &conflict);
     Py_END_ALLOW_THREADS
+    if (err == -EBUSY && conflict.difference.setting != NULL) {
+        char what[64];
+        PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[0],
+                      PyUnicode_AsUTF8(self->name));
+        (void)ah_raise_line_conflict(what, &conflict, consumer);
+        return NULL;
+    }
     if (err < 0) {
         raise_request_error(self, err, offsets, (unsigned)n);
         return NULL;

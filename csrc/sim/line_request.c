@@ -14,6 +14,7 @@
 
 #include "base/block.h"
 #include "base/clock.h"
+#include "base/line_rules.h"
 
 static void
 mark_drained(int fd)
@@ -21,22 +22,6 @@ mark_drained(int fd)
     uint64_t count;
     while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
     }
-}
-
-/* The flag rules of gpio_v2_line_config_flags_validate(). */
-static int
-check_settings(const struct line_settings *s)
-{
-    bool input = s->direction == LINE_INPUT;
-    bool output = s->direction == LINE_OUTPUT;
-    if ((s->edge != LINE_EDGE_NONE || s->debounce_us != 0) && !input) {
-        return -EINVAL;
-    }
-    if ((s->drive != LINE_PUSH_PULL && !output) ||
-        (s->bias != LINE_BIAS_AS_IS && !input && !output)) {
-        return -EINVAL;
-    }
-    return s->event_clock == LINE_HTE ? -EOPNOTSUPP : 0;
 }
 
 static int
@@ -186,7 +171,7 @@ request_config(void *self, const struct line_settings *settings)
     struct sim_request *request = self;
     struct line_bank *bank = request->bank;
     for (unsigned i = 0; i < request->num_lines; i++) {
-        int err = check_settings(&settings[i]);
+        int err = line_settings_check(&settings[i]);
         if (err < 0) {
             return err;
         }
@@ -223,6 +208,14 @@ request_free(struct sim_request *request)
 }
 
 static void
+request_in_child(void *self)
+{
+    struct sim_request *request = self;
+    close(request->fd);
+    request->fd = -1;
+}
+
+static void
 request_close(void *self)
 {
     struct sim_request *request = self;
@@ -251,6 +244,7 @@ static const struct line_ops request_ops = {
     .config = request_config,
     .use_clock = request_use_clock,
     .close = request_close,
+    .in_child = request_in_child,
 };
 
 static int
@@ -264,7 +258,7 @@ check_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
         if (offsets[i] >= bank->num_lines) {
             return -EINVAL;
         }
-        int err = check_settings(&settings[i]);
+        int err = line_settings_check(&settings[i]);
         if (err < 0) {
             return err;
         }

@@ -431,8 +431,14 @@ world_init(struct world *world, unsigned num_lines, struct vclock *clock,
     if (err < 0) {
         return err;
     }
+    err = shared_lines_init(&world->shared);
+    if (err < 0) {
+        bank_destroy(&world->lines);
+        return err;
+    }
     err = init_locks(world);
     if (err < 0) {
+        shared_lines_destroy(&world->shared);
         bank_destroy(&world->lines);
         return err;
     }
@@ -490,5 +496,6 @@ world_destroy(struct world *world)
     }
     pthread_mutex_destroy(&world->switching);
     pthread_mutex_destroy(&world->lock);
+    shared_lines_destroy(&world->shared);
     bank_destroy(&world->lines);
 }

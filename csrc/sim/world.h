@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/shared_line.h"
 #include "base/spi_bus.h"
 #include "sim/field_sim.h"
 #include "sim/line_sim.h"
@@ -90,8 +91,9 @@ struct world {
     pthread_mutex_t lock; /* recursive */
     unsigned depth;       /* how often its owner holds it */
     struct line_bank lines;
-    struct world_chip *chips; /* owned */
-    struct heap due;          /* actions whose time is known */
+    struct shared_lines shared; /* those that the program has requested */
+    struct world_chip *chips;   /* owned */
+    struct heap due;            /* actions whose time is known */
     struct world_action *waiting;
     pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
     const struct world_host *host;      /* NULL: callers hold no outer lock */
@@ -186,10 +188,11 @@ void world_remove_locked(struct world *world, struct field_card *card);
 /* The chip was accessed: has its field gone on? */
 void world_notice_field_locked(struct world *world, struct world_chip *chip);
 
-/* world_line.c: a line request; ops->close() frees it. */
+/* world_line.c: a line request, of one line a share (base/shared_line.h); ops->close()
+ * frees it. */
 int world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
                         const struct line_settings *settings, const char *consumer,
-                        struct line_request **out);
+                        struct line_request **out, struct line_conflict *conflict);
 
 /* world_spi.c: the SPI device on a chip select, there or not; ops->close() frees
  * it.  Call message() with the host's lock, the rest without. -ENOENT: no bus. */

@@ -1,4 +1,5 @@
-/* Line requests of a world: the bank's, and they say which clock the world is on. */
+/* Line requests of a world: shares of the bank's, which say which clock the world is
+ * on. */
 #include "sim/world.h"
 
 #include <errno.h>
@@ -46,6 +47,21 @@ line_use_clock(void *self, struct vclock **clock)
     return world_use_clock(line->world, &line->request.time, clock);
 }
 
+static uint32_t
+line_lowered(void *self)
+{
+    struct world_line *line = self;
+    return line->inner.ops->lowered != NULL ? line->inner.ops->lowered(line->inner.self)
+                                            : 0;
+}
+
+static void
+line_in_child(void *self)
+{
+    struct world_line *line = self;
+    line->inner.ops->in_child(line->inner.self);
+}
+
 static void
 line_close(void *self)
 {
@@ -62,19 +78,50 @@ static const struct line_ops world_line_ops = {
     .config = line_config,
     .use_clock = line_use_clock,
     .close = line_close,
+    .lowered = line_lowered,
+    .in_child = line_in_child,
 };
+
+static int
+request_first(void *arg, const struct line_wish *wish, struct line_request *request)
+{
+    struct world *world = arg;
+    return bank_request(&world->lines, &wish->offset, 1, wish->settings, wish->consumer,
+                        request);
+}
+
+/* A request of one line is shared with others of it, one of several is not. */
+static int
+request_inner(struct world *world, const uint32_t *offsets, unsigned n,
+              const struct line_settings *settings, const char *consumer,
+              struct line_request *inner, struct line_conflict *conflict)
+{
+    conflict->difference.setting = NULL;
+    if (n != 1) {
+        return bank_request(&world->lines, offsets, n, settings, consumer, inner);
+    }
+    struct line_wish wish = {"", offsets[0], settings, consumer};
+    struct line_request *share;
+    int err = shared_lines_open(&world->shared, &wish, request_first, world, &share,
+                                conflict);
+    if (err >= 0) {
+        *inner = *share;
+    }
+    return err;
+}
 
 int
 world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
                     const struct line_settings *settings, const char *consumer,
-                    struct line_request **out)
+                    struct line_request **out, struct line_conflict *conflict)
 {
     struct world_line *line = calloc(1, sizeof *line);
     if (line == NULL) {
         return -ENOMEM;
     }
     line->world = world;
-    int err = bank_request(&world->lines, offsets, n, settings, consumer, &line->inner);
+    int err =
+        request_inner(world, offsets, n, settings, consumer, &line->inner, conflict);
     if (err < 0) {
         free(line);
         return err;

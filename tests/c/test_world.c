@@ -29,7 +29,10 @@ static struct line_request *
 request_line(struct world *world, uint32_t offset, const struct line_settings *settings)
 {
     struct line_request *request = NULL;
-    CHECK_EQ(world_request_lines(world, &offset, 1, settings, "test", &request), 0);
+    struct line_conflict conflict;
+    CHECK_EQ(
+        world_request_lines(world, &offset, 1, settings, "test", &request, &conflict),
+        0);
     return request;
 }
 

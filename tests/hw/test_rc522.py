@@ -547,8 +547,8 @@ def test_arguments_that_make_no_sense(
 
 def test_line_in_use_is_named(hw_board: sim.Board) -> None:
     hw_board.attach_rc522("spi0.0")
-    with rc522.Reader(), pytest.raises(OSError) as caught:
-        rc522.Reader("spi0.1", irq="GPIO24", reset=None)
+    with rc522.Reader(), pytest.raises(OSError, match="direction") as caught:
+        rc522.Reader("spi0.1", irq=None, reset="GPIO24")
     assert caught.value.errno == errno.EBUSY
 
 

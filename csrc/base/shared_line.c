@@ -1,0 +1,539 @@
+/* Shares of a line request; see shared_line.h. */
+#include "base/shared_line.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define SHARE_EVENTS 64
+#define READ_BATCH 16
+
+struct line_share {
+    struct line_request request; /* what the user sees */
+    struct line_share *next;     /* of the line */
+    struct shared_line *line;
+    struct line_settings settings;
+    char consumer[SHARED_CONSUMER_MAX];
+    int wake_fd;      /* eventfd; -1: it has never been one of several */
+    bool deaf;        /* edges are not for it yet */
+    uint32_t seqno;   /* of its own edges */
+    uint32_t lowered; /* see line_ops */
+    unsigned first, count;
+    struct line_event ring[SHARE_EVENTS];
+};
+
+struct shared_line {
+    struct shared_line *next; /* in the table */
+    struct shared_lines *table;
+    char chip[32];
+    uint32_t offset;
+    struct line_request inner;
+    struct line_settings current; /* of inner */
+    struct line_share *shares;
+    bool reading; /* somebody reads from inner, without the lock */
+    uint32_t last_seqno;
+    pthread_mutex_t work; /* around changes of inner's settings */
+};
+
+/* -- what agrees ----------------------------------------------------------- */
+
+static bool
+find_conflict_locked(const struct shared_line *line, const struct line_share *except,
+                     const struct line_settings *settings,
+                     struct line_conflict *conflict)
+{
+    for (struct line_share *share = line->shares; share != NULL; share = share->next) {
+        if (share != except &&
+            line_settings_differ(&share->settings, settings, &conflict->difference)) {
+            memcpy(conflict->consumer, share->consumer, sizeof conflict->consumer);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What all users want together; they agree. */
+static struct line_settings
+merged_locked(const struct shared_line *line)
+{
+    struct line_settings all = {0};
+    for (struct line_share *share = line->shares; share != NULL; share = share->next) {
+        line_settings_merge(&all, &share->settings);
+    }
+    return all;
+}
+
+/* -- edges ----------------------------------------------------------------- */
+
+static bool
+wants(const struct line_share *share, uint32_t id)
+{
+    unsigned bit = id == LINE_RISING_EDGE ? LINE_EDGE_RISING : LINE_EDGE_FALLING;
+    return !share->deaf && ((unsigned)share->settings.edge & bit) != 0;
+}
+
+static void
+push(struct line_share *share, struct line_event event)
+{
+    if (share->count == SHARE_EVENTS) { /* the oldest goes, its seqno tells */
+        share->first = (share->first + 1) % SHARE_EVENTS;
+        share->count--;
+    }
+    event.seqno = event.line_seqno = ++share->seqno;
+    share->ring[(share->first + share->count++) % SHARE_EVENTS] = event;
+}
+
+static int
+watch(const struct line_share *share, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(share->request.fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Every share can be woken, so that what another one reads may wait in its ring. */
+static int
+make_wakeable_locked(struct shared_line *line)
+{
+    for (struct line_share *share = line->shares; share != NULL; share = share->next) {
+        if (share->wake_fd >= 0) {
+            continue;
+        }
+        int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        int err = fd < 0 ? -errno : watch(share, fd);
+        if (err < 0) {
+            if (fd >= 0) {
+                close(fd);
+            }
+            return err;
+        }
+        share->wake_fd = fd;
+    }
+    return 0;
+}
+
+/* One event, to each share that wants it; all but `reader` are woken. */
+static void
+hand_out_locked(struct shared_line *line, const struct line_event *event,
+                const struct line_share *reader)
+{
+    const uint64_t one = 1;
+    uint32_t lost = event->seqno - line->last_seqno - 1;
+    line->last_seqno = event->seqno;
+    for (struct line_share *share = line->shares; share != NULL; share = share->next) {
+        share->seqno += share->deaf ? 0 : lost;
+        if (!wants(share, event->id)) {
+            continue;
+        }
+        push(share, *event);
+        if (share != reader) {
+            /* It fails only when the counter is full: then it is readable anyhow. */
+            while (write(share->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
+            }
+        }
+    }
+}
+
+/* Read what there is from the request, as long as `reader` (NULL: nobody) has less
+ * than n.  The lock is let go around each read; who comes meanwhile reads nothing. */
+static int
+read_inner_locked(struct shared_line *line, const struct line_share *reader, int n)
+{
+    struct line_event events[READ_BATCH];
+    int got = READ_BATCH;
+    if (line->reading) {
+        return 0;
+    }
+    line->reading = true;
+    while (got == READ_BATCH && (reader == NULL || reader->count < (unsigned)n)) {
+        pthread_mutex_unlock(&line->table->lock);
+        got = line->inner.ops->read_events(line->inner.self, events, READ_BATCH);
+        pthread_mutex_lock(&line->table->lock);
+        for (int i = 0; i < got; i++) {
+            hand_out_locked(line, &events[i], reader);
+        }
+    }
+    line->reading = false;
+    return got;
+}
+
+static int
+share_read_events(void *self, struct line_event *buf, int n)
+{
+    struct line_share *share = self;
+    struct shared_lines *table = share->line->table;
+    if (n <= 0) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&table->lock);
+    int err = share->count < (unsigned)n ? read_inner_locked(share->line, share, n) : 0;
+    int taken = 0;
+    while (taken < n && share->count > 0) {
+        buf[taken++] = share->ring[share->first];
+        share->first = (share->first + 1) % SHARE_EVENTS;
+        share->count--;
+    }
+    if (share->count == 0 && share->wake_fd >= 0) {
+        uint64_t count;
+        while (read(share->wake_fd, &count, sizeof count) < 0 && errno == EINTR) {
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    return taken > 0 ? taken : err < 0 ? err : -EAGAIN;
+}
+
+/* -- values and settings --------------------------------------------------- */
+
+/* `share` has driven the line: the others learn of it. */
+static void
+tell_lowered_locked(struct line_share *share, bool value)
+{
+    if (value != (share->settings.active_low != 0)) {
+        return;
+    }
+    for (struct line_share *one = share->line->shares; one != NULL; one = one->next) {
+        one->lowered += one != share;
+    }
+}
+
+static int
+share_get(void *self, uint64_t mask, uint64_t *bits)
+{
+    struct line_request *inner = &((struct line_share *)self)->line->inner;
+    return inner->ops->get(inner->self, mask, bits);
+}
+
+static int
+share_set(void *self, uint64_t mask, uint64_t bits)
+{
+    struct line_share *share = self;
+    struct line_request *inner = &share->line->inner;
+    int err = inner->ops->set(inner->self, mask, bits);
+    if (err >= 0) {
+        /* Afterwards: who is told too early has set the chip up before it is reset. */
+        pthread_mutex_lock(&share->line->table->lock);
+        tell_lowered_locked(share, (bits & 1) != 0);
+        pthread_mutex_unlock(&share->line->table->lock);
+    }
+    return err;
+}
+
+/* The request as all users want it now, and driven as `share` wants it. */
+static int
+apply(struct line_share *share)
+{
+    struct shared_line *line = share->line;
+    struct line_request *inner = &line->inner;
+    const uint64_t value = share->settings.output_value != 0;
+    const bool drives = share->settings.direction == LINE_OUTPUT;
+    int err = 0;
+    pthread_mutex_lock(&line->work);
+    pthread_mutex_lock(&line->table->lock);
+    struct line_settings want = merged_locked(line);
+    const bool alone = line->shares == share && share->next == NULL;
+    const bool same = line_settings_same(&line->current, &want);
+    pthread_mutex_unlock(&line->table->lock);
+    want.output_value = (uint8_t)value;
+    if (alone || !same) {
+        err = inner->ops->config(inner->self, &want);
+    }
+    else if (drives) {
+        err = inner->ops->set(inner->self, 1, value);
+    }
+    pthread_mutex_lock(&line->table->lock);
+    if (err >= 0) {
+        line->current = want;
+        if (drives) {
+            tell_lowered_locked(share, value != 0);
+        }
+    }
+    pthread_mutex_unlock(&line->table->lock);
+    pthread_mutex_unlock(&line->work);
+    return err;
+}
+
+static int
+share_config(void *self, const struct line_settings *settings)
+{
+    struct line_share *share = self;
+    pthread_mutex_t *lock = &share->line->table->lock;
+    struct line_conflict conflict;
+    int err = line_settings_check(settings);
+    if (err < 0) {
+        return err;
+    }
+    pthread_mutex_lock(lock);
+    struct line_settings before = share->settings;
+    if (find_conflict_locked(share->line, share, settings, &conflict)) {
+        err = -EBUSY;
+    }
+    else {
+        err = make_wakeable_locked(share->line);
+    }
+    if (err == 0) {
+        (void)read_inner_locked(share->line, NULL, 0); /* what has come stays */
+        share->settings = *settings;
+    }
+    pthread_mutex_unlock(lock);
+    if (err == 0) {
+        err = apply(share);
+        if (err < 0) {
+            pthread_mutex_lock(lock);
+            share->settings = before;
+            pthread_mutex_unlock(lock);
+        }
+    }
+    return err;
+}
+
+static int
+share_use_clock(void *self, struct vclock **clock)
+{
+    struct line_request *inner = &((struct line_share *)self)->line->inner;
+    return inner->ops->use_clock(inner->self, clock);
+}
+
+static uint32_t
+share_lowered(void *self)
+{
+    struct line_share *share = self;
+    pthread_mutex_lock(&share->line->table->lock);
+    uint32_t lowered = share->lowered;
+    pthread_mutex_unlock(&share->line->table->lock);
+    return lowered;
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+static void
+share_close_fds(struct line_share *share)
+{
+    if (share->request.fd >= 0) {
+        close(share->request.fd);
+    }
+    if (share->wake_fd >= 0) {
+        close(share->wake_fd);
+    }
+    share->request.fd = share->wake_fd = -1;
+}
+
+/* Was it the last one?  Then the line is in no table any more. */
+static bool
+unlink_share(struct line_share *share)
+{
+    struct shared_line *line = share->line;
+    struct line_share **s = &line->shares;
+    while (*s != share) {
+        s = &(*s)->next;
+    }
+    *s = share->next;
+    if (line->shares != NULL) {
+        return false;
+    }
+    struct shared_line **l = &line->table->first;
+    while (*l != line) {
+        l = &(*l)->next;
+    }
+    *l = line->next;
+    return true;
+}
+
+static void
+share_close(void *self)
+{
+    struct line_share *share = self;
+    struct shared_line *line = share->line;
+    struct shared_lines *table = line->table;
+    pthread_mutex_lock(&table->lock);
+    bool last = unlink_share(share);
+    pthread_mutex_unlock(&table->lock);
+    share_close_fds(share);
+    free(share);
+    if (last) {
+        line->inner.ops->close(line->inner.self);
+        pthread_mutex_destroy(&line->work);
+        free(line);
+    }
+}
+
+/* What it was is the parent's, and whoever held the lock is not here. */
+static void
+share_in_child(void *self)
+{
+    struct line_share *share = self;
+    struct line_request *inner = &share->line->inner;
+    share_close_fds(share);
+    if (unlink_share(share)) {
+        inner->ops->in_child(inner->self);
+    }
+}
+
+static const struct line_ops share_ops = {
+    .read_events = share_read_events,
+    .get = share_get,
+    .set = share_set,
+    .config = share_config,
+    .use_clock = share_use_clock,
+    .close = share_close,
+    .lowered = share_lowered,
+    .in_child = share_in_child,
+};
+
+/* A share of `line`, in no list yet. */
+static int
+share_new(struct shared_line *line, const struct line_wish *wish,
+          struct line_share **out)
+{
+    struct line_share *share = calloc(1, sizeof *share);
+    if (share == NULL) {
+        return -ENOMEM;
+    }
+    share->line = line;
+    share->settings = *wish->settings;
+    strncpy(share->consumer, wish->consumer, sizeof share->consumer - 1);
+    share->wake_fd = -1;
+    share->request = line->inner;
+    share->request.ops = &share_ops;
+    share->request.self = share;
+    share->request.fd = epoll_create1(EPOLL_CLOEXEC);
+    int err = share->request.fd < 0 ? -errno : watch(share, line->inner.fd);
+    if (err < 0) {
+        share_close_fds(share);
+        free(share);
+        return err;
+    }
+    *out = share;
+    return 0;
+}
+
+static int
+line_new(struct shared_lines *lines, const struct line_wish *wish, line_open_func open,
+         void *arg, struct line_share **out)
+{
+    struct shared_line *line = calloc(1, sizeof *line);
+    if (line == NULL) {
+        return -ENOMEM;
+    }
+    line->table = lines;
+    line->current = *wish->settings;
+    strncpy(line->chip, wish->chip, sizeof line->chip - 1);
+    line->offset = wish->offset;
+    int err = -pthread_mutex_init(&line->work, NULL);
+    if (err < 0) {
+        free(line);
+        return err;
+    }
+    err = open(arg, wish, &line->inner);
+    if (err < 0) {
+        pthread_mutex_destroy(&line->work);
+        free(line);
+        return err;
+    }
+    err = share_new(line, wish, out);
+    if (err < 0) {
+        line->inner.ops->close(line->inner.self);
+        pthread_mutex_destroy(&line->work);
+        free(line);
+        return err;
+    }
+    pthread_mutex_lock(&lines->lock);
+    line->shares = *out;
+    line->next = lines->first;
+    lines->first = line;
+    pthread_mutex_unlock(&lines->lock);
+    return 0;
+}
+
+/* One more share of a line that is in the table; -ENOENT: it is not. */
+static int
+line_join(struct shared_lines *lines, const struct line_wish *wish,
+          struct line_share **out, struct line_conflict *conflict)
+{
+    struct line_share *share = NULL;
+    int err = -ENOENT;
+    pthread_mutex_lock(&lines->lock);
+    for (struct shared_line *line = lines->first; line != NULL; line = line->next) {
+        if (line->offset != wish->offset ||
+            strncmp(line->chip, wish->chip, sizeof line->chip - 1) != 0) {
+            continue;
+        }
+        err = line_settings_check(wish->settings);
+        if (err == 0 && find_conflict_locked(line, NULL, wish->settings, conflict)) {
+            err = -EBUSY;
+        }
+        if (err < 0 || (err = share_new(line, wish, &share)) < 0) {
+            break;
+        }
+        share->deaf = true; /* to what came before it */
+        share->next = line->shares;
+        line->shares = share;
+        err = make_wakeable_locked(line);
+        if (err == 0) {
+            (void)read_inner_locked(line, NULL, 0); /* an error comes again */
+        }
+        break;
+    }
+    pthread_mutex_unlock(&lines->lock);
+    if (err == 0) {
+        err = apply(share);
+    }
+    if (err < 0) {
+        if (share != NULL) {
+            share_close(share);
+        }
+        return err;
+    }
+    pthread_mutex_lock(&lines->lock);
+    share->deaf = false;
+    pthread_mutex_unlock(&lines->lock);
+    *out = share;
+    return 0;
+}
+
+int
+shared_lines_open(struct shared_lines *lines, const struct line_wish *wish,
+                  line_open_func open, void *arg, struct line_request **out,
+                  struct line_conflict *conflict)
+{
+    struct line_share *share;
+    conflict->difference.setting = NULL;
+    int err = line_join(lines, wish, &share, conflict);
+    if (err == -ENOENT) {
+        err = line_new(lines, wish, open, arg, &share);
+        if (err == -EBUSY) { /* by another thread of ours, just now? */
+            err = line_join(lines, wish, &share, conflict);
+            err = err == -ENOENT ? -EBUSY : err;
+        }
+    }
+    if (err < 0) {
+        return err;
+    }
+    *out = &share->request;
+    return 0;
+}
+
+int
+shared_lines_init(struct shared_lines *lines)
+{
+    lines->first = NULL;
+    return -pthread_mutex_init(&lines->lock, NULL);
+}
+
+void
+shared_lines_destroy(struct shared_lines *lines)
+{
+    pthread_mutex_destroy(&lines->lock);
+}
+
+void
+shared_lines_in_child(struct shared_lines *lines)
+{
+    (void)pthread_mutex_init(&lines->lock, NULL);
+    for (struct shared_line *line = lines->first; line != NULL; line = line->next) {
+        (void)pthread_mutex_init(&line->work, NULL);
+        line->reading = false;
+    }
+}
