@@ -7,6 +7,7 @@
 #ifndef AH_BASE_LINE_H
 #define AH_BASE_LINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -48,6 +49,8 @@ line_mask(unsigned num_lines)
     return num_lines >= LINES_MAX ? UINT64_MAX : (UINT64_C(1) << num_lines) - 1;
 }
 
+struct line_conflict; /* base/shared_line.h */
+
 struct line_ops {
     /* Whole events that are there, at most n; -EAGAIN when none is. */
     int (*read_events)(void *self, struct line_event *buf, int n);
@@ -62,6 +65,10 @@ struct line_ops {
     int (*use_clock)(void *self, struct vclock **clock);
     /* Give the lines back and free self. */
     void (*close)(void *self);
+    /* After config() has said -EBUSY: which other user of this process wants something
+     * else.  False: nobody, by now; NULL: none can. */
+    bool (*conflict)(void *self, const struct line_settings *settings,
+                     struct line_conflict *conflict);
     /* How often other users of this process have driven the line low; NULL: none can.
      */
     uint32_t (*lowered)(void *self);

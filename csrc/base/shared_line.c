@@ -289,6 +289,18 @@ share_config(void *self, const struct line_settings *settings)
     return err;
 }
 
+static bool
+share_conflict(void *self, const struct line_settings *settings,
+               struct line_conflict *conflict)
+{
+    struct line_share *share = self;
+    pthread_mutex_lock(&share->line->table->lock);
+    bool found = find_conflict_locked(share->line, share, settings, conflict);
+    pthread_mutex_unlock(&share->line->table->lock);
+    memcpy(conflict->wanted_by, share->consumer, sizeof conflict->wanted_by);
+    return found;
+}
+
 static int
 share_use_clock(void *self, struct vclock **clock)
 {
@@ -378,6 +390,7 @@ static const struct line_ops share_ops = {
     .config = share_config,
     .use_clock = share_use_clock,
     .close = share_close,
+    .conflict = share_conflict,
     .lowered = share_lowered,
     .in_child = share_in_child,
 };
@@ -499,7 +512,8 @@ shared_lines_open(struct shared_lines *lines, const struct line_wish *wish,
                   struct line_conflict *conflict)
 {
     struct line_share *share;
-    conflict->difference.setting = NULL;
+    memset(conflict, 0, sizeof *conflict);
+    strncpy(conflict->wanted_by, wish->consumer, sizeof conflict->wanted_by - 1);
     int err = line_join(lines, wish, &share, conflict);
     if (err == -ENOENT) {
         err = line_new(lines, wish, open, arg, &share);

@@ -39,6 +39,7 @@ struct line_wish {
 struct line_conflict {
     struct line_difference difference;  /* its setting is NULL: no conflict */
     char consumer[SHARED_CONSUMER_MAX]; /* the other one's */
+    char wanted_by[SHARED_CONSUMER_MAX];
 };
 
 /* The request of the first user, by value; >= 0 or -errno. */

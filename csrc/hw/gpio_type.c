@@ -81,16 +81,15 @@ ah_line_end(LineRequestObject *self)
 }
 
 int
-ah_raise_line_conflict(const char *line, const struct line_conflict *conflict,
-                       const char *consumer)
+ah_raise_line_conflict(const char *line, const struct line_conflict *conflict)
 {
     char remedy[256];
     const struct line_difference *difference = &conflict->difference;
     PyOS_snprintf(remedy, sizeof remedy,
                   "\"%s\" of this program has it with %s %s, and \"%s\" wants %s; "
                   "give both the same %s, or close the first one before",
-                  conflict->consumer, difference->setting, difference->have, consumer,
-                  difference->want, difference->setting);
+                  conflict->consumer, difference->setting, difference->have,
+                  conflict->wanted_by, difference->want, difference->setting);
     return ah_raise_errno_remedy(EBUSY, line, remedy);
 }
 
@@ -319,6 +318,8 @@ static PyObject *
 LineRequest_config(LineRequestObject *self, PyObject *arg)
 {
     struct line_settings settings[LINES_MAX];
+    struct line_conflict conflict;
+    bool differs = false;
     int err = -1;
     PyObject *items = PySequence_Tuple(arg); /* runs Python */
     if (items == NULL) {
@@ -343,8 +344,17 @@ LineRequest_config(LineRequestObject *self, PyObject *arg)
     }
     Py_BEGIN_ALLOW_THREADS
     err = request->ops->config(request->self, settings);
+    if (err == -EBUSY && request->ops->conflict != NULL) {
+        differs = request->ops->conflict(request->self, settings, &conflict);
+    }
     Py_END_ALLOW_THREADS
-    if (err < 0) {
+    if (differs) {
+        char what[64];
+        PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)request->offsets[0],
+                      request->name);
+        (void)ah_raise_line_conflict(what, &conflict);
+    }
+    else if (err < 0) {
         (void)raise_line_error(self, err);
     }
 done:

@@ -44,10 +44,8 @@ AH_RAISES PyObject *ah_line_request_new(ModuleState *st,
                                         AH_STEALS struct line_request *request,
                                         PyObject *owner);
 
-/* OSError (EBUSY): another user of `line` in this process and `consumer` want different
- * things; -1. */
-int ah_raise_line_conflict(const char *line, const struct line_conflict *conflict,
-                           const char *consumer);
+/* OSError (EBUSY): two users of `line` in this process want different things; -1. */
+int ah_raise_line_conflict(const char *line, const struct line_conflict *conflict);
 
 /* The request of a LineRequest, borrowed; NULL with TypeError, or with ValueError
  * when it is closed. */

@@ -318,7 +318,7 @@ kernel_request_lines(PyObject *module, PyObject *args)
         char what[64];
         PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[0],
                       chip.info.name);
-        (void)ah_raise_line_conflict(what, &conflict, consumer);
+        (void)ah_raise_line_conflict(what, &conflict);
     }
     else if (err == -EBUSY) {
         (void)raise_busy(&chip, offsets, (unsigned)n);

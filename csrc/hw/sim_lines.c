@@ -192,7 +192,7 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
         char what[64];
         PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[0],
                       PyUnicode_AsUTF8(self->name));
-        (void)ah_raise_line_conflict(what, &conflict, consumer);
+        (void)ah_raise_line_conflict(what, &conflict);
         return NULL;
     }
     if (err < 0) {

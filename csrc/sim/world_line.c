@@ -47,6 +47,15 @@ line_use_clock(void *self, struct vclock **clock)
     return world_use_clock(line->world, &line->request.time, clock);
 }
 
+static bool
+line_conflict(void *self, const struct line_settings *settings,
+              struct line_conflict *conflict)
+{
+    struct world_line *line = self;
+    return line->inner.ops->conflict != NULL &&
+           line->inner.ops->conflict(line->inner.self, settings, conflict);
+}
+
 static uint32_t
 line_lowered(void *self)
 {
@@ -78,6 +87,7 @@ static const struct line_ops world_line_ops = {
     .config = line_config,
     .use_clock = line_use_clock,
     .close = line_close,
+    .conflict = line_conflict,
     .lowered = line_lowered,
     .in_child = line_in_child,
 };

@@ -377,6 +377,18 @@ def test_what_does_not_agree_is_an_error_that_says_who_and_what(
     gpio.Output(17).close()  # nobody has it any more
 
 
+def test_new_settings_that_do_not_agree_leave_the_old_ones(hw_board: sim.Board) -> None:
+    with gpio.Input(17, bias="pull_up", consumer="door bell"):
+        line = hw_board.request_lines({17: _INPUT}, "lamp")
+        with pytest.raises(
+            OSError, match=r'"door bell" .* bias pull_up, and "lamp" wants'
+        ) as caught:
+            line.config([pyasync_hw.hardware.LineSettings(direction="input", bias="disabled")])
+        assert caught.value.errno == errno.EBUSY
+        assert line.get(1) == hw_board.line(17).value == 1
+        line.close()
+
+
 def test_a_request_of_several_lines_is_not_shared(hw_board: sim.Board) -> None:
     with gpio.Input(17, consumer="door bell"):
         both = {17: pyasync_hw.hardware.LineSettings(direction="input"), 18: _INPUT}

@@ -431,7 +431,8 @@ def _release(gpio: int) -> bool:
         else:
             line._reconfigure(bias="disabled")
     except OSError as exc:
-        if exc.errno != errno.ENODEV:  # a board that is gone drives nothing
+        # A board that is gone drives nothing, and one of several users leaves the line.
+        if exc.errno not in (errno.ENODEV, errno.EBUSY):
             raise
     finally:
         _close(gpio)
