@@ -84,7 +84,8 @@ struct line_request {
     unsigned num_lines;
     uint32_t offsets[LINES_MAX]; /* on the chip */
     struct device_time time;
-    char name[32]; /* for messages: the chip's name */
+    char name[32];     /* for messages: the chip's name */
+    char consumer[32]; /* and who wanted it */
 };
 
 #endif

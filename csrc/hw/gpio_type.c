@@ -469,6 +469,17 @@ LineRequest_get_chip_name(LineRequestObject *self, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+LineRequest_get_consumer(LineRequestObject *self, void *Py_UNUSED(closure))
+{
+    if (is_closed(self)) {
+        (void)raise_closed(self);
+        return NULL;
+    }
+    const char *consumer = self->request->consumer;
+    return PyUnicode_DecodeUTF8(consumer, (Py_ssize_t)strlen(consumer), "replace");
+}
+
+static PyObject *
 LineRequest_repr(LineRequestObject *self)
 {
     if (is_closed(self)) {
@@ -536,6 +547,8 @@ static PyGetSetDef LineRequest_getset[] = {
      PyDoc_STR("How many lines were requested."), NULL},
     {"offsets", (getter)LineRequest_get_offsets, NULL,
      PyDoc_STR("Their offsets on the chip."), NULL},
+    {"consumer", (getter)LineRequest_get_consumer, NULL,
+     PyDoc_STR("Who requested them."), NULL},
     {"chip_name", (getter)LineRequest_get_chip_name, NULL,
      PyDoc_STR("Name of the chip."), NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -328,6 +328,7 @@ kernel_request_lines(PyObject *module, PyObject *args)
     }
     gpiochip_close(&chip);
     if (err >= 0) {
+        PyOS_snprintf(request->consumer, sizeof request->consumer, "%s", consumer);
         result = ah_line_request_new(ah_state(module), request, NULL);
     }
 done:

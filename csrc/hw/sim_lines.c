@@ -199,6 +199,7 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
         raise_request_error(self, err, offsets, (unsigned)n);
         return NULL;
     }
+    PyOS_snprintf(request->consumer, sizeof request->consumer, "%s", consumer);
     PyOS_snprintf(request->name, sizeof request->name, "%s",
                   PyUnicode_AsUTF8(self->name));
     request_object = ah_line_request_new(self->st, request, (PyObject *)self);

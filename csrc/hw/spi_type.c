@@ -434,6 +434,16 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
 }
 
 static PyObject *
+SPIDevice_get_name(SPIDeviceObject *self, void *Py_UNUSED(closure))
+{
+    if (is_closed(self)) {
+        (void)raise_closed(self);
+        return NULL;
+    }
+    return PyUnicode_FromString(self->device->name);
+}
+
+static PyObject *
 SPIDevice_repr(SPIDeviceObject *self)
 {
     if (is_closed(self)) {
@@ -469,6 +479,7 @@ static PyMethodDef SPIDevice_methods[] = {
 static PyGetSetDef SPIDevice_getset[] = {
     {"closed", (getter)SPIDevice_get_closed, NULL, PyDoc_STR("True after close()."),
      NULL},
+    {"name", (getter)SPIDevice_get_name, NULL, PyDoc_STR("Such as spi0.0."), NULL},
     {"messages", (getter)SPIDevice_get_messages, NULL,
      PyDoc_STR("How many messages were sent."), NULL},
     {"transfers", (getter)SPIDevice_get_transfers, NULL,

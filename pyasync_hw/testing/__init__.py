@@ -4,7 +4,7 @@
 
     pytest_plugins = ["pyasync_hw.testing.plugin"]
 
-`live_objects()` and `open_descriptors()` are what its leak checks compare.
+`open_devices()`, `live_objects()` and `open_descriptors()` are what its checks compare.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ import os
 
 from .. import _core
 
-__all__ = ["live_objects", "open_descriptors"]
+__all__ = ["live_objects", "open_descriptors", "open_devices"]
+
+Device = _core.LineRequest | _core.SPIDevice
+
+
+def open_devices() -> list[Device]:
+    """The lines and SPI devices of this process that are open; of a reader, all it has."""
+    live = _core._live()
+    if live["LineRequest"] == live["SPIDevice"] == 0:
+        return []  # without a look at every object of the process
+    kinds = (_core.LineRequest, _core.SPIDevice)
+    return [one for one in gc.get_objects() if isinstance(one, kinds) and not one.closed]
 
 
 def live_objects() -> dict[str, int]:
