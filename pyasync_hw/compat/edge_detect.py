@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import traceback
@@ -9,13 +10,14 @@ from collections.abc import Callable
 
 from .. import hardware
 from .._core import CancelToken, EdgeEvent
-from ..gpio import Edge, Input
+from ..gpio import Edge
+from .gpio_channel import Channel
+from .legacy_asyncio import FutureCancelledError
 from .service import service
 
-__all__ = ["Reading", "Watch"]
+__all__ = ["Watch"]
 
 Callback = Callable[[int], object]
-Reading = Callable[[], threading.Event]
 
 
 def _now_ns() -> int:
@@ -27,23 +29,37 @@ def _now_ns() -> int:
 class _Wait:
     """One thread in wait_for_edge()."""
 
-    def __init__(self, edge: Edge, bounce_ms: int | None) -> None:
+    def __init__(self, edge: Edge, bounce_ms: int | None, timeout_ms: int | None) -> None:
         self.edge = edge
         self.bounce_ms = bounce_ms
         self.since_ns = _now_ns()
+        self.until_ns = None if timeout_ms is None else self.since_ns + timeout_ms * 1_000_000
         self.found = False
-        self.over = CancelToken()
+        self.thread = threading.get_ident()
+        self.stir = CancelToken()  # cancelled when there is something to look at
+
+    def left(self) -> float | None:
+        """Seconds; None: no timeout."""
+        return None if self.until_ns is None else (self.until_ns - _now_ns()) / 1e9
 
 
 class Watch:
     """The edges of one channel: for callbacks, for event_detected(), for wait_for_edge().
 
-    One task of the service thread reads the line and gives each edge to all of them.
-    `bounce_ms` is RPi.GPIO's: after an edge that counted, whoever it counted for, others
-    are ignored for that long.  It outlives its line, which setup() may take and give.
+    With add_event_detect(), a task of the service thread reads the line and gives each edge
+    to all of them; without, the threads that wait do.  `bounce_ms` is RPi.GPIO's: after an
+    edge that counted, whoever it counted for, others are ignored for that long.
     """
 
-    def __init__(self, channel: int, edge: Edge, bounce_ms: int | None, line: Input) -> None:
+    def __init__(
+        self,
+        channel: int,
+        edge: Edge,
+        bounce_ms: int | None,
+        line: Channel,
+        before: Watch | None = None,
+    ) -> None:
+        """`before`: the one of this line that was stopped, and may not have left it yet."""
         self.edge = edge
         self.bounce_ms = bounce_ms
         self.callbacks: list[Callback] = []
@@ -52,9 +68,15 @@ class Watch:
         self._happened = False
         self._last_ns: int | None = None
         self._waits: list[_Wait] = []
-        self._line: Input | None = line  # that is read; None: detached
+        # Those that read the line themselves, which they cannot while the service does.
+        self._blocked: set[_Wait] = set() if before is None else before._blocked
+        self._line: Channel | None = line  # None: stopped, or it failed
         self._failure: Exception | None = None  # of the line
-        self._reading: Reading | None = None
+        self._served = False  # by the service thread
+        self._end_reading: Callable[[], threading.Event] | None = None
+        self._unread = threading.Event()
+        if before is not None and before._served and not before._unread.is_set():
+            self._start_reading(line)
 
     @property
     def detecting(self) -> bool:
@@ -64,33 +86,35 @@ class Watch:
     def detect(self) -> None:
         """From now on edges make event_detected() true, and callbacks run."""
         self._since_ns = _now_ns()
+        if self._line is not None and not self._served:
+            self._start_reading(self._line)
 
-    def attach(self, line: Input) -> Reading:
-        """Read the edges of `line`, those from now on; a new one starts so, too.
-
-        The line may be closed when the reading has ended: it returns what ends it, and
-        gives an event that is set then.
-        """
-        line.clear()
-        self._line = line
-        self._reading = service.spawn(self._serve(line))
-        return self._reading
-
-    def detach(self) -> None:
-        """Read no more edges; who waits for one is told so.
-
-        It does not wait for a callback that runs: it may wait for a lock that the caller has.
-        """
-        self._line = None
-        self._end_waits()
-        if self._reading is not None:
-            self._reading()
+    def _start_reading(self, line: Channel) -> None:
+        self._served = True
+        self._stir_waits()
+        self._end_reading = service.spawn(self._read(line))
 
     def stop(self) -> None:
-        """detach(), and no callback starts any more."""
+        """No callback starts any more, and who waits for an edge is told that none comes.
+
+        This does not wait for a callback that runs: it may wait for a lock of the caller's.
+        """
         self._since_ns = None
         self.callbacks.clear()
-        self.detach()
+        self._line = None
+        self._stir_waits()
+        if self._end_reading is not None:
+            self._unread = self._end_reading()
+
+    def join(self, seconds: float) -> None:
+        """After stop(): until others than this thread have left the line."""
+        end, mine = time.monotonic() + seconds, threading.get_ident()
+        while any(wait.thread != mine for wait in list(self._blocked)):
+            if time.monotonic() > end:
+                return
+            time.sleep(0.001)
+        if self._served and not service.is_current_thread:
+            self._unread.wait(max(0.0, end - time.monotonic()))
 
     def take_happened(self) -> bool:
         """Whether an edge came since the last call."""
@@ -102,34 +126,59 @@ class Watch:
 
         Raises RuntimeError when the line is taken away.
         """
-        wait = _Wait(edge, bounce_ms)
+        if self._line is not None and not self._served and not self._waits:
+            self._line.clear()
+        wait = _Wait(edge, bounce_ms, timeout_ms)
         self._waits.append(wait)
         try:
-            if self._line is not None:
-                wait.over.wait(None if timeout_ms is None else timeout_ms / 1e3)
+            while not wait.found:
+                wait.stir = CancelToken()
+                line, left = self._line, wait.left()
+                if line is None:
+                    raise RuntimeError("Error waiting for edge") from self._failure
+                if wait.found or (left is not None and left <= 0):
+                    break
+                self._block(line, wait, left)
         finally:
             self._waits.remove(wait)
-        if wait.found:
-            return True
-        if self._line is None or wait.over.cancelled():
-            raise RuntimeError("Error waiting for edge") from self._failure
-        return False
+        return wait.found
 
-    async def _serve(self, line: Input) -> None:
+    def _block(self, line: Channel, wait: _Wait, left: float | None) -> None:
+        """Until an edge, the time or wait.stir."""
+        self._blocked.add(wait)
+        try:
+            if not self._served:
+                self._deliver(line.block_for_edge(left, wait.stir))
+                return
+        except (TimeoutError, FutureCancelledError):
+            return
+        except (OSError, ValueError) as exc:
+            self._fail(line, exc)
+            return
+        finally:
+            self._blocked.discard(wait)
+        wait.stir.wait(left)
+
+    async def _read(self, line: Channel) -> None:
+        while self._blocked:  # they were told to leave the line to us
+            await asyncio.sleep(0.001)
         try:
             while self._line is line:
-                self._deliver(await line.wait_for_edge())
+                self._deliver(await line.next_edge())
         except (OSError, ValueError) as exc:
-            if self._line is not line:  # taken away and closed while a callback ran
-                return
-            if self.detecting:
-                traceback.print_exc()
-            self._line, self._failure = None, exc.with_traceback(None)
-            self._end_waits()
+            self._fail(line, exc)
 
-    def _end_waits(self) -> None:
+    def _fail(self, line: Channel, exc: Exception) -> None:
+        if self._line is not line:  # taken away and closed meanwhile
+            return
+        if self.detecting:
+            traceback.print_exc()
+        self._line, self._failure = None, exc.with_traceback(None)
+        self._stir_waits()
+
+    def _stir_waits(self) -> None:
         for wait in list(self._waits):
-            wait.over.cancel()
+            wait.stir.cancel()
 
     def _counts(self, event: EdgeEvent, edge: Edge, bounce_ms: int | None, since_ns: int) -> bool:
         now = event.timestamp_ns
@@ -153,7 +202,7 @@ class Watch:
         self._last_ns = event.timestamp_ns
         for wait in served:
             wait.found = True
-            wait.over.cancel()
+            wait.stir.cancel()
         if not detected:
             return
         self._happened = True

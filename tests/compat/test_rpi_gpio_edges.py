@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ import time
 import pytest
 from gpio_calls import Calls
 
+from pyasync_hw import VirtualClock, sim
 from pyasync_hw.compat.RPi import GPIO
 
 
@@ -388,7 +390,6 @@ def test_removing_does_not_wait_for_a_callback(button):
     [
         lambda: GPIO.cleanup(17),
         lambda: GPIO.remove_event_detect(17),
-        lambda: GPIO.setup(17, GPIO.OUT),
     ],
 )
 def test_a_wait_ends_when_its_channel_is_taken_away(button, take):
@@ -415,16 +416,92 @@ def test_callbacks_of_a_board_that_goes_say_so(gpio_board, button, capfd):
     assert "line 17 of pinctrl-bcm2835" in capfd.readouterr().err
 
 
+@contextlib.contextmanager
+def handled(handler):
+    """SIGUSR1 calls `handler`."""
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: handler())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
 def test_a_signal_handler_ends_a_wait(button):
     class Stop(Exception):
         pass
 
-    def handler(number, frame):
+    def stop():
         raise Stop
 
-    before = signal.signal(signal.SIGUSR1, handler)
-    try:
-        with meanwhile(lambda: os.kill(os.getpid(), signal.SIGUSR1)), pytest.raises(Stop):
-            GPIO.wait_for_edge(17, GPIO.FALLING)
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+    with handled(stop), meanwhile(interrupt), pytest.raises(Stop):
+        GPIO.wait_for_edge(17, GPIO.FALLING)
+
+
+def test_a_signal_handler_that_cleans_up_ends_a_wait(button):
+    with (
+        handled(GPIO.cleanup),
+        meanwhile(interrupt),
+        pytest.raises(RuntimeError, match="Error waiting for edge"),
+    ):
+        GPIO.wait_for_edge(17, GPIO.FALLING)
+    assert button.consumer is None
+
+
+def test_a_signal_handler_may_use_the_channel_that_is_waited_for(button):
+    calls = Calls()
+
+    def use():
+        GPIO.setup(17, GPIO.OUT, initial=GPIO.LOW)
+        GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+        GPIO.add_event_detect(17, GPIO.FALLING)
+        GPIO.add_event_callback(17, calls)
+        button.drive(0)
+
+    with handled(use), meanwhile(interrupt):
+        assert GPIO.wait_for_edge(17, GPIO.FALLING) == 17
+    assert calls.wait() == [17]
+
+
+def test_a_wait_goes_on_while_its_channel_is_an_output(button):
+    def use():
+        GPIO.setup(17, GPIO.OUT, initial=GPIO.HIGH)
+        GPIO.output(17, GPIO.LOW)
+        GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+        button.drive(0)
+
+    with meanwhile(use):
+        assert GPIO.wait_for_edge(17, GPIO.FALLING) == 17
+
+
+def test_detection_and_waits_take_turns(button):
+    """Whoever waits reads the line, or the service thread does: they hand it over."""
+    for _ in range(20):
+        GPIO.add_event_detect(17, GPIO.FALLING)
+        GPIO.remove_event_detect(17)
+        assert GPIO.wait_for_edge(17, GPIO.FALLING, timeout=1) is None
+        with meanwhile(lambda: GPIO.add_event_detect(17, GPIO.RISING)), presses(button):
+            assert GPIO.wait_for_edge(17, GPIO.RISING) == 17
+        GPIO.remove_event_detect(17)
+
+
+def test_waits_on_a_virtual_clock_take_no_time(monkeypatch):
+    monkeypatch.setattr(GPIO, "_state", GPIO._State())
+    clock = VirtualClock()
+    with sim.Board(clock=clock) as board:
+        GPIO.setmode(GPIO.BCM)
+        GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+        for at in (100, 100.05, 200):
+            board.line(17).drive(0, at=at)
+            board.line(17).drive(1, at=at + 0.01)
+        wait = functools.partial(GPIO.wait_for_edge, 17, GPIO.FALLING, bouncetime=100)
+        assert wait(timeout=1_000_000) == 17
+        assert clock.time() == 100
+        assert wait(timeout=1_000) is None  # with the bounce at 100.05 in it
+        assert clock.time() == 101
+        assert wait(timeout=1_000_000) == 17
+        assert clock.time() == 200
+        GPIO.release_all()

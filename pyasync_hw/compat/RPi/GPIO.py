@@ -10,16 +10,15 @@ import errno
 import operator
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ... import hardware
-from ...gpio import Edge, Input, Output
-from ...hardware import LineSettings
-from ...pins import BOARD_TO_BCM, HEADER_GPIOS
-from ..edge_detect import Reading, Watch
+from ...gpio import Edge
+from ...pins import BOARD_TO_BCM
+from ..edge_detect import Watch
+from ..gpio_channel import Bias, Channel
 from ..rpi_info import rpi_info
-from ..service import service
 
 # fmt: off
 __all__ = [
@@ -53,7 +52,7 @@ SPI = 41
 I2C = 42
 HARD_PWM = 43
 
-_BIASES: dict[int, Literal["disabled", "pull_down", "pull_up"]] = {
+_BIASES: dict[int, Bias] = {
     PUD_OFF: "disabled",
     PUD_DOWN: "pull_down",
     PUD_UP: "pull_up",
@@ -75,9 +74,9 @@ class _State:
     def __init__(self) -> None:
         self.mode: int | None = None
         self.warn = True
-        self.lines: dict[int, Input | Output] = {}  # those that were set up, by GPIO
+        self.lines: dict[int, Channel] = {}  # those that were set up, by GPIO
         self.watches: dict[int, Watch] = {}
-        self.readings: dict[int, Reading] = {}  # the last one of each line
+        self.stopped: dict[int, Watch] = {}  # those of remove_event_detect()
         self.used = False  # anything was set up, ever
         # What its GPIOs were last driven to, by board: it keeps that while they are inputs.
         self.latches: WeakKeyDictionary[hardware.Backend, dict[int, bool]] = WeakKeyDictionary()
@@ -130,9 +129,9 @@ def _listed_gpio(channel: Any) -> int:
     return to_gpio(channel)
 
 
-def _input_line(gpio: int) -> Input:
+def _input_line(gpio: int) -> Channel:
     line = _state.lines.get(gpio)
-    if not isinstance(line, Input):
+    if line is None or not line.is_input:
         raise RuntimeError("You must setup() the GPIO channel as an input first")
     return line
 
@@ -201,65 +200,28 @@ def setup(
         if gpio in _PULLED_UP_GPIOS and pull_up_down != PUD_OFF:
             _warn("A physical pull up resistor is fitted on this channel!")
         if direction == IN:
-            _set_up_input(gpio, _BIASES[pull_up_down])
+            _set_up(gpio, _BIASES[pull_up_down], None)
         else:
-            _set_up_output(gpio, bool(initial) if initial in (LOW, HIGH) else None)
+            _set_up(gpio, None, bool(initial) if initial in (LOW, HIGH) else None)
 
 
-def _chip(gpio: int) -> str | None:
-    """For Input and Output: lines that are not on the header are found by their chip."""
-    return None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
-
-
-def _set_up_input(gpio: int, bias: Literal["disabled", "pull_down", "pull_up"]) -> None:
-    line = _state.lines.get(gpio)
-    if isinstance(line, Input):
-        line._reconfigure(bias=bias)
-        return
-    if line is not None:
-        _close(gpio)
-    line = _state.lines[gpio] = Input(gpio, bias=bias, chip=_chip(gpio))
-    if gpio in _state.watches:
-        _state.readings[gpio] = _state.watches[gpio].attach(line)
-
-
-def _set_up_output(gpio: int, value: bool | None) -> None:
-    line = _state.lines.get(gpio)
-    if isinstance(line, Output):
-        if value is not None:
-            line.value = _state.latch_of[gpio][gpio] = value
-        return
+def _set_up(gpio: int, bias: Bias | None, value: bool | None) -> None:
+    """As an input with `bias`, or without as an output at `value`."""
     latch = _state.latches.setdefault(hardware.current(), {})
-    if value is None:
-        value = latch[gpio] if gpio in latch else _level_there(gpio)
-    if line is not None:
-        if gpio in _state.watches:
-            _state.watches[gpio].detach()
-        _close(gpio)
-    _state.lines[gpio] = Output(gpio, value=value, chip=_chip(gpio))
-    _state.latch_of[gpio] = latch
-    latch[gpio] = value
-
-
-def _close(gpio: int) -> None:
-    line, reading = _state.lines.pop(gpio), _state.readings.pop(gpio, None)
-    if reading is not None:
-        ended = reading()
-        if not service.is_current_thread:
-            ended.wait(_CALLBACK_WAIT_S)
-    line.close()
-
-
-def _level_there(gpio: int) -> bool:
-    line = _state.lines.get(gpio)
-    if line is not None:
-        return bool(line.value)
-    # Another program may have left it an output: it is looked at as it is.
-    as_it_is = hardware.current().request_lines({gpio: LineSettings()}, chip=_chip(gpio))
+    line = _state.lines.get(gpio) or Channel(gpio)
     try:
-        return bool(as_it_is.get(1))
-    finally:
-        as_it_is.close()
+        if bias is not None:
+            line.be_input(bias)
+        elif value is not None or not line.is_output:
+            if value is None:
+                value = latch[gpio] if gpio in latch else bool(line.value)
+            line.be_output(value)
+            latch[gpio] = value
+    except BaseException:
+        if gpio not in _state.lines:
+            line.close()
+        raise
+    _state.lines[gpio], _state.latch_of[gpio] = line, latch
 
 
 def output(
@@ -284,9 +246,10 @@ def output(
             raise ValueError("Value must be an integer or boolean")
         gpio = to_gpio(one)
         line = _state.lines.get(gpio)
-        if not isinstance(line, Output):
+        if line is None or not line.is_output:
             raise RuntimeError("The GPIO channel has not been set up as an OUTPUT")
-        line.value = _state.latch_of[gpio][gpio] = bool(level)
+        line.drive(bool(level))
+        _state.latch_of[gpio][gpio] = bool(level)
 
 
 def input(channel: int) -> int:
@@ -303,7 +266,7 @@ def gpio_function(channel: int) -> int:
     _state.used = True
     if line is None:
         return UNKNOWN
-    return OUT if isinstance(line, Output) else IN
+    return OUT if line.is_output else IN
 
 
 # Edges.
@@ -338,11 +301,12 @@ def add_event_detect(
     watch.detect()
 
 
-def _watch(channel: int, gpio: int, line: Input, edge: Edge, bounce_ms: int | None) -> Watch:
-    new = Watch(channel, edge, bounce_ms, line)
-    watch = _state.watches.setdefault(gpio, new)  # another thread may have been faster
-    if watch is new:
-        _state.readings[gpio] = watch.attach(line)
+def _watch(channel: int, gpio: int, line: Channel, edge: Edge, bounce_ms: int | None) -> Watch:
+    # Another thread may have been faster.
+    new = Watch(channel, edge, bounce_ms, line, _state.stopped.get(gpio))
+    watch = _state.watches.setdefault(gpio, new)
+    if watch is not new:
+        new.stop()
     return watch
 
 
@@ -363,9 +327,11 @@ def add_event_callback(gpio: int, callback: Callable[[int], object]) -> None:
 
 def remove_event_detect(gpio: int) -> None:
     """Stop watching a channel."""
-    watch = _state.watches.pop(to_gpio(gpio), None)
+    number = to_gpio(gpio)
+    watch = _state.watches.pop(number, None)
     if watch is not None:
         watch.stop()
+        _state.stopped[number] = watch
 
 
 def event_detected(channel: int) -> bool:
@@ -405,7 +371,8 @@ class PWM:
 
     def __init__(self, channel: int, frequency: float) -> None:
         gpio = to_gpio(channel)
-        if not isinstance(_state.lines.get(gpio), Output):
+        line = _state.lines.get(gpio)
+        if line is None or not line.is_output:
             raise RuntimeError("You must setup() the GPIO channel as an output first")
         if frequency <= 0.0:
             raise ValueError("frequency must be greater than 0.0")
@@ -421,21 +388,20 @@ def _release(gpio: int) -> bool:
     watch = _state.watches.pop(gpio, None)
     if watch is not None:
         watch.stop()
-    line = _state.lines.get(gpio)
+    line, stopped = _state.lines.pop(gpio, None), _state.stopped.pop(gpio, None)
     if line is None:
         return False
     try:
         # Newer kernels of the Pi leave a line driven that is merely closed.
-        if isinstance(line, Output):
-            line._reconfigure(direction="input", bias="disabled", output_value=False)
-        else:
-            line._reconfigure(bias="disabled")
+        line.be_input("disabled")
     except OSError as exc:
         # A board that is gone drives nothing, and one of several users leaves the line.
         if exc.errno not in (errno.ENODEV, errno.EBUSY):
             raise
     finally:
-        _close(gpio)
+        for reading in filter(None, (watch, stopped)):
+            reading.join(_CALLBACK_WAIT_S)
+        line.close()
     return True
 
 

@@ -1,0 +1,57 @@
+"""One channel of RPi.GPIO: a line that is input or output, in turn, and never let go between."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .. import _core, hardware
+from ..gpio import _Line, _next_edge
+from ..hardware import LineSettings
+from ..pins import HEADER_GPIOS
+
+__all__ = ["Bias", "Channel"]
+
+Bias = Literal["disabled", "pull_down", "pull_up"]
+
+
+class Channel(_Line):
+    """A GPIO, on the header or not; at first as it is, which another program may have left."""
+
+    def __init__(self, gpio: int) -> None:
+        chip = None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
+        super().__init__(gpio, LineSettings(), chip, None, "pyasync_hw")
+
+    @property
+    def is_input(self) -> bool:
+        return self._settings.direction == "input"
+
+    @property
+    def is_output(self) -> bool:
+        return self._settings.direction == "output"
+
+    def be_input(self, bias: Bias) -> None:
+        """With edges from now on, or from when it became an input; its pull may change."""
+        self._reconfigure(direction="input", bias=bias, edge="both", output_value=False)
+
+    def be_output(self, value: bool) -> None:
+        """At `value`; without edges."""
+        if self.is_output:
+            self.drive(value)
+        else:
+            self._reconfigure(direction="output", bias="as_is", edge="none", output_value=value)
+
+    def drive(self, value: bool) -> None:
+        """The level of an output."""
+        self._core.set(1, int(value))
+
+    def clear(self) -> None:
+        """Forget the edges that nobody has taken."""
+        self._core.clear()
+
+    async def next_edge(self) -> _core.EdgeEvent:
+        """As Input.wait_for_edge()."""
+        return await _next_edge(self._core, "both")
+
+    def block_for_edge(self, timeout: float | None, token: _core.CancelToken) -> _core.EdgeEvent:
+        """As Input.blocking.wait_for_edge()."""
+        return self._core.wait_edge_blocking("both", timeout, token)
