@@ -96,10 +96,7 @@ class Chip:
             self.notice_fork()
             self.cancel_blocking()
             with self.thread_lock:
-                try:
-                    self.core.close()
-                finally:
-                    self._opened.close()
+                self.core.close(self._opened.close)
         except BaseException:  # Ctrl+C while another thread had the lock, say
             self._given_back = False  # it can be done again
             raise

@@ -1,7 +1,7 @@
 /* Doing what the MFRC522's steps ask for; see mfrc522_type.h.
  *
  * Awaitable: arm() does the first steps, the loop's watch and timer the others,
- * and the future is only a wake-up: the outcome stays here until take().
+ * and the future is only a wake-up: the outcome stays until take().
  * disarm() of an operation that still runs cancels it, in one SPI message.
  * Blocking: the same steps, with base/block.h between them, without the GIL.
  * SPI messages release the GIL; `driving` keeps everybody else out meanwhile.
@@ -16,34 +16,6 @@
 #include "py/errors.h"
 
 #define EVENT_BATCH 16
-
-static const char *const error_words[] = {
-    [MFRC522_TIMEOUT] = "timeout",
-    [MFRC522_COLLISION] = "collision",
-    [MFRC522_FRAME_ERROR] = "frame",
-    [MFRC522_NAK] = "nak",
-    [MFRC522_AUTH_FAILED] = "authentication",
-    [MFRC522_NO_CHIP] = "no-chip",
-    [MFRC522_BAD_READBACK] = "readback",
-    [MFRC522_LOST_REGISTERS] = "lost-registers",
-    [MFRC522_FIELD_OFF] = "field-off",
-    [MFRC522_CANCELLED] = "cancelled",
-};
-
-/* Keep the exception that is set: take() raises it. */
-static void
-keep_error(MFRC522Object *self)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value != NULL && traceback != NULL) {
-        (void)PyException_SetTraceback(value, traceback);
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    Py_XSETREF(self->error, value);
-}
 
 /* -- the three things that a step can ask for ------------------------------ */
 
@@ -98,7 +70,7 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
         self->chip.edge_came_late = drop_edges(self) > 0;
     }
     if (PyErr_Occurred()) { /* from an adapter, or a simulated card */
-        keep_error(self);
+        ah_mfrc522_keep_error(self);
     }
     return result;
 }
@@ -206,7 +178,7 @@ cancel_steps(MFRC522Object *self)
 static void
 abandon(MFRC522Object *self)
 {
-    keep_error(self);
+    ah_mfrc522_keep_error(self);
     mfrc522_abandon(&self->chip);
 }
 
@@ -248,20 +220,37 @@ finish(MFRC522Object *self)
     Py_DECREF(future);
 }
 
+/* The loop may close the reader meanwhile: the line is open until it has been told. */
+static int
+arm_wait(MFRC522Object *self, hw_wait_func func)
+{
+    LineRequestObject *irq = wants_irq(self) ? self->irq : NULL;
+    if (irq != NULL && ah_line_begin(irq) < 0) {
+        PyErr_Clear(); /* it is closed: then it is the time that ends the wait */
+        irq = NULL;
+    }
+    Py_XINCREF(irq);
+    self->wait.simulated = irq != NULL && irq->owner != NULL;
+    int err =
+        hw_wait_arm(&self->wait, self->loop, irq != NULL ? irq->request->fd : -1,
+                    self->chip.step.until_ns, func, (PyObject *)self); /* runs Python */
+    if (irq != NULL) {
+        ah_line_end(irq);
+        Py_DECREF(irq);
+    }
+    return err;
+}
+
 /* Wait for what the steps want, or end. */
 static void
 wait_or_finish(MFRC522Object *self, hw_wait_func func)
 {
-    if (mfrc522_is_running(&self->chip)) {
-        int fd = wants_irq(self) ? irq_fd(self) : -1;
-        self->wait.simulated = self->irq != NULL && self->irq->owner != NULL;
-        if (hw_wait_arm(&self->wait, self->loop, fd, self->chip.step.until_ns, func,
-                        (PyObject *)self) == 0) {
-            return;
-        }
+    if (mfrc522_is_running(&self->chip) && arm_wait(self, func) < 0) {
         abandon(self);
     }
-    finish(self);
+    if (!mfrc522_is_running(&self->chip)) {
+        finish(self); /* runs Python */
+    }
 }
 
 static int
@@ -282,7 +271,8 @@ on_wait(struct hw_wait *wait, int what)
         event = MFRC522_EDGE;
     }
     advance(self, event, result);
-    wait_or_finish(self, on_wait);
+    wait_or_finish(self, on_wait); /* runs Python */
+    ah_mfrc522_settle(self);       /* runs Python */
     return 0;
 }
 
@@ -312,6 +302,13 @@ forget_operation(MFRC522Object *self)
     self->operation = OPERATION_NONE;
 }
 
+static int
+raise_closed_meanwhile(void)
+{
+    return ah_raise_errno_remedy(EBADF, "RC522 reader",
+                                 "it was closed while it was waited for");
+}
+
 /* Is there an operation to begin?  An exception that is set already stays. */
 static int
 check_pending(MFRC522Object *self)
@@ -319,9 +316,13 @@ check_pending(MFRC522Object *self)
     if (self->pending && self->spi != NULL) {
         return 0;
     }
-    if (!PyErr_Occurred()) {
-        PyErr_SetString(PyExc_RuntimeError, "no operation was started");
+    if (PyErr_Occurred()) {
+        return -1;
     }
+    if (self->spi == NULL) {
+        return raise_closed_meanwhile();
+    }
+    PyErr_SetString(PyExc_RuntimeError, "no operation was started");
     return -1;
 }
 
@@ -340,18 +341,21 @@ ah_mfrc522_arm(MFRC522Object *self, PyObject *loop)
     if (status < 0) {
         Py_XDECREF(future);
         forget_operation(self);
+        ah_mfrc522_settle(self); /* runs Python */
         return NULL;
     }
     self->loop = Py_NewRef(loop);
     advance(self, MFRC522_BEGIN, 0);
     if (mfrc522_is_running(&self->chip)) {
         self->future = Py_NewRef(future);
-        wait_or_finish(self, on_wait);
-        return future;
+        wait_or_finish(self, on_wait); /* runs Python */
     }
-    Py_DECREF(future);
-    finish(self);
-    Py_RETURN_NONE;
+    else {
+        Py_SETREF(future, Py_NewRef(Py_None));
+        finish(self); /* runs Python */
+    }
+    ah_mfrc522_settle(self); /* runs Python */
+    return future;
 }
 
 void
@@ -363,18 +367,29 @@ ah_mfrc522_run_cancel(MFRC522Object *self)
     }
     self->pending = 0;
     cancel_steps(self);
-    finish(self);
+    finish(self);            /* runs Python */
+    ah_mfrc522_settle(self); /* runs Python */
+}
+
+void
+ah_mfrc522_closed_while_waited_for(MFRC522Object *self)
+{
+    if (mfrc522_is_running(&self->chip)) {
+        (void)(self->blocking
+                   ? ah_block_error(self->st, NULL, BLOCK_CANCELLED, "RC522 reader")
+                   : raise_closed_meanwhile());
+        ah_mfrc522_keep_error(self);
+    }
 }
 
 void
 ah_mfrc522_run_close(MFRC522Object *self)
 {
+    ah_mfrc522_closed_while_waited_for(self);
     if (mfrc522_is_running(&self->chip)) {
-        (void)ah_raise_errno_remedy(EBADF, "RC522 reader",
-                                    "it was closed while it was waited for");
-        keep_error(self);
-        ah_mfrc522_run_cancel(self);
+        ah_mfrc522_run_cancel(self); /* runs Python */
     }
+    ah_mfrc522_keep_outcome(self);
     /* Transfers only; a bus that fails now will not be used any more. */
     mfrc522_start_shutdown(&self->chip);
     advance(self, MFRC522_BEGIN, 0);
@@ -402,6 +417,9 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
         /* One that came while nothing blocked interrupts nothing. */
         if (PyErr_CheckSignals() < 0) { /* runs Python */
             return -1;
+        }
+        if (self->closing) {
+            return ah_block_error(self->st, NULL, BLOCK_CANCELLED, "RC522 reader");
         }
         struct vclock *clock = device_clock(self);
         int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
@@ -475,7 +493,7 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         int result;
         int event = block_for_step(self, &tokens.set, deadline_ns, &result);
         if (event < 0) {
-            keep_error(self);
+            ah_mfrc522_keep_error(self);
             cancel_steps(self);
             break;
         }
@@ -483,77 +501,8 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
     }
     self->blocking = 0;
     ah_wait_tokens_clear(&tokens);
+    ah_mfrc522_settle(self); /* runs Python */
     Py_RETURN_NONE;
-}
-
-/* -- outcome --------------------------------------------------------------- */
-
-static PyObject *
-bytes_of(const uint8_t *data, size_t size)
-{
-    return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size);
-}
-
-/* (atqa or None, uid, sak) */
-static PyObject *
-card_result(const struct mfrc522 *chip, bool with_atqa)
-{
-    const struct iso14443a_uid *uid = &chip->uid;
-    PyObject *atqa = with_atqa ? bytes_of(chip->atqa, 2) : Py_NewRef(Py_None);
-    if (atqa == NULL) {
-        return NULL;
-    }
-    return Py_BuildValue("(Ny#i)", atqa, (const char *)uid->bytes,
-                         (Py_ssize_t)uid->size, uid->sak);
-}
-
-static PyObject *
-result_of(const struct mfrc522 *chip, enum mfrc522_operation operation)
-{
-    switch (operation) {
-        case OPERATION_OPEN:
-            return PyLong_FromLong(chip->version);
-        case OPERATION_TRANSCEIVE:
-            return Py_BuildValue("(y#i)", (const char *)chip->rx,
-                                 (Py_ssize_t)chip->rx_size, chip->rx_last_bits);
-        case OPERATION_REQUEST:
-            return bytes_of(chip->atqa, 2);
-        case OPERATION_ANTICOLLISION:
-            return bytes_of(chip->cl, sizeof chip->cl);
-        case OPERATION_SELECT:
-            return card_result(chip, false);
-        case OPERATION_POLL:
-            return card_result(chip, true);
-        case OPERATION_READ:
-            return bytes_of(chip->rx, MIFARE_BLOCK_SIZE);
-        default:
-            return Py_NewRef(Py_None);
-    }
-}
-
-PyObject *
-ah_mfrc522_take(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
-{
-    const struct mfrc522_step *step = &self->chip.step;
-    enum mfrc522_operation operation = self->operation;
-    if (operation == OPERATION_NONE || mfrc522_is_running(&self->chip)) {
-        Py_RETURN_NONE;
-    }
-    self->operation = OPERATION_NONE;
-    if (self->error != NULL) {
-        PyObject *error = self->error;
-        self->error = NULL;
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-        return NULL;
-    }
-    if (step->need == MFRC522_FAILED) {
-        return step->error < 0
-                   ? Py_BuildValue("(iO)", -step->error, Py_None)
-                   : Py_BuildValue("(sO)", error_words[step->error], Py_None);
-    }
-    PyObject *result = result_of(&self->chip, operation);
-    return result == NULL ? NULL : Py_BuildValue("(ON)", Py_None, result);
 }
 
 /* -- life ------------------------------------------------------------------ */
@@ -570,6 +519,8 @@ ah_mfrc522_run_traverse(MFRC522Object *self, visitproc visit, void *arg)
     Py_VISIT(self->loop);
     Py_VISIT(self->future);
     Py_VISIT(self->error);
+    Py_VISIT(self->outcome);
+    Py_VISIT(self->give_back);
     return hw_wait_traverse(&self->wait, visit, arg);
 }
 
@@ -580,4 +531,6 @@ ah_mfrc522_run_clear(MFRC522Object *self)
     Py_CLEAR(self->loop);
     Py_CLEAR(self->future);
     Py_CLEAR(self->error);
+    Py_CLEAR(self->outcome);
+    Py_CLEAR(self->give_back);
 }

@@ -129,7 +129,7 @@ check_idle(MFRC522Object *self)
     if (ah_is_inherited(&self->fork)) {
         return ah_raise_inherited(&self->fork, "reader", "open one in the child");
     }
-    if (self->spi == NULL) {
+    if (self->spi == NULL || self->closing) {
         PyErr_SetString(PyExc_ValueError, "this reader is closed");
         return -1;
     }
@@ -432,26 +432,6 @@ MFRC522_crc_a(PyObject *Py_UNUSED(type), PyObject *arg)
 }
 
 static PyObject *
-MFRC522_close(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
-{
-    if (ah_is_inherited(&self->fork)) {
-        Py_RETURN_NONE;
-    }
-    if (self->driving || self->blocking) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the reader is busy in another thread: cancel that first");
-        return NULL;
-    }
-    if (self->spi != NULL) {
-        ah_mfrc522_run_close(self); /* runs Python */
-        Py_CLEAR(self->spi);
-        Py_CLEAR(self->irq);
-        Py_CLEAR(self->reset);
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *
 MFRC522_get_flag(MFRC522Object *self, void *closure)
 {
     const char *chip = (const char *)&self->chip;
@@ -523,9 +503,11 @@ static PyMethodDef MFRC522_methods[] = {
                "The card of the last poll may be found again while it stays.")},
     {"crc_a", MFRC522_crc_a, METH_O | METH_STATIC,
      PyDoc_STR("crc_a(data, /)\n--\n\nCRC_A, 2 bytes as they travel.")},
-    {"close", (PyCFunction)MFRC522_close, METH_NOARGS,
-     PyDoc_STR("close($self, /)\n--\n\n"
-               "Cancel what runs, antenna off, let go of bus and lines; idempotent.")},
+    {"close", (PyCFunction)ah_mfrc522_close, METH_VARARGS,
+     PyDoc_STR("close($self, give_back=None, /)\n--\n\n"
+               "Cancel what runs, antenna off, let go of bus and lines, and call\n"
+               "give_back(): at once, or when the step that runs is over.  "
+               "Idempotent.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,8 +1,9 @@
 /* _core.MFRC522: one reader chip, awaitable and blocking.
  *
  * mfrc522_type.c: object, operations.  mfrc522_run.c: does what the steps of
- * base/mfrc522.h ask for, on a loop or in a thread that blocks, and says what came
- * of it.  One operation at a time; queueing is the business of rc522.py.
+ * base/mfrc522.h ask for, on a loop or in a thread that blocks.  mfrc522_outcome.c:
+ * what came of it.  mfrc522_close.c: ends all that.  One operation at a time; queueing
+ * is the business of rc522.py.
  */
 #ifndef AH_HW_MFRC522_TYPE_H
 #define AH_HW_MFRC522_TYPE_H
@@ -38,14 +39,18 @@ typedef struct {
     enum mfrc522_operation operation;
     /* mfrc522_run.c */
     struct hw_wait wait;
-    PyObject *loop;   /* owned while the operation runs on one */
-    PyObject *future; /* owned: the wake-up, or NULL */
-    PyObject *error;  /* owned: an exception that ended the operation, or NULL */
-    int pending;      /* started, but no step was done yet */
-    int blocking;     /* a thread is in run() */
-    int driving;      /* steps are being done, perhaps without the GIL */
-    int cancelling;   /* to be cancelled as soon as the transfer is over */
-    uint32_t lowered; /* what line_ops.lowered of `reset` has said */
+    PyObject *loop;    /* owned while the operation runs on one */
+    PyObject *future;  /* owned: the wake-up, or NULL */
+    PyObject *error;   /* owned: an exception that ended the operation, or NULL */
+    PyObject *outcome; /* owned: what take() has for a chip that was closed, or NULL */
+    int pending;       /* started, but no step was done yet */
+    int blocking;      /* a thread is in run() */
+    int driving;       /* steps are being done, perhaps without the GIL */
+    int cancelling;    /* to be cancelled as soon as the transfer is over */
+    uint32_t lowered;  /* what line_ops.lowered of `reset` has said */
+    /* mfrc522_close.c */
+    PyObject *give_back; /* owned: what close() is to call, or NULL */
+    int closing;         /* to be closed as soon as nobody drives it */
 } MFRC522Object;
 
 void ah_mfrc522_run_init(MFRC522Object *self);
@@ -55,10 +60,24 @@ void ah_mfrc522_run_clear(MFRC522Object *self);
 /* End what runs, with the steps that leave the chip idle.  Cannot fail. */
 void ah_mfrc522_run_cancel(MFRC522Object *self); /* runs Python */
 
-/* The same with OSError (EBADF) for whoever waits; then the antenna goes off. */
+/* Have take() raise that, if anything runs: OSError (EBADF), or for a thread that
+ * blocks concurrent.futures.CancelledError. */
+void ah_mfrc522_closed_while_waited_for(MFRC522Object *self);
+
+/* Keep the exception that is set: take() raises it. */
+void ah_mfrc522_keep_error(MFRC522Object *self);
+
+/* The chip goes on to something else: keep what take() will say. */
+void ah_mfrc522_keep_outcome(MFRC522Object *self);
+
+/* Close it, if close() was called while it was driven. */
+void ah_mfrc522_settle(MFRC522Object *self); /* runs Python */
+
+/* End what runs, with that error for whoever waits; then the antenna goes off. */
 void ah_mfrc522_run_close(MFRC522Object *self); /* runs Python */
 
-/* The methods take, arm, disarm and run. */
+/* The methods close, take, arm, disarm and run. */
+PyObject *ah_mfrc522_close(MFRC522Object *self, PyObject *args);
 PyObject *ah_mfrc522_take(MFRC522Object *self, PyObject *ignored);
 PyObject *ah_mfrc522_arm(MFRC522Object *self, PyObject *loop);
 PyObject *ah_mfrc522_disarm(MFRC522Object *self, PyObject *future);

@@ -107,6 +107,27 @@ def test_tasks_in_line_for_a_reader(hw_board: sim.Board, order: str) -> None:
     pyasync_hw.run(main(), clock=hw_board.clock)
 
 
+def test_what_was_over_before_the_close_is_what_it_was(hw_board: sim.Board) -> None:
+    """The task has not run since; the chip has something else in its registers by then.
+
+    In real time: in virtual time nothing happens while a callback is ready.
+    """
+
+    async def main() -> None:
+        devices = Devices(hw_board)
+        await devices.select()
+        await devices.tag.authenticate(4)
+        devices.card.set_block(4, bytes(range(16)))
+        task = asyncio.ensure_future(devices.tag.read(4))
+        await asyncio.sleep(0)
+        while not task._fut_waiter.done():  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        devices.close()
+        assert await task == bytes(range(16))
+
+    pyasync_hw.run(main())
+
+
 def test_leaving_async_with_over_a_task_that_was_cancelled(hw_board: sim.Board) -> None:
     hw_board.attach_rc522()
 
@@ -145,8 +166,9 @@ def on_signal() -> Iterator[list[Callable[[], object]]]:
     signal.signal(signal.SIGUSR1, before)
 
 
+@pytest.mark.parametrize("wait", BLOCKING)
 @pytest.mark.parametrize("order", ["cancel, close", "close, cancel"])
-def test_a_blocked_thread(on_signal: list[Callable[[], object]], order: str) -> None:
+def test_a_blocked_thread(on_signal: list[Callable[[], object]], order: str, wait: str) -> None:
     """A signal handler does both before the wait goes on."""
     with sim.Board() as board:
         devices = Devices(board)
@@ -155,7 +177,7 @@ def test_a_blocked_thread(on_signal: list[Callable[[], object]], order: str) -> 
 
         def end() -> None:
             for deed in order.split(", "):
-                token.cancel() if deed == "cancel" else devices.button.close()
+                token.cancel() if deed == "cancel" else devices.close()
 
         def signals() -> None:
             while not ended.is_set():
@@ -166,11 +188,58 @@ def test_a_blocked_thread(on_signal: list[Callable[[], object]], order: str) -> 
         thread.start()
         try:
             with pytest.raises(CancelledError):
-                BLOCKING["an edge"](devices, token)
+                BLOCKING[wait](devices, token)
         finally:
             ended.set()
             thread.join()
-        devices.close()
+        assert not devices.door.field_on
+
+
+def test_a_reader_that_a_signal_handler_closes(on_signal: list[Callable[[], object]]) -> None:
+    """The wait of the same thread ends, then the reader is closed, and its lines are free."""
+    with sim.Board() as board:
+        door = board.attach_rc522()
+        ended = threading.Event()
+
+        def signals() -> None:
+            while not ended.is_set():
+                os.kill(os.getpid(), signal.SIGUSR1)
+
+        with rc522.Reader() as reader:
+            thread = threading.Thread(target=signals)
+            thread.start()
+            on_signal.append(reader.close)
+            try:
+                with pytest.raises((CancelledError, ValueError), match="RC522 reader"):
+                    reader.blocking.wait_for_tag()
+            finally:
+                ended.set()
+                thread.join()
+            assert not door.field_on
+            with rc522.Reader():
+                assert door.field_on
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_reader_that_a_card_closes(hw_board: sim.Board, blocking: bool) -> None:
+    """In the middle of an SPI message: that is finished, then the reader is closed."""
+
+    class Card(sim.Card):
+        def receive(self, data: bytes, bits: int) -> Any:
+            reader.close()
+            return super().receive(data, bits)
+
+    door = hw_board.attach_rc522()
+    door.present(Card(UID))
+    reader = rc522.Reader()
+    if blocking:
+        with pytest.raises(CancelledError):
+            reader.blocking.wait_for_tag()
+    else:
+        with pytest.raises(OSError, match="closed while it was waited for"):
+            pyasync_hw.run(reader.wait_for_tag(), clock=hw_board.clock)
+    assert not door.field_on
+    rc522.Reader().close()
 
 
 def test_threads_in_line_for_a_reader_that_is_closed() -> None:

@@ -1,0 +1,68 @@
+/* Closing a reader's chip: at once, or when whatever drives it is done.
+ *
+ * close() may come in the middle of a step: from another thread while an SPI message
+ * is on its way, from a signal handler of the thread that blocks, from a card or a
+ * loop whose methods the step calls.  Then the step is finished first, what runs is
+ * cancelled, and who has driven it does the rest.
+ */
+#include "hw/mfrc522_type.h"
+
+/* Antenna off; let go of bus and lines, and have them given back. */
+static PyObject *
+close_now(MFRC522Object *self)
+{
+    PyObject *give_back = self->give_back;
+    self->give_back = NULL;
+    ah_mfrc522_run_close(self); /* runs Python */
+    Py_CLEAR(self->spi);
+    Py_CLEAR(self->irq);
+    Py_CLEAR(self->reset);
+    if (give_back == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyObject *result = PyObject_CallNoArgs(give_back); /* runs Python */
+    Py_DECREF(give_back);
+    return result;
+}
+
+void
+ah_mfrc522_settle(MFRC522Object *self)
+{
+    if (!self->closing || self->driving || self->blocking) {
+        return;
+    }
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    self->closing = 0;
+    PyObject *result = close_now(self); /* runs Python */
+    if (result == NULL) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    Py_XDECREF(result);
+    PyErr_Restore(type, value, traceback);
+}
+
+PyObject *
+ah_mfrc522_close(MFRC522Object *self, PyObject *args)
+{
+    PyObject *give_back = NULL;
+    if (!PyArg_ParseTuple(args, "|O:close", &give_back)) {
+        return NULL;
+    }
+    give_back = give_back == Py_None ? NULL : give_back;
+    if (self->closing) {
+        Py_RETURN_NONE;
+    }
+    if (ah_is_inherited(&self->fork) || self->spi == NULL) {
+        return give_back != NULL ? PyObject_CallNoArgs(give_back) /* runs Python */
+                                 : Py_NewRef(Py_None);
+    }
+    Py_XSETREF(self->give_back, Py_XNewRef(give_back));
+    if (!self->driving && !self->blocking) {
+        return close_now(self); /* runs Python */
+    }
+    self->closing = 1;
+    self->cancelling = self->driving;
+    ah_mfrc522_closed_while_waited_for(self);
+    Py_RETURN_NONE;
+}
