@@ -1,5 +1,7 @@
 """pirc522.RFID: pi-rc522's verbs and return values over the native reader.
 
+`irq` follows the interrupt pin, for programs that arm the chip by registers and wait on it.
+
 Quietly different: request() sleeps on the chip's interrupt instead of reading a
 register 2,000 times, the field stays on between polls, halt() sends its CRC,
 and each reader has an `irq` of its own.  Added: wait_for_tag() says True for a
@@ -8,12 +10,14 @@ tag and False for a timeout or a wake-up by `irq.set()`, close(), `with`.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ... import _core, rc522
 from ...errors import CollisionError, CRCError, RC522Error, TagTimeoutError
+from ...gpio import Input
 from ..legacy_asyncio import FutureCancelledError
 from ..RPi import GPIO
 from ..spidev import SpiDev
@@ -67,7 +71,7 @@ class RFID:
     length = 16
     antenna_gain = 0x04
     authed = False
-    irq: Any = SharedWake()
+    irq: Any = SharedWake()  # an instance has a Wake
 
     def __init__(
         self,
@@ -97,7 +101,10 @@ class RFID:
         self.irq = Wake()
         RFID.irq.add(self.irq)
         self._lock = threading.RLock()
+        self._users = 0  # verbs that this thread, which has the lock, is in
         self._stopped = False
+        self._to_close = False
+        self._opened = contextlib.ExitStack()
         self._woken = False  # wait_for_tag() has found a tag that had been halted
         self._reader: rc522.Reader | None = None
         self.init()
@@ -110,19 +117,35 @@ class RFID:
     def _blocking(self) -> rc522.BlockingReader:
         """The native reader, opened again if cleanup() has closed it."""
         if self._reader is None:
-            reader = rc522.Reader(**self._options)
-            try:
+            irq = self._options["irq"]
+            with contextlib.ExitStack() as opened:  # one that fails keeps nothing
+                reader = opened.enter_context(contextlib.closing(rc522.Reader(**self._options)))
+                if irq is not None:
+                    # Beside the reader's own: what one of them has seen, the other sees, too.
+                    line = Input(irq, bias="pull_up", edges="falling", consumer="pirc522 irq")
+                    opened.enter_context(line)
+                    self.irq.follow(line)
                 reader.blocking.open(gain=self.antenna_gain)
-            except BaseException:
-                reader.close()
-                raise
+                self._opened = opened.pop_all()
             self._reader = reader
         return self._reader.blocking
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """This thread's turn; whoever ends it does what close() could not in a signal handler."""
+        with self._lock:
+            self._users += 1
+            try:
+                yield
+            finally:
+                self._users -= 1
+                if self._to_close and not self._users:
+                    self._give_back()
 
     @property
     def native_spi(self) -> _core.SPIDevice:
         """The SPI device, which counts its messages."""
-        with self._lock:
+        with self._in_use():
             self._blocking()
             assert self._reader is not None
             return self._reader.spi
@@ -134,7 +157,7 @@ class RFID:
 
     def _try(self, verb: Callable[..., Any], *args: Any, **options: Any) -> tuple[bool, Any]:
         """(error, result) of a verb of the native reader."""
-        with self._lock:
+        with self._in_use():
             try:
                 return False, verb(self._blocking(), *args, **options)
             except RC522Error:
@@ -150,14 +173,14 @@ class RFID:
         """
         if self.pin_irq is None:
             raise NotImplementedError("Waiting not implemented if IRQ is not used")
-        with self._lock:
+        with self._in_use():
             token = self.irq.begin()
             try:
                 if self._stopped or token.cancelled():
                     return False
                 return self._wait(self._blocking(), timeout or None, token)
             finally:
-                self.irq.end()
+                self.irq.end(token)
 
     def _wait(
         self, reader: rc522.BlockingReader, timeout: float | None, token: _core.CancelToken
@@ -185,7 +208,7 @@ class RFID:
 
     def request(self, req_mode: int = act_reqidl) -> tuple[bool, int | None]:
         """(False, 16) if a tag answers REQA (or WUPA: act_reqall), else (True, None)."""
-        with self._lock:
+        with self._in_use():
             # A tag that was halted falls back to that, and is deaf to REQA.
             wakeup, self._woken = req_mode == self.act_reqall or self._woken, False
             try:
@@ -284,7 +307,7 @@ class RFID:
             raise ValueError(f"command must be mode_transrec or mode_auth, not {command:#x}")
         bits = 7 if frame in (bytes([self.act_reqidl]), bytes([self.act_reqall])) else 0
         try:
-            with self._lock:
+            with self._in_use():
                 answer, last_bits = self._blocking().transceive_bits(frame, bits=bits)
         except RC522Error:
             return True, [], 0
@@ -318,7 +341,7 @@ class RFID:
 
     def set_antenna(self, state: bool) -> None:
         """Field on or off."""
-        with self._lock:
+        with self._in_use():
             self._blocking().configure(field=bool(state))
 
     def set_antenna_gain(self, gain: int) -> None:
@@ -326,37 +349,51 @@ class RFID:
         if not 0 <= gain <= 7:
             raise ValueError("Antenna gain has to be in the range 0...7")
         self.antenna_gain = gain
-        with self._lock:
+        with self._in_use():
             self._blocking().configure(gain=gain)
 
     # -- life ------------------------------------------------------------------------
 
     def init(self) -> None:
-        """Set the chip up, field on; it may wait for tags again after cleanup()."""
-        with self._lock:
+        """Reset the chip and set it up, field on; it may wait for tags again after cleanup()."""
+        with self._in_use(), self.irq.blind():
             self._stopped = False
-            self._blocking()
+            self.authed = False
+            is_new = self._reader is None
+            reader = self._blocking()
+            if not is_new:
+                reader.open(gain=self.antenna_gain)
 
     def reset(self) -> None:
         """Reset the chip and set it up again: every tag in the field starts afresh."""
-        with self._lock:
+        with self._in_use(), self.irq.blind():
             self.authed = False
             self._blocking().open()
 
+    def _give_back(self) -> None:
+        self._reader = None
+        self._to_close = False
+        self.authed = False
+        self._opened.close()
+
     def close(self) -> None:
-        """End wait_for_tag() wherever it blocks, and give the reader back; idempotent."""
+        """End wait_for_tag() wherever it blocks, and give the reader back; idempotent.
+
+        In a signal handler that interrupts a verb of this thread, the verb gives it back
+        when it ends, which wait_for_tag() does at once.
+        """
         self._stopped = True
         self.irq.set()
         with self._lock:  # free as soon as the waiting thread has left
-            reader, self._reader = self._reader, None
-            self.authed = False
-            if reader is not None:
-                reader.close()
+            if self._users:
+                self._to_close = True
+            else:
+                self._give_back()
 
     def cleanup(self) -> None:
         """close(), and RPi.GPIO's cleanup of all channels.
 
-        Safe while another thread is in wait_for_tag().
+        Safe while another thread, or this one, is in wait_for_tag().
         """
         self.close()
         GPIO.release_all()

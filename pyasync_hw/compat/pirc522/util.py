@@ -16,13 +16,14 @@ _DEFAULT_KEY = (0xFF,) * 6
 class RFIDUtil:
     """Helper of one RFID; methods that talk to the tag return an error flag."""
 
+    debug = False
+
     def __init__(self, rfid: RFID) -> None:
         self.rfid = rfid
         self.method: int | None = None
         self.key: Sequence[int] | None = None
         self.uid: Sequence[int] | None = None
         self.last_auth: tuple[object, ...] | None = None
-        self.debug = False
 
     def _say(self, text: str) -> None:
         if self.debug:
