@@ -383,6 +383,8 @@ _Transfer = (
 @final
 class SPIDevice:
     @property
+    def simulated(self) -> bool: ...
+    @property
     def name(self) -> str: ...
     speed_hz: int
     mode: int

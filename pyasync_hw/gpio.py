@@ -49,9 +49,9 @@ class _Line:
         board: hardware.Backend | None,
         consumer: str,
     ) -> None:
-        backend = hardware.chosen(board)
         if not isinstance(spec, (int, str)):
             raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
+        backend = hardware.chosen(board, chip)
         self.spec = spec
         self._settings = settings
         self._core = backend.request_lines({spec: settings}, consumer, chip=chip)

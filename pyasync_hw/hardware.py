@@ -161,6 +161,7 @@ if hasattr(_lock, "_at_fork_reinit"):  # as the standard library's modules do wi
     os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 _in_use: list[Use] = []  # for threads, which inherit no context
 _default: Backend | None = None
+_fallback: Backend | None = None  # the simulated board that nobody asked for
 
 
 class Use:
@@ -203,9 +204,36 @@ def _checked(backend: Backend) -> Backend:
     return backend
 
 
-def chosen(board: Backend | None) -> Backend:
-    """`board`, or without one the current backend.  Raises TypeError for what is none."""
-    return current() if board is None else _checked(board)
+def chosen(board: Backend | None, chip: str | None = None) -> Backend:
+    """`board`, or without one the current backend.  Raises TypeError for what is none.
+
+    Where nobody has chosen one, a `chip` that this machine has is taken at its word.
+    """
+    if board is not None:
+        return _checked(board)
+    if chip is not None and not _was_chosen() and _machine_has(chip):
+        return KernelBackend()
+    return current()
+
+
+def _was_chosen() -> bool:
+    """Has the program or PYASYNC_HW said what the current backend is?"""
+    if _innermost() is not None:
+        return True
+    with _lock:
+        if _in_use or _default is not None:
+            return bool(_in_use) or _default is not _fallback
+    return (os.environ.get("PYASYNC_HW") or "auto") != "auto"
+
+
+def _machine_has(chip: str) -> bool:
+    if chip.startswith("/"):
+        return os.path.exists(chip)
+    try:
+        _core.find_chip(chip)
+    except OSError:
+        return os.path.exists(f"/dev/{chip}")  # one that may not be opened
+    return True
 
 
 def set_default(backend: Backend | None) -> Backend | None:
@@ -262,6 +290,7 @@ def use_running_loop(core: _core.LineRequest | _core.SPIDevice) -> None:
 
 
 def _choose() -> Backend:
+    global _fallback
     wanted = os.environ.get("PYASYNC_HW") or "auto"
     if wanted not in ("sim", "real", "auto"):
         raise ValueError(f"PYASYNC_HW must be sim, real or auto, not {wanted!r}")
@@ -277,4 +306,6 @@ def _choose() -> Backend:
 
     board = Board("pi-zero-w")
     keep_to_the_end(board)
+    if wanted == "auto":
+        _fallback = board
     return board

@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from . import _core, hardware
 from .errors import WiringError
 from .hardware import LineSettings
+from .rc522_meaning import Meaning, SimulatedMeaning
 from .rc522_port import AwaitingPort, BlockingPort, Chip, Port, as_bytes, finish
 from .spi import Device, check_speed
 from .tags import Tag, make_tag
@@ -220,7 +221,10 @@ class Reader:
                 lines.append(line)
             core = _core.MFRC522(self._device.core, *lines)
             label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
-            self._chip = Chip(core, f"RC522 reader {label}", irq, reset, opened)
+            what = (f"RC522 reader {label}", wired.bus, irq, reset)
+            simulated = self._device.core.simulated
+            meaning = SimulatedMeaning(*what, backend) if simulated else Meaning(*what)
+            self._chip = Chip(core, meaning, opened)
             self._verbs = _Verbs(AwaitingPort(self._chip))
             self.blocking = BlockingReader(self._chip)
         except BaseException:

@@ -22,23 +22,13 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from . import _core
-from .errors import (
-    AuthenticationError,
-    ChipNotFoundError,
-    CollisionError,
-    CRCError,
-    NakError,
-    RC522Error,
-    TagLostError,
-    TagTimeoutError,
-    WiringError,
-)
+from .errors import TagTimeoutError, WiringError
+from .rc522_meaning import Meaning, Outcome
 from .thread_lock import ThreadLock
 
 __all__ = ["AwaitingPort", "BlockingPort", "Chip", "Port", "finish"]
 
 _T = TypeVar("_T")
-Outcome = tuple[str | int | None, Any]
 
 
 class Chip:
@@ -48,15 +38,12 @@ class Chip:
     def __init__(
         self,
         core: _core.MFRC522,
-        name: str,
-        irq: int | str | None,
-        reset: int | str | None,
+        meaning: Meaning,
         opened: contextlib.ExitStack,
     ) -> None:
         self.core = core
-        self.name = name
-        self.irq = irq
-        self.reset = reset
+        self.name = meaning.name
+        self.meaning = meaning
         self.closed = False
         self._opened = opened
         self._given_back = False
@@ -107,73 +94,20 @@ class Chip:
         self._check_lines()
         if error is None:
             return result
-        if isinstance(error, int):
-            gone = "; it was unplugged; open it anew when it is back"
-            text = os.strerror(error) + (gone if error in (errno.ENODEV, errno.ESHUTDOWN) else "")
-            raise OSError(error, text, self.name)
-        raise self._exception(error, tag)
-
-    def _exception(self, error: str, tag: bytes | None) -> OSError:
-        who = self.name if tag is None else f"{self.name}: tag {tag.hex()}"
-        if error == "timeout" and tag is not None:
-            return TagLostError(
-                f"{who} does not answer any more; hold it still and wait_for_tag() again"
-            )
-        if error == "cancelled":
-            return OSError(errno.ECANCELED, "the operation was cancelled", self.name)
-        kind, text = _MEANINGS[error]
-        return kind(f"{who}: {text}")
+        raise self.meaning.exception(error, tag)
 
     def _check_lines(self) -> None:
         """Say once that a line does nothing; the reader works without."""
-        core = self.core
+        core, meaning = self.core, self.meaning
         if self.wiring_error is not None or not core.ready:
             return
-        if self.irq is not None and not core.irq_works:
-            text = (
-                f"the interrupt line {self.irq} does not fall when the chip raises its "
-                "interrupt; connect the module's IRQ pin to it, or pass irq=None (the chip is "
-                "polled, which costs more)"
-            )
-        elif self.reset is not None and not core.reset_works:
-            text = (
-                f"the reset line {self.reset} does not reset the chip; connect the module's "
-                "RST pin to it, or pass reset=None"
-            )
+        if meaning.irq is not None and not core.irq_works:
+            self.wiring_error = meaning.dead_irq()
+        elif meaning.reset is not None and not core.reset_works:
+            self.wiring_error = meaning.dead_reset()
         else:
             return
-        self.wiring_error = WiringError(f"{self.name}: {text}")
         warnings.warn(str(self.wiring_error), RuntimeWarning, stacklevel=2)
-
-
-_MEANINGS: dict[str, tuple[type[RC522Error], str]] = {
-    "timeout": (TagTimeoutError, "no tag answers; hold one within 3 cm of the antenna"),
-    "collision": (CollisionError, "several tags answer at once; present one at a time"),
-    "frame": (
-        CRCError,
-        "an answer with a wrong CRC, parity or length; hold the tag still, or change the gain",
-    ),
-    "nak": (NakError, "the command was refused (NAK); authenticate the block's sector first"),
-    "authentication": (
-        AuthenticationError,
-        "authentication failed: wrong key or key type for this block",
-    ),
-    "no-chip": (
-        ChipNotFoundError,
-        "no MFRC522 answers (VersionReg reads 00 or FF); check power, MISO, MOSI, SCK, SDA "
-        "and RST, and that spi= is where it is wired",
-    ),
-    "readback": (
-        WiringError,
-        "the chip does not keep what is written to its registers; shorten the SPI wires or "
-        "lower speed_hz",
-    ),
-    "lost-registers": (
-        RC522Error,
-        "the chip was reset while in use; check its 3.3 V supply and its reset line",
-    ),
-    "field-off": (RC522Error, "the field is off; switch it on by configure(field=True)"),
-}
 
 
 class Port(Protocol):

@@ -444,6 +444,12 @@ SPIDevice_get_name(SPIDeviceObject *self, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+SPIDevice_get_simulated(SPIDeviceObject *self, void *Py_UNUSED(closure))
+{
+    return PyBool_FromLong(ah_spi_device_is_simulated((PyObject *)self));
+}
+
+static PyObject *
 SPIDevice_repr(SPIDeviceObject *self)
 {
     if (is_closed(self)) {
@@ -480,6 +486,8 @@ static PyGetSetDef SPIDevice_getset[] = {
     {"closed", (getter)SPIDevice_get_closed, NULL, PyDoc_STR("True after close()."),
      NULL},
     {"name", (getter)SPIDevice_get_name, NULL, PyDoc_STR("Such as spi0.0."), NULL},
+    {"simulated", (getter)SPIDevice_get_simulated, NULL,
+     PyDoc_STR("Is it of a simulated board?"), NULL},
     {"messages", (getter)SPIDevice_get_messages, NULL,
      PyDoc_STR("How many messages were sent."), NULL},
     {"transfers", (getter)SPIDevice_get_transfers, NULL,
