@@ -11,16 +11,24 @@ Times in are seconds, time stamps out are nanoseconds on the loop's clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn, Self
 
 from . import _core, hardware
 from ._core import EdgeEvent
 from .hardware import LineSettings
 
-__all__ = ["Edge", "EdgeEvent", "EdgeIterator", "Input", "Output"]
+__all__ = [
+    "BlockingEdgeIterator",
+    "BlockingInput",
+    "Edge",
+    "EdgeEvent",
+    "EdgeIterator",
+    "Input",
+    "Output",
+]
 
 Edge = Literal["rising", "falling", "both"]
 Bias = Literal["as_is", "disabled", "pull_up", "pull_down"]
@@ -87,10 +95,22 @@ class _Line:
         """Give the line back; idempotent.  Whoever waits for an edge gets OSError (EBADF)."""
         self._core.close()
 
-    def __enter__(self) -> _Line:
+    def __enter__(self) -> Self:
+        self._core.fileno()  # a closed line stays closed: ValueError
         return self
 
     def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
@@ -135,9 +155,6 @@ class Input(_Line):
         )
         super().__init__(spec, settings, chip, board, consumer)
 
-    def __enter__(self) -> Input:
-        return self
-
     async def wait_for_edge(self, edge: Edge = "both") -> EdgeEvent:
         """The oldest edge of that kind that nobody has taken yet, or the next one.
 
@@ -155,10 +172,13 @@ class Input(_Line):
         how many went.  It may be left at any time; close() or the end of its life
         frees the queue.
         """
+        return EdgeIterator(self._edge_queue(maxlen))
+
+    def _edge_queue(self, maxlen: int) -> _core.EdgeQueue:
         self._check_reports("both")
         if not isinstance(maxlen, int) or not 1 <= maxlen <= EDGES_MAX:
             raise ValueError(f"maxlen must be 1 to {EDGES_MAX} edges, not {maxlen!r}")
-        return EdgeIterator(self._core.edge_queue(maxlen))
+        return self._core.edge_queue(maxlen)
 
     def clear(self) -> None:
         """Forget the edges that wait_for_edge() has not taken."""
@@ -178,10 +198,57 @@ class Input(_Line):
 
 
 class BlockingInput:
-    """The blocking forms of an Input.  Not together with awaiting on a loop."""
+    """An Input whose waits block.  Not together with awaiting on a loop."""
 
     def __init__(self, line: Input) -> None:
         self._line = line
+
+    @property
+    def value(self) -> int:
+        """See Input.value."""
+        return self._line.value
+
+    @property
+    def closed(self) -> bool:
+        """See Input.closed."""
+        return self._line.closed
+
+    @property
+    def line_offset(self) -> int:
+        """See Input.line_offset."""
+        return self._line.line_offset
+
+    @property
+    def blocking(self) -> BlockingInput:
+        """Itself."""
+        return self
+
+    def fileno(self) -> int:
+        """See Input.fileno()."""
+        return self._line.fileno()
+
+    def clear(self) -> None:
+        """See Input.clear()."""
+        self._line.clear()
+
+    def close(self) -> None:
+        """See Input.close()."""
+        self._line.close()
+
+    def __enter__(self) -> BlockingInput:
+        self._line.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<BlockingInput of {self._line!r}>"
 
     def wait_for_edge(
         self,
@@ -198,6 +265,18 @@ class BlockingInput:
         self._line._check_reports(edge)
         return self._line._core.wait_edge_blocking(edge, timeout, token)
 
+    def edges(
+        self,
+        maxlen: int = 1024,
+        timeout: float | None = None,
+        token: _core.CancelToken | None = None,
+    ) -> BlockingEdgeIterator:
+        """An iterator over every edge from now on; see Input.edges().
+
+        `timeout` (for each edge) and `token` as for wait_for_edge().
+        """
+        return BlockingEdgeIterator(self._line._edge_queue(maxlen), timeout, token)
+
 
 class EdgeIterator(AsyncIterator[EdgeEvent]):
     """Every edge of a line, in order.  Made by Input.edges()."""
@@ -207,6 +286,12 @@ class EdgeIterator(AsyncIterator[EdgeEvent]):
 
     def __aiter__(self) -> EdgeIterator:
         return self
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(
+            "edges() is for `async for edge in line.edges()`; without a loop it is "
+            "`for edge in line.blocking.edges()`"
+        )
 
     async def __anext__(self) -> EdgeEvent:
         if self._core.closed:
@@ -225,6 +310,43 @@ class EdgeIterator(AsyncIterator[EdgeEvent]):
     async def aclose(self) -> None:
         """close(), as contextlib.aclosing() calls it."""
         self.close()
+
+
+class BlockingEdgeIterator(Iterator[EdgeEvent]):
+    """Every edge of a line, in order.  Made by Input.blocking.edges()."""
+
+    def __init__(
+        self,
+        queue: _core.EdgeQueue,
+        timeout: float | None,
+        token: _core.CancelToken | None,
+    ) -> None:
+        self._core = queue
+        self._timeout = timeout
+        self._token = token
+
+    def __iter__(self) -> BlockingEdgeIterator:
+        return self
+
+    def __aiter__(self) -> NoReturn:
+        raise TypeError(
+            "blocking.edges() is for `for edge in line.blocking.edges()`; on a loop it is "
+            "`async for edge in line.edges()`"
+        )
+
+    def __next__(self) -> EdgeEvent:
+        if self._core.closed:
+            raise StopIteration
+        try:
+            return self._core.wait_edge_blocking("both", self._timeout, self._token)
+        except ValueError:
+            if self._core.closed:  # by close(), while we waited
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        """See no more edges; whoever waits gets StopIteration.  Idempotent."""
+        self._core.close()
 
 
 class Output(_Line):
@@ -253,9 +375,6 @@ class Output(_Line):
             output_value=_level(value),
         )
         super().__init__(spec, settings, chip, board, consumer)
-
-    def __enter__(self) -> Output:
-        return self
 
     @property
     def value(self) -> int:

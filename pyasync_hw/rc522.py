@@ -22,7 +22,7 @@ from .hardware import LineSettings
 from .rc522_meaning import Meaning, SimulatedMeaning
 from .rc522_port import AwaitingPort, BlockingPort, Chip, Port, as_bytes, finish
 from .spi import Device, check_speed
-from .tags import Tag, make_tag
+from .tags import BlockingTag, Tag, make_tag
 
 __all__ = ["BlockingReader", "Reader", "Stats", "crc_a"]
 
@@ -224,9 +224,12 @@ class Reader:
             what = (f"RC522 reader {label}", wired.bus, irq, reset)
             simulated = self._device.core.simulated
             meaning = SimulatedMeaning(*what, backend) if simulated else Meaning(*what)
+            what = (f"RC522 reader {label}", wired.bus, irq, reset)
+            simulated = self._device.core.simulated
+            meaning = SimulatedMeaning(*what, backend) if simulated else Meaning(*what)
             self._chip = Chip(core, meaning, opened)
             self._verbs = _Verbs(AwaitingPort(self._chip))
-            self.blocking = BlockingReader(self._chip)
+            self.blocking = BlockingReader(self._chip, self._device.core)
         except BaseException:
             opened.close()
             raise
@@ -261,8 +264,7 @@ class Reader:
     @property
     def stats(self) -> Stats:
         """What the reader has done so far."""
-        core = self._chip.core
-        return Stats(self.spi.messages, self.spi.transfers, core.exchanges, core.edges_missed)
+        return self.blocking.stats
 
     @property
     def closed(self) -> bool:
@@ -339,14 +341,14 @@ class Reader:
         return await self._verbs.wait_for_tag(poll_interval)
 
     async def wait_for_removal(
-        self, tag: Tag | bytes, *, poll_interval: float = REMOVAL_INTERVAL
+        self, tag: Tag | BlockingTag | bytes, *, poll_interval: float = REMOVAL_INTERVAL
     ) -> None:
         """Wait until `tag` (or the tag with that UID) answers no more.
 
         It is woken and halted again every poll_interval seconds, so it must be
         selected anew to be used meanwhile, and is not reported by wait_for_tag().
         """
-        uid = tag.uid if isinstance(tag, Tag) else as_bytes("tag", tag)
+        uid = tag.uid if isinstance(tag, (Tag, BlockingTag)) else as_bytes("tag", tag)
         await self._verbs.wait_for_removal(uid, poll_interval)
 
     async def request(self, *, wakeup: bool = False) -> bytes:
@@ -414,13 +416,74 @@ class BlockingReader:
     """
 
     # It has the chip and not the Reader, which refers to it: no cycle keeps the lines.
-    def __init__(self, chip: Chip) -> None:
+    def __init__(self, chip: Chip, spi: _core.SPIDevice) -> None:
         self._chip = chip
+        self.spi = spi
         self._verbs = _Verbs(BlockingPort(chip))
 
     def close(self) -> None:
         """See Reader.close()."""
         self._chip.close()
+
+    @property
+    def name(self) -> str:
+        """The reader, for messages."""
+        return self._chip.name
+
+    @property
+    def version(self) -> int:
+        """See Reader.version."""
+        return self._chip.core.version
+
+    @property
+    def gain(self) -> int:
+        """See Reader.gain."""
+        return self._chip.core.gain
+
+    @property
+    def field(self) -> bool:
+        """See Reader.field."""
+        return self._chip.core.field
+
+    @property
+    def wiring_error(self) -> WiringError | None:
+        """See Reader.wiring_error."""
+        return self._chip.wiring_error
+
+    @property
+    def closed(self) -> bool:
+        """See Reader.closed."""
+        return self._chip.closed
+
+    @property
+    def stats(self) -> Stats:
+        """See Reader.stats."""
+        core = self._chip.core
+        return Stats(self.spi.messages, self.spi.transfers, core.exchanges, core.edges_missed)
+
+    @property
+    def blocking(self) -> BlockingReader:
+        """Itself."""
+        return self
+
+    def __enter__(self) -> BlockingReader:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<BlockingReader {self.name} {'closed' if self.closed else 'open'}>"
 
     def cancel(self) -> None:
         """End the blocking wait that runs, from another thread or a signal handler.
@@ -443,21 +506,24 @@ class BlockingReader:
         token: _core.CancelToken | None = None,
         *,
         poll_interval: float = POLL_INTERVAL,
-    ) -> Tag:
-        """See Reader.wait_for_tag().  TagTimeoutError after `timeout` seconds."""
+    ) -> BlockingTag:
+        """See Reader.wait_for_tag(); a tag whose verbs block.
+
+        TagTimeoutError after `timeout` seconds.
+        """
         port = BlockingPort(self._chip, timeout, token)
-        return finish(_Verbs(port).wait_for_tag(poll_interval))
+        return finish(_Verbs(port).wait_for_tag(poll_interval)).blocking
 
     def wait_for_removal(
         self,
-        tag: Tag | bytes,
+        tag: Tag | BlockingTag | bytes,
         timeout: float | None = None,
         token: _core.CancelToken | None = None,
         *,
         poll_interval: float = REMOVAL_INTERVAL,
     ) -> None:
         """See Reader.wait_for_removal().  TagTimeoutError after `timeout` seconds."""
-        uid = tag.uid if isinstance(tag, Tag) else as_bytes("tag", tag)
+        uid = tag.uid if isinstance(tag, (Tag, BlockingTag)) else as_bytes("tag", tag)
         port = BlockingPort(self._chip, timeout, token)
         finish(_Verbs(port).wait_for_removal(uid, poll_interval))
 
@@ -469,9 +535,9 @@ class BlockingReader:
         """See Reader.anticollision()."""
         return finish(self._verbs.anticollision(level))
 
-    def select(self, uid: bytes | None = None) -> Tag:
-        """See Reader.select()."""
-        return finish(self._verbs.select(uid))
+    def select(self, uid: bytes | None = None) -> BlockingTag:
+        """See Reader.select(); a tag whose verbs block."""
+        return finish(self._verbs.select(uid)).blocking
 
     def transceive(
         self, data: bytes, *, crc: bool = True, bits: int = 0, timeout: float = 0.025

@@ -137,9 +137,21 @@ class Device:
             self._package.close()
 
     def __enter__(self) -> Device:
+        _ = self.core.mode  # a closed device stays closed: ValueError
         return self
 
     def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Device:
+        return self.__enter__()
+
+    async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,

@@ -88,6 +88,7 @@ leave(EdgeQueueObject *self, LineRequestObject *request)
     edge_queue_drop_waiters(&self->queue);
     ah_edges_release_idle(request); /* runs Python */
     ah_edges_detach(request, &self->queue);
+    ah_edges_wake_blockers(request); /* one of them may wait for ours */
     Py_DECREF(request);
     Py_DECREF(self);
 }
@@ -180,6 +181,18 @@ EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
 }
 
 static PyObject *
+EdgeQueue_wait_edge_blocking(EdgeQueueObject *self, PyObject *args, PyObject *kwargs)
+{
+    if (queue_check_open(self) < 0) {
+        return NULL;
+    }
+    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
+    PyObject *event = ah_edges_block(request, &self->queue, args, kwargs);
+    Py_DECREF(request);
+    return event;
+}
+
+static PyObject *
 EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
 {
     LineRequestObject *request = self->request;
@@ -220,6 +233,12 @@ static PyMethodDef EdgeQueue_methods[] = {
      PyDoc_STR("collect($self, future, /)\n--\n\nSee LineRequest.collect().")},
     {"disarm", (PyCFunction)EdgeQueue_disarm, METH_O,
      PyDoc_STR("disarm($self, future, /)\n--\n\nSee LineRequest.disarm().")},
+    {"wait_edge_blocking", (PyCFunction)(void (*)(void))EdgeQueue_wait_edge_blocking,
+     METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR(
+         "wait_edge_blocking($self, edge='both', timeout=None, token=None)\n--\n\n"
+         "See LineRequest.wait_edge_blocking().  ValueError when the queue is closed\n"
+         "meanwhile.")},
     {"close", (PyCFunction)EdgeQueue_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
                "See no more edges; wakes whoever waits.  Idempotent.")},

@@ -3,7 +3,8 @@
  * Each polls the request's descriptor and an eventfd of its own, by which it
  * learns of a close() and of edges that another thread has read.  The GIL is
  * released meanwhile; signal handlers run on EINTR (PEP 475).  Either a loop
- * waits for edges of a request or threads do: both at once is refused.
+ * waits for edges of a request or threads do: both at once is refused.  A thread takes
+ * from the request's own queue, or from that of an EdgeQueue.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -62,9 +63,10 @@ blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
 
 /* Take an edge, blocking until there is one; -1 with an exception. */
 static int
-block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned edges,
-               struct vclock *clock, const struct token_set *tokens,
-               int64_t deadline_ns, struct edge_record *record)
+block_for_edge(LineRequestObject *self, struct edge_queue *queue,
+               struct edge_blocker *blocker, unsigned edges, struct vclock *clock,
+               const struct token_set *tokens, int64_t deadline_ns,
+               struct edge_record *record)
 {
     for (;;) {
         /* One that came while nothing blocked interrupts nothing. */
@@ -77,7 +79,11 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
         if (self->closing || self->request == NULL) { /* NULL: a forked child */
             return ah_edges_raise(self, -EBADF);
         }
-        if (edge_ring_pop(&self->queue.ring, edges, record)) {
+        if (!ah_edges_is_attached(self, queue)) {
+            PyErr_SetString(PyExc_ValueError, "this edge queue is closed");
+            return -1;
+        }
+        if (edge_ring_pop(&queue->ring, edges, record)) {
             return 0;
         }
         int n = ah_edges_read(self);
@@ -105,7 +111,8 @@ block_for_edge(LineRequestObject *self, struct edge_blocker *blocker, unsigned e
 }
 
 PyObject *
-ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
+ah_edges_block(LineRequestObject *self, struct edge_queue *queue, PyObject *args,
+               PyObject *kwargs)
 {
     static char *kwlist[] = {"edge", "timeout", "token", NULL};
     PyObject *word = NULL, *timeout = NULL, *token_arg = NULL, *event = NULL;
@@ -130,9 +137,10 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
     PyObject *kept = ah_keep_clock(clock);
     int err;
     if (hw_wait_is_armed(&self->wait)) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "edges of this line are awaited on an event loop: await them "
-                        "there, or block in threads, not both at once");
+        PyErr_Format(PyExc_RuntimeError,
+                     "edges of %s are awaited on an event loop: await them there, or "
+                     "block in threads, not both at once",
+                     self->what);
         goto done;
     }
     if (ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) < 0) {
@@ -145,13 +153,13 @@ ah_edges_block(LineRequestObject *self, PyObject *args, PyObject *kwargs)
     }
     blocker.next = self->blockers;
     self->blockers = &blocker;
-    err =
-        block_for_edge(self, &blocker, edges, clock, &tokens.set, deadline_ns, &record);
+    err = block_for_edge(self, queue, &blocker, edges, clock, &tokens.set, deadline_ns,
+                         &record);
     blocker_unlink(self, &blocker);
     if (err == 0) {
         event = ah_edge_event_new(self->st, &record);
     }
-    if (self->queue.ring.size > 0) {
+    if (queue->ring.size > 0) {
         ah_edges_wake_blockers(self);
     }
 done:

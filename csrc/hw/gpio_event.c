@@ -106,16 +106,11 @@ announce(LineRequestObject *self)
 int
 ah_edges_raise(LineRequestObject *self, int err)
 {
-    char what[64] = "GPIO line";
-    if (self->request != NULL) {
-        PyOS_snprintf(what, sizeof what, "line %u of %s",
-                      (unsigned)self->request->offsets[0], self->request->name);
-    }
     if (err == -EBADF) {
-        return ah_raise_errno_remedy(err, what,
+        return ah_raise_errno_remedy(err, self->what,
                                      "it was closed while it was waited for");
     }
-    return ah_raise_errno(err, what);
+    return ah_raise_errno(err, self->what);
 }
 
 int
@@ -293,9 +288,10 @@ static int
 claim_loop(LineRequestObject *self, PyObject *loop)
 {
     if (self->blockers != NULL) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "a thread blocks on edges of this line: await them on the "
-                        "loop, or block in threads, not both at once");
+        PyErr_Format(PyExc_RuntimeError,
+                     "a thread blocks on edges of %s: await them on the loop, or block "
+                     "in threads, not both at once",
+                     self->what);
         return -1;
     }
     PyObject *other = self->wait.loop;
@@ -304,8 +300,8 @@ claim_loop(LineRequestObject *self, PyObject *loop)
     }
     int is_closed = loop_is_closed(self); /* runs Python */
     if (is_closed == 0) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "edges of this line are awaited on another event loop");
+        PyErr_Format(PyExc_RuntimeError,
+                     "edges of %s are awaited on another event loop", self->what);
     }
     if (is_closed <= 0) {
         return -1;
@@ -313,8 +309,8 @@ claim_loop(LineRequestObject *self, PyObject *loop)
     drop_all_waiters(self);      /* runs Python */
     ah_edges_release_idle(self); /* runs Python */
     if (self->wait.loop != NULL) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "edges of this line are awaited on a closed event loop");
+        PyErr_Format(PyExc_RuntimeError,
+                     "edges of %s are awaited on a closed event loop", self->what);
         return -1;
     }
     return 0;

@@ -53,8 +53,8 @@ AH_RAISES PyObject *ah_edge_event_new(ModuleState *st,
                                       const struct edge_record *record);
 
 /* gpio_block.c, edge_queue_type.c: wait_edge_blocking(), edge_queue(). */
-AH_RAISES PyObject *ah_edges_block(LineRequestObject *self, PyObject *args,
-                                   PyObject *kwargs);
+AH_RAISES PyObject *ah_edges_block(LineRequestObject *self, struct edge_queue *queue,
+                                   PyObject *args, PyObject *kwargs);
 AH_RAISES PyObject *ah_edge_queue_new(LineRequestObject *self, PyObject *args);
 
 /* Let go of queues that nobody waits on any more, and disarm when that is all of

@@ -21,7 +21,7 @@ raise_closed(LineRequestObject *self)
         return ah_raise_inherited(&self->fork, "simulated line request",
                                   "request the lines in the child");
     }
-    PyErr_SetString(PyExc_ValueError, "this line request is closed");
+    PyErr_Format(PyExc_ValueError, "%s is closed", self->what);
     return -1;
 }
 
@@ -140,6 +140,8 @@ ah_line_request_new(ModuleState *st, struct line_request *request, PyObject *own
     st->live[AH_LIVE_LineRequest]++;
     self->st = st;
     self->request = request;
+    PyOS_snprintf(self->what, sizeof self->what, "line %u of %s",
+                  (unsigned)request->offsets[0], request->name);
     self->owner = Py_XNewRef(owner);
     ah_fork_watch(st, &self->fork, (PyObject *)self, line_request_in_child);
     ah_edges_init(self);
@@ -233,15 +235,10 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 static int
 raise_line_error(LineRequestObject *self, int err)
 {
-    char what[64] = "GPIO line";
-    if (self->request != NULL) {
-        PyOS_snprintf(what, sizeof what, "line %u of %s",
-                      (unsigned)self->request->offsets[0], self->request->name);
-    }
     if (err == -EPERM) {
-        return ah_raise_errno_remedy(err, what, "an input cannot be set");
+        return ah_raise_errno_remedy(err, self->what, "an input cannot be set");
     }
-    return ah_raise_errno(err, what);
+    return ah_raise_errno(err, self->what);
 }
 
 static PyObject *
@@ -401,6 +398,13 @@ LineRequest_disarm(LineRequestObject *self, PyObject *future)
 }
 
 static PyObject *
+LineRequest_wait_edge_blocking(LineRequestObject *self, PyObject *args,
+                               PyObject *kwargs)
+{
+    return ah_edges_block(self, &self->queue, args, kwargs);
+}
+
+static PyObject *
 LineRequest_clear_edges(LineRequestObject *self, PyObject *Py_UNUSED(ignored))
 {
     return ah_edges_clear(self, &self->queue);
@@ -526,7 +530,7 @@ static PyMethodDef LineRequest_methods[] = {
     {"edge_queue", (PyCFunction)ah_edge_queue_new, METH_VARARGS,
      PyDoc_STR("edge_queue($self, capacity, /)\n--\n\n"
                "A new EdgeQueue, which sees every edge from now on.")},
-    {"wait_edge_blocking", (PyCFunction)(void (*)(void))ah_edges_block,
+    {"wait_edge_blocking", (PyCFunction)(void (*)(void))LineRequest_wait_edge_blocking,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
          "wait_edge_blocking($self, edge='both', timeout=None, token=None)\n--\n\n"

@@ -21,6 +21,7 @@ typedef struct {
     ModuleState *st;
     struct fork_node fork;
     struct line_request *request; /* owned, NULL: closed */
+    char what[64];                /* for messages: "line 17 of gpiochip0" */
     PyObject *owner;          /* owned: what must live as long as request, or NULL */
     struct vclock *inherited; /* owned: what request was told, in a fork's child */
     PyObject *weakrefs;

@@ -303,9 +303,9 @@ forget_operation(MFRC522Object *self)
 }
 
 static int
-raise_closed_meanwhile(void)
+raise_closed_meanwhile(const MFRC522Object *self)
 {
-    return ah_raise_errno_remedy(EBADF, "RC522 reader",
+    return ah_raise_errno_remedy(EBADF, self->name,
                                  "it was closed while it was waited for");
 }
 
@@ -320,7 +320,7 @@ check_pending(MFRC522Object *self)
         return -1;
     }
     if (self->spi == NULL) {
-        return raise_closed_meanwhile();
+        return raise_closed_meanwhile(self);
     }
     PyErr_SetString(PyExc_RuntimeError, "no operation was started");
     return -1;
@@ -376,8 +376,8 @@ ah_mfrc522_closed_while_waited_for(MFRC522Object *self)
 {
     if (mfrc522_is_running(&self->chip)) {
         (void)(self->blocking
-                   ? ah_block_error(self->st, NULL, BLOCK_CANCELLED, "RC522 reader")
-                   : raise_closed_meanwhile());
+                   ? ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name)
+                   : raise_closed_meanwhile(self));
         ah_mfrc522_keep_error(self);
     }
 }
@@ -419,7 +419,7 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
             return -1;
         }
         if (self->closing) {
-            return ah_block_error(self->st, NULL, BLOCK_CANCELLED, "RC522 reader");
+            return ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name);
         }
         struct vclock *clock = device_clock(self);
         int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
@@ -432,8 +432,8 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
         int err = 0;
         bool timed_out = outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns;
         if (outcome != BLOCK_READY && !timed_out) {
-            err = ah_block_error(self->st, clock, outcome,
-                                 "RC522 reader"); /* runs Python */
+            err =
+                ah_block_error(self->st, clock, outcome, self->name); /* runs Python */
         }
         Py_XDECREF(kept);
         if (err < 0) {
@@ -479,9 +479,8 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         ah_wait_tokens_clear(&tokens);
         return NULL;
     }
-    if (!ready ||
-        (tokens_are_cancelled(&tokens.set) &&
-         ah_block_error(self->st, NULL, BLOCK_CANCELLED, "RC522 reader") < 0)) {
+    if (!ready || (tokens_are_cancelled(&tokens.set) &&
+                   ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name) < 0)) {
         ah_wait_tokens_clear(&tokens);
         forget_operation(self);
         return NULL;

@@ -73,6 +73,8 @@ MFRC522_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     ah_mfrc522_run_init(self);
     mfrc522_init(&self->chip, false, false);
     self->spi = Py_NewRef(spi);
+    PyOS_snprintf(self->name, sizeof self->name, "RC522 reader %s",
+                  ah_spi_device_name(spi));
     if (line_arg(st, irq, "irq", &self->irq) < 0 ||
         line_arg(st, reset, "reset", &self->reset) < 0) {
         Py_DECREF(self);
@@ -130,13 +132,14 @@ check_idle(MFRC522Object *self)
         return ah_raise_inherited(&self->fork, "reader", "open one in the child");
     }
     if (self->spi == NULL || self->closing) {
-        PyErr_SetString(PyExc_ValueError, "this reader is closed");
+        PyErr_Format(PyExc_ValueError, "%s is closed", self->name);
         return -1;
     }
     if (mfrc522_is_running(&self->chip) || self->driving || self->blocking) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the reader is busy: one operation at a time; await the other "
-                        "one, or cancel it");
+        PyErr_Format(PyExc_RuntimeError,
+                     "%s is busy: one operation at a time; await the other one, or "
+                     "cancel it",
+                     self->name);
         return -1;
     }
     Py_CLEAR(self->error);

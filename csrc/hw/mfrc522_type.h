@@ -31,6 +31,7 @@ typedef struct {
     PyObject_HEAD
     ModuleState *st;
     struct fork_node fork;
+    char name[48];            /* for messages: "RC522 reader spi0.0" */
     PyObject *spi;            /* owned SPIDevice; NULL: closed */
     LineRequestObject *irq;   /* owned, or NULL */
     LineRequestObject *reset; /* owned, or NULL */

@@ -19,10 +19,11 @@
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
-    struct fork_node fork;     /* of a simulated one */
-    struct spi_device *device; /* owned, NULL: closed */
-    PyObject *owner;           /* owned: what must live as long as device, or NULL */
-    struct vclock *inherited;  /* owned: what device was told, in a fork's child */
+    struct fork_node fork;                           /* of a simulated one */
+    struct spi_device *device;                       /* owned, NULL: closed */
+    char name[sizeof((struct spi_device *)0)->name]; /* device's, also when closed */
+    PyObject *owner;          /* owned: what must live as long as device, or NULL */
+    struct vclock *inherited; /* owned: what device was told, in a fork's child */
     PyObject *weakrefs;
     uint64_t messages, transfers; /* as they were when the device was closed */
     int busy;                     /* messages that run now */
@@ -80,7 +81,7 @@ raise_closed(SPIDeviceObject *self)
         return ah_raise_inherited(&self->fork, "simulated SPI device",
                                   "open one in the child");
     }
-    PyErr_SetString(PyExc_ValueError, "this SPI device is closed");
+    PyErr_Format(PyExc_ValueError, "SPI device %s is closed", self->name);
     return -1;
 }
 
@@ -130,6 +131,7 @@ ah_spi_device_new(ModuleState *st, struct spi_device *device, PyObject *owner)
     st->live[AH_LIVE_SPIDevice]++;
     self->st = st;
     self->device = device;
+    memcpy(self->name, device->name, sizeof self->name);
     self->owner = Py_XNewRef(owner);
     if (owner != NULL) {
         ah_fork_watch(st, &self->fork, (PyObject *)self, spi_device_in_child);
@@ -199,6 +201,12 @@ ah_spi_device_get(ModuleState *st, PyObject *obj)
     return self == NULL ? NULL : self->device;
 }
 
+const char *
+ah_spi_device_name(PyObject *spi)
+{
+    return ((SPIDeviceObject *)spi)->name;
+}
+
 bool
 ah_spi_device_is_simulated(PyObject *spi)
 {
@@ -250,16 +258,12 @@ ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 static int
 raise_message_error(SPIDeviceObject *self, int err)
 {
-    char name[sizeof self->device->name] = "SPI device";
-    if (self->device != NULL) {
-        memcpy(name, self->device->name, sizeof name); /* it may be closed meanwhile */
-    }
     if (err == -EBADF && is_closed(self)) {
         return raise_closed(self);
     }
     if (err == -EMSGSIZE) {
         return ah_raise_errno_remedy(
-            err, name,
+            err, self->name,
             "a message is at most 511 transfers, and no longer than the driver's "
             "buffer: send less at once, or set spidev.bufsiz on the kernel command "
             "line");
@@ -267,7 +271,7 @@ raise_message_error(SPIDeviceObject *self, int err)
     if (PyErr_Occurred()) { /* from an adapter, or a simulated card */
         return -1;
     }
-    return ah_raise_errno(err, name);
+    return ah_raise_errno(err, self->name);
 }
 
 /* The items as one message; a list of bytes. */

@@ -19,6 +19,9 @@ AH_RAISES PyObject *ah_spi_device_new(ModuleState *st,
 /* Borrowed; NULL with TypeError, or with ValueError when it is closed. */
 AH_RAISES struct spi_device *ah_spi_device_get(ModuleState *st, PyObject *obj);
 
+/* "spi0.0", also of one that is closed. */
+const char *ah_spi_device_name(PyObject *spi);
+
 /* Is it of a simulated board? */
 bool ah_spi_device_is_simulated(PyObject *spi);
 

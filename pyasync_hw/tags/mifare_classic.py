@@ -90,9 +90,14 @@ class MifareClassic(Tag):
 
 
 class BlockingMifareClassic(BlockingTag):
-    """The verbs of a MIFARE Classic card, blocking."""
+    """A MIFARE Classic card whose verbs block."""
 
     _tag: MifareClassic
+
+    @property
+    def blocks(self) -> int:
+        """See MifareClassic.blocks."""
+        return self._tag.blocks
 
     def authenticate(
         self, block: int, key: bytes = b"\xff" * KEY_SIZE, key_type: Literal["A", "B"] = "A"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Self
 
 from ..rc522_port import AwaitingPort, BlockingPort, Chip, Port, finish
 
@@ -94,10 +95,40 @@ class Tag:
 
 
 class BlockingTag:
-    """The verbs of a tag, blocking; the GIL is released meanwhile."""
+    """A selected tag whose verbs block; the GIL is released meanwhile."""
+
+    __match_args__ = ("uid",)
 
     def __init__(self, tag: Tag) -> None:
         self._tag = tag
+
+    @property
+    def uid(self) -> bytes:
+        """See Tag."""
+        return self._tag.uid
+
+    @property
+    def atqa(self) -> bytes | None:
+        """See Tag."""
+        return self._tag.atqa
+
+    @property
+    def sak(self) -> int:
+        """See Tag."""
+        return self._tag.sak
+
+    @property
+    def product(self) -> str:
+        """See Tag.product."""
+        return self._tag.product
+
+    @property
+    def blocking(self) -> Self:
+        """Itself."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.uid.hex()} {self.product}>"
 
     def transceive(
         self, data: bytes, *, crc: bool = True, bits: int = 0, timeout: float = 0.025

@@ -14,7 +14,7 @@ import pytest
 import pyasync_hw
 from pyasync_hw import CancelToken, _core, rc522, sim
 from pyasync_hw.errors import ChipNotFoundError, NakError, TagTimeoutError
-from pyasync_hw.tags import MifareClassic
+from pyasync_hw.tags import BlockingMifareClassic
 
 UID = "a61d227e"
 KEY = b"\xff" * 6
@@ -45,7 +45,7 @@ def test_the_whole_way_in_virtual_time(
     with rc522.Reader(irq=irq) as reader:
         assert reader.version == 0x92
         tag = reader.blocking.wait_for_tag(poll_interval=1)
-        assert isinstance(tag, MifareClassic)
+        assert isinstance(tag, BlockingMifareClassic)
         assert tag.uid.hex() == UID
         with pytest.raises(NakError):
             tag.blocking.read(4)
