@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from random import Random
 
 import pytest
 from gpio_calls import Calls
@@ -141,15 +142,21 @@ def presses(line):
 def meanwhile(action):
     """`action` happens while somebody waits for an edge of GPIO17."""
 
+    over = threading.Event()
+
     def act():
         while not (17 in GPIO._state.watches and GPIO._state.watches[17]._waits):
-            time.sleep(0.001)
+            if over.wait(0.001):
+                return
         action()
 
     thread = threading.Thread(target=act)
     thread.start()
-    yield
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.fixture
@@ -479,11 +486,17 @@ def test_a_wait_goes_on_while_its_channel_is_an_output(button):
 
 def test_detection_and_waits_take_turns(button):
     """Whoever waits reads the line, or the service thread does: they hand it over."""
+
+    def detect_and_press():
+        GPIO.add_event_detect(17, GPIO.RISING)
+        button.drive(0)
+        button.drive(1)
+
     for _ in range(20):
         GPIO.add_event_detect(17, GPIO.FALLING)
         GPIO.remove_event_detect(17)
         assert GPIO.wait_for_edge(17, GPIO.FALLING, timeout=1) is None
-        with meanwhile(lambda: GPIO.add_event_detect(17, GPIO.RISING)), presses(button):
+        with meanwhile(detect_and_press):
             assert GPIO.wait_for_edge(17, GPIO.RISING) == 17
         GPIO.remove_event_detect(17)
 
@@ -505,3 +518,44 @@ def test_waits_on_a_virtual_clock_take_no_time(monkeypatch):
         assert wait(timeout=1_000_000) == 17
         assert clock.time() == 200
         GPIO.release_all()
+
+
+def test_threads_that_do_as_they_like_on_one_channel(button, caplog):
+    """Nothing hangs, dies in the service thread, or is closed while it is read there."""
+    edges = (GPIO.RISING, GPIO.FALLING, GPIO.BOTH)
+
+    def act(random):
+        match random.randrange(8):
+            case 0:
+                pull = random.choice([GPIO.PUD_OFF, GPIO.PUD_UP, GPIO.PUD_DOWN])
+                GPIO.setup(17, GPIO.IN, pull_up_down=pull)
+            case 1:
+                GPIO.setup(17, GPIO.OUT)
+            case 2 | 3:
+                GPIO.add_event_detect(17, random.choice(edges), random.choice([None, callback]))
+            case 4:
+                GPIO.remove_event_detect(17)
+            case 5 | 6:
+                GPIO.wait_for_edge(17, random.choice(edges), timeout=random.choice([1, 3]))
+            case 7 if random.random() < 0.2:
+                GPIO.cleanup(17)
+
+    unexpected = []
+
+    def work(seed):
+        random = Random(seed)
+        for _ in range(300):
+            try:
+                act(random)
+            except (RuntimeError, OSError) as exc:
+                expected = ("Conflicting", "Error waiting", "You must setup()", "of this program")
+                if not any(word in str(exc) for word in expected):
+                    unexpected.append(exc)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    with presses(button):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (unexpected, caplog.messages) == ([], [])

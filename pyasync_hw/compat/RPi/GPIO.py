@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import operator
+import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -84,6 +86,10 @@ class _State:
 
 
 _state = _State()
+# For what is set up and watched, never while something waits; a signal handler comes back here.
+_lock = threading.RLock()
+if hasattr(_lock, "_at_fork_reinit"):  # as the standard library's modules do with theirs
+    os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 
 
 # Arguments.
@@ -199,10 +205,11 @@ def setup(
         gpio = _listed_gpio(one)
         if gpio in _PULLED_UP_GPIOS and pull_up_down != PUD_OFF:
             _warn("A physical pull up resistor is fitted on this channel!")
-        if direction == IN:
-            _set_up(gpio, _BIASES[pull_up_down], None)
-        else:
-            _set_up(gpio, None, bool(initial) if initial in (LOW, HIGH) else None)
+        with _lock:
+            if direction == IN:
+                _set_up(gpio, _BIASES[pull_up_down], None)
+            else:
+                _set_up(gpio, None, bool(initial) if initial in (LOW, HIGH) else None)
 
 
 def _set_up(gpio: int, bias: Bias | None, value: bool | None) -> None:
@@ -284,29 +291,29 @@ def add_event_detect(
     if callback is not None and not callable(callback):
         raise TypeError("Parameter must be callable")
     number = to_gpio(channel)
-    line, word = _input_line(number), _edge(edge)
+    _input_line(number)
+    word = _edge(edge)
     if bounce_ms is not None and bounce_ms <= 0:
         raise ValueError("Bouncetime must be greater than 0")
-    watch = _state.watches.get(number)
-    if watch is None:
-        watch = _watch(channel, number, line, word, bounce_ms)
-    elif (
-        watch.detecting
-        or watch.edge != word
-        or (bounce_ms is not None and watch.bounce_ms != bounce_ms)
-    ):
-        raise RuntimeError("Conflicting edge detection already enabled for this GPIO channel")
-    if callback is not None:
-        watch.callbacks.append(callback)
-    watch.detect()
+    with _lock:
+        watch = _state.watches.get(number)
+        if watch is None:
+            watch = _watch(channel, number, word, bounce_ms)
+        elif (
+            watch.detecting
+            or watch.edge != word
+            or (bounce_ms is not None and watch.bounce_ms != bounce_ms)
+        ):
+            raise RuntimeError("Conflicting edge detection already enabled for this GPIO channel")
+        if callback is not None:
+            watch.callbacks.append(callback)
+        watch.detect()
 
 
-def _watch(channel: int, gpio: int, line: Channel, edge: Edge, bounce_ms: int | None) -> Watch:
-    # Another thread may have been faster.
-    new = Watch(channel, edge, bounce_ms, line, _state.stopped.get(gpio))
-    watch = _state.watches.setdefault(gpio, new)
-    if watch is not new:
-        new.stop()
+def _watch(channel: int, gpio: int, edge: Edge, bounce_ms: int | None) -> Watch:
+    line = _input_line(gpio)  # another thread may have cleaned up since it was looked for
+    watch = Watch(channel, edge, bounce_ms, line, _state.stopped.get(gpio))
+    _state.watches[gpio] = watch
     return watch
 
 
@@ -328,10 +335,11 @@ def add_event_callback(gpio: int, callback: Callable[[int], object]) -> None:
 def remove_event_detect(gpio: int) -> None:
     """Stop watching a channel."""
     number = to_gpio(gpio)
-    watch = _state.watches.pop(number, None)
-    if watch is not None:
-        watch.stop()
-        _state.stopped[number] = watch
+    with _lock:
+        watch = _state.watches.pop(number, None)
+        if watch is not None:
+            watch.stop()
+            _state.stopped[number] = watch
 
 
 def event_detected(channel: int) -> bool:
@@ -351,18 +359,22 @@ def wait_for_edge(
     bounce_ms = _not_given_as(_NO_BOUNCETIME, bouncetime)
     timeout_ms = _not_given_as(_NO_TIMEOUT, timeout)
     gpio = to_gpio(channel)
-    line, word = _input_line(gpio), _edge(edge)
+    _input_line(gpio)
+    word = _edge(edge)
     if bounce_ms is not None and bounce_ms <= 0:
         raise ValueError("Bouncetime must be greater than 0")
     if timeout_ms is not None and timeout_ms <= 0:
         raise ValueError("Timeout must be greater than 0")
-    watch = _state.watches.get(gpio)
-    if watch is None:
-        watch = _watch(channel, gpio, line, word, bounce_ms)
-    elif watch.callbacks or (watch.edge == word and watch.bounce_ms not in (None, bounce_ms)):
-        raise RuntimeError("Conflicting edge detection events already exist for this GPIO channel")
-    elif not watch.detecting and watch.edge != word:
-        watch.edge, watch.bounce_ms = word, bounce_ms
+    with _lock:
+        watch = _state.watches.get(gpio)
+        if watch is None:
+            watch = _watch(channel, gpio, word, bounce_ms)
+        elif watch.callbacks or (watch.edge == word and watch.bounce_ms not in (None, bounce_ms)):
+            raise RuntimeError(
+                "Conflicting edge detection events already exist for this GPIO channel"
+            )
+        elif not watch.detecting and watch.edge != word:
+            watch.edge, watch.bounce_ms = word, bounce_ms
     return channel if watch.wait(word, bounce_ms, timeout_ms) else None
 
 
@@ -385,10 +397,11 @@ class PWM:
 
 
 def _release(gpio: int) -> bool:
-    watch = _state.watches.pop(gpio, None)
-    if watch is not None:
-        watch.stop()
-    line, stopped = _state.lines.pop(gpio, None), _state.stopped.pop(gpio, None)
+    with _lock:
+        watch, stopped = _state.watches.pop(gpio, None), _state.stopped.pop(gpio, None)
+        if watch is not None:
+            watch.stop()
+        line = _state.lines.pop(gpio, None)
     if line is None:
         return False
     try:
