@@ -14,6 +14,7 @@ typedef struct {
     PyObject_HEAD
     ModuleState *st;
     LineRequestObject *request; /* owned, NULL: closed */
+    char what[64];              /* the request's, also when closed */
     struct edge_queue queue;
 } EdgeQueueObject;
 
@@ -68,6 +69,7 @@ ah_edge_queue_new(LineRequestObject *request, PyObject *args)
     st->live[AH_LIVE_EdgeQueue]++;
     self->st = st;
     self->request = (LineRequestObject *)Py_NewRef(request);
+    memcpy(self->what, request->what, sizeof self->what);
     ah_edges_attach(request, &self->queue, (PyObject *)self, (unsigned)capacity);
     return (PyObject *)self;
 }
@@ -125,7 +127,7 @@ static int
 queue_check_open(EdgeQueueObject *self)
 {
     if (self->request == NULL) {
-        PyErr_SetString(PyExc_ValueError, "this edge queue is closed");
+        PyErr_Format(PyExc_ValueError, "edge queue of %s is closed", self->what);
         return -1;
     }
     return 0;

@@ -80,7 +80,7 @@ block_for_edge(LineRequestObject *self, struct edge_queue *queue,
             return ah_edges_raise(self, -EBADF);
         }
         if (!ah_edges_is_attached(self, queue)) {
-            PyErr_SetString(PyExc_ValueError, "this edge queue is closed");
+            PyErr_Format(PyExc_ValueError, "edge queue of %s is closed", self->what);
             return -1;
         }
         if (edge_ring_pop(&queue->ring, edges, record)) {

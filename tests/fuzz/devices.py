@@ -51,7 +51,7 @@ def use_line(world: World) -> None:
     if line is None:
         return
     loop, core = loop_of(world), line._core
-    kind = world.rng.randrange(10)
+    kind = world.rng.randrange(12)
     if kind < 3:
         world.keep(
             "task", loop.create_task(line.wait_for_edge(world.rng.choice(("both", "falling"))))
@@ -68,6 +68,10 @@ def use_line(world: World) -> None:
         core.use_loop(loop if world.chance(0.8) else hostile.hostile(world))
     elif kind == 8:
         core.take(), core.get(world.rng.randrange(3))
+    elif kind == 9:
+        core.collect(world.pick("future"))
+    elif kind == 10:
+        next(line.blocking.edges(2, timeout=0.0005, token=world.pick("token")))
     else:
         core.set(values.value(world), values.value(world))
 

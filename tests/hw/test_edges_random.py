@@ -2,8 +2,9 @@
 
 Awaited: an edge goes to the first who waits for its kind; who is cancelled after it was
 given one passes it on to the next; what nobody wants stays, in order.  Each iterator has
-all that for itself.  In threads: nobody blocks while there is an edge of its kind, and
-no edge is taken twice.  Times are virtual, so a pause ends when all has happened.
+all that for itself, be it awaited or in a thread.  In threads: nobody blocks while there
+is an edge of its kind, and no edge is taken twice.  Times are virtual, so a pause ends
+when all has happened.
 """
 
 from __future__ import annotations
@@ -167,6 +168,9 @@ class Story:
         """Threads wait, edges come, tokens are cancelled."""
         loop = asyncio.get_running_loop()
         blocking = self.line.blocking
+        first = self.edges + 1
+        iterators = [blocking.edges() for _ in range(self.rng.randrange(2))]
+        collected = [loop.run_in_executor(None, list, edges) for edges in iterators]
         for _ in range(self.rng.randrange(1, 4)):
             kind, token = self.rng.choice(KINDS), CancelToken()
             job = loop.run_in_executor(None, blocking.wait_for_edge, kind, None, token)
@@ -193,6 +197,9 @@ class Story:
         await asyncio.sleep(PAUSE)
         self.check_blocked()
         assert not self.blocked
+        for edges, job in zip(iterators, collected, strict=True):
+            edges.close()
+            assert [edge.global_seqno for edge in await job] == [*range(first, self.edges + 1)]
 
     def check_blocked(self) -> None:
         for waiter in list(self.blocked):
