@@ -131,7 +131,8 @@ class Input(_Line):
     "pull_down".  debounce_period: seconds; an edge is reported after the line was
     stable for so long (kernel, GPIO_V2_LINE_ATTR_ID_DEBOUNCE).  edges: which ones
     the line reports; "none" for an input that is only read.
-    Raises OSError (EBUSY: in use, and by whom), ValueError.
+    Several of one program may have a line, if they agree on its settings; each sees every
+    edge that it asked for.  Raises OSError (EBUSY: in use, and by whom), ValueError.
     """
 
     def __init__(
@@ -353,6 +354,7 @@ class Output(_Line):
     """A line as output; starts with `value` (logical, 0 or 1).
 
     spec, chip, board as for Input; drive: "push_pull", "open_drain", "open_source".
+    Of several of one program on a line, the last one that sets it counts.
     """
 
     def __init__(

@@ -188,6 +188,10 @@ class Reader:
     first), else "spi0.0", "GPIO24", "GPIO25".  speed_hz: up to 10 MHz (datasheet
     8.1.2).  name: for messages.
 
+    Readers may share a reset line; it may be driven by the program, too.  One whose chip
+    is so reset sets it up again before its next exchange, and its waits go on; an exchange
+    in the middle raises RC522Error.  Each needs an interrupt line of its own.
+
     The constructor opens bus and lines; the first verb (or `async with`) resets and
     sets up the chip.  Raises OSError with a remedy, ValueError.  Verbs raise
     ChipNotFoundError when no chip answers.

@@ -394,6 +394,31 @@ def lines() -> Act:
 
 
 @operation
+def shared_lines() -> Act:
+    board = sim.Board("pi-zero-w", clock=VirtualClock())
+
+    def act() -> None:
+        with (
+            gpio.Input("GPIO17", bias="pull_up", edges="falling", board=board) as falling,
+            gpio.Input("GPIO17", board=board) as both,
+        ):
+            board.line("GPIO17").drive(0)
+            falling.blocking.wait_for_edge(timeout=1)
+            both.blocking.wait_for_edge(timeout=1)
+            try:
+                gpio.Output("GPIO17", board=board).close()
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+        board.line("GPIO17").drive(1)
+
+    yield act
+    gc.collect()
+    gpio.Output("GPIO17", board=board).close()
+    board.close()
+
+
+@operation
 def edges_awaited() -> Act:
     board = sim.Board("pi-zero-w", clock=VirtualClock())
     loop, line = new_loop(board.clock), gpio.Input("GPIO17", bias="pull_up", board=board)

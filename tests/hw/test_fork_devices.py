@@ -15,6 +15,7 @@ from forking import error_of, in_child
 import pyasync_hw
 from pyasync_hw import gpio, rc522, sim, spi
 from pyasync_hw.compat.service import service
+from pyasync_hw.testing import open_descriptors
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
@@ -88,6 +89,21 @@ def test_closing_and_dropping_in_the_child_is_harmless_and_quiet(bench: Bench) -
     bench.board.line(17).drive(0)
     assert bench.button.blocking.wait_for_edge(timeout=1)
     assert bench.reader.blocking.open() in (0x91, 0x92)
+
+
+def test_the_child_has_no_descriptor_of_simulated_lines() -> None:
+    with sim.Board() as board:
+        before = set(open_descriptors())
+        buttons = [gpio.Input(17, bias="pull_up", board=board) for _ in range(2)]
+        lines = [*buttons, gpio.Output(18, board=board)]
+        made = set(open_descriptors()) - before
+        assert len(made) > len(lines)
+        assert in_child(lambda: sorted(made & set(open_descriptors()))) == []
+        board.line(17).drive(0)
+        for button in buttons:
+            assert button.blocking.wait_for_edge(timeout=60).event_type == "falling"
+        for line in lines:
+            line.close()
 
 
 def test_the_child_has_hardware_of_its_own() -> None:

@@ -1,0 +1,426 @@
+/* Shares of a line: what each sees, who may join, and that the last one gives it back.
+ * The request under them is a line of an array of edges, with the kernel's manners. */
+#include "base/shared_line.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define EVENTS 4096
+
+/* The one line that there is. */
+struct wire {
+    pthread_mutex_t lock;
+    struct shared_lines lines;
+    struct line_settings settings;
+    struct line_event events[EVENTS];
+    unsigned first, count;
+    uint32_t seqno;
+    int fd; /* -1: nobody has it */
+    int level;
+    int opened, configured;
+    int open_error, config_error;
+};
+
+static int
+wire_read(void *self, struct line_event *buf, int n)
+{
+    struct wire *wire = self;
+    uint64_t ignored;
+    int taken = 0;
+    pthread_mutex_lock(&wire->lock);
+    while (taken < n && wire->first < wire->count) {
+        buf[taken++] = wire->events[wire->first++];
+    }
+    if (wire->first == wire->count) {
+        CHECK(read(wire->fd, &ignored, sizeof ignored) > 0 || errno == EAGAIN);
+    }
+    pthread_mutex_unlock(&wire->lock);
+    return taken > 0 ? taken : -EAGAIN;
+}
+
+static int
+wire_get(void *self, uint64_t mask, uint64_t *bits)
+{
+    *bits = mask & (uint64_t)((struct wire *)self)->level;
+    return 0;
+}
+
+static int
+wire_set(void *self, uint64_t mask, uint64_t bits)
+{
+    ((struct wire *)self)->level = (int)(mask & bits);
+    return 0;
+}
+
+static int
+wire_config(void *self, const struct line_settings *settings)
+{
+    struct wire *wire = self;
+    wire->configured++;
+    if (wire->config_error < 0) {
+        return wire->config_error;
+    }
+    wire->settings = *settings;
+    if (settings->direction == LINE_OUTPUT) {
+        wire->level = settings->output_value;
+    }
+    return 0;
+}
+
+static void
+wire_close(void *self)
+{
+    struct wire *wire = self;
+    close(wire->fd);
+    wire->fd = -1;
+}
+
+static const struct line_ops wire_ops = {
+    .read_events = wire_read,
+    .get = wire_get,
+    .set = wire_set,
+    .config = wire_config,
+    .close = wire_close,
+};
+
+static int
+wire_open(void *arg, const struct line_wish *wish, struct line_request *request)
+{
+    struct wire *wire = arg;
+    if (wire->open_error < 0) {
+        return wire->open_error;
+    }
+    wire->opened++;
+    wire->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    wire->settings = *wish->settings;
+    *request = (struct line_request){
+        .ops = &wire_ops, .self = wire, .fd = wire->fd, .num_lines = 1};
+    return 0;
+}
+
+static void
+wire_init(struct wire *wire)
+{
+    memset(wire, 0, sizeof *wire);
+    pthread_mutex_init(&wire->lock, NULL);
+    CHECK_EQ(shared_lines_init(&wire->lines), 0);
+    wire->fd = -1;
+}
+
+static void
+wire_done(struct wire *wire)
+{
+    CHECK(wire->lines.first == NULL);
+    CHECK_EQ(wire->fd, -1);
+    shared_lines_destroy(&wire->lines);
+    pthread_mutex_destroy(&wire->lock);
+}
+
+static void
+edge(struct wire *wire, unsigned id)
+{
+    const uint64_t one = 1;
+    pthread_mutex_lock(&wire->lock);
+    wire->seqno++;
+    wire->events[wire->count++] =
+        (struct line_event){.id = id, .seqno = wire->seqno, .line_seqno = wire->seqno};
+    CHECK(write(wire->fd, &one, sizeof one) == sizeof one);
+    pthread_mutex_unlock(&wire->lock);
+}
+
+static int
+join(struct wire *wire, const struct line_settings *settings, const char *consumer,
+     struct line_request **out, struct line_conflict *conflict)
+{
+    struct line_wish wish = {"gpiochip0", 17, settings, consumer};
+    return shared_lines_open(&wire->lines, &wish, wire_open, wire, out, conflict);
+}
+
+static struct line_request *
+input(struct wire *wire, enum line_edge edges)
+{
+    struct line_settings settings = {.direction = LINE_INPUT, .edge = edges};
+    struct line_request *request = NULL;
+    struct line_conflict conflict;
+    CHECK_EQ(join(wire, &settings, "input", &request, &conflict), 0);
+    return request;
+}
+
+static struct line_request *
+output(struct wire *wire, int value)
+{
+    struct line_settings settings = {.direction = LINE_OUTPUT,
+                                     .output_value = (uint8_t)value};
+    struct line_request *request = NULL;
+    struct line_conflict conflict;
+    CHECK_EQ(join(wire, &settings, "output", &request, &conflict), 0);
+    return request;
+}
+
+static bool
+is_readable(const struct line_request *request)
+{
+    struct pollfd p = {.fd = request->fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+static int
+take(struct line_request *request, struct line_event *events, int n)
+{
+    return request->ops->read_events(request->self, events, n);
+}
+
+static void
+give_back(struct line_request *request)
+{
+    request->ops->close(request->self);
+}
+
+static void
+test_each_share_has_the_edges_it_asked_for(void)
+{
+    struct wire wire;
+    struct line_event events[16];
+    wire_init(&wire);
+    struct line_request *falling = input(&wire, LINE_EDGE_FALLING);
+    struct line_request *both = input(&wire, LINE_EDGE_BOTH);
+    CHECK_EQ(wire.opened, 1);
+    CHECK_EQ(wire.settings.edge, LINE_EDGE_BOTH);
+    edge(&wire, LINE_FALLING_EDGE);
+    edge(&wire, LINE_RISING_EDGE);
+    edge(&wire, LINE_FALLING_EDGE);
+    CHECK(is_readable(falling) && is_readable(both));
+    CHECK_EQ(take(falling, events, 16), 2);
+    CHECK_EQ(events[1].seqno, 2);
+    CHECK_EQ(events[1].id, LINE_FALLING_EDGE);
+    CHECK(!is_readable(falling));
+    CHECK_EQ(take(falling, events, 16), -EAGAIN);
+    /* The request is empty, and this one is readable all the same. */
+    CHECK(is_readable(both));
+    CHECK_EQ(take(both, events, 2), 2);
+    CHECK(is_readable(both));
+    CHECK_EQ(take(both, events, 2), 1);
+    CHECK_EQ(events[0].seqno, 3);
+    CHECK(!is_readable(both));
+    give_back(falling);
+    edge(&wire, LINE_RISING_EDGE);
+    CHECK_EQ(take(both, events, 16), 1);
+    CHECK_EQ(events[0].seqno, 4);
+    give_back(both);
+    wire_done(&wire);
+}
+
+static void
+test_what_came_before_is_the_others(void)
+{
+    struct wire wire;
+    struct line_event events[16];
+    wire_init(&wire);
+    struct line_request *first = input(&wire, LINE_EDGE_BOTH);
+    edge(&wire, LINE_FALLING_EDGE);
+    struct line_request *second = input(&wire, LINE_EDGE_BOTH);
+    CHECK(is_readable(first));
+    CHECK_EQ(take(second, events, 16), -EAGAIN);
+    CHECK(is_readable(first));
+    CHECK_EQ(take(first, events, 16), 1);
+    give_back(first);
+    give_back(second);
+    wire_done(&wire);
+}
+
+static void
+test_what_is_lost_shows_in_the_numbers(void)
+{
+    struct wire wire;
+    struct line_event events[128];
+    wire_init(&wire);
+    struct line_request *reads = input(&wire, LINE_EDGE_BOTH);
+    struct line_request *sleeps = input(&wire, LINE_EDGE_BOTH);
+    edge(&wire, LINE_FALLING_EDGE);
+    wire.seqno += 5; /* the kernel's buffer was full */
+    edge(&wire, LINE_FALLING_EDGE);
+    CHECK_EQ(take(reads, events, 16), 2);
+    CHECK_EQ(events[1].seqno, 7);
+    for (int i = 0; i < 100; i++) { /* more than a share holds */
+        edge(&wire, LINE_RISING_EDGE);
+        CHECK_EQ(take(reads, events, 16), 1);
+    }
+    CHECK_EQ(take(sleeps, events, 128), 64);
+    CHECK_EQ(events[0].seqno, 107 - 63);
+    CHECK_EQ(events[63].seqno, 107);
+    give_back(sleeps);
+    give_back(reads);
+    wire_done(&wire);
+}
+
+static void
+test_the_last_level_counts_and_the_others_hear_of_low(void)
+{
+    struct wire wire;
+    uint64_t bits;
+    wire_init(&wire);
+    struct line_request *left = output(&wire, 1);
+    struct line_request *right = output(&wire, 1);
+    CHECK_EQ(left->ops->set(left->self, 1, 0), 0);
+    CHECK_EQ(left->ops->lowered(left->self), 0);
+    CHECK_EQ(right->ops->lowered(right->self), 1);
+    CHECK_EQ(right->ops->set(right->self, 1, 1), 0);
+    CHECK_EQ(left->ops->get(left->self, 1, &bits), 0);
+    CHECK_EQ(bits, 1);
+    CHECK_EQ(left->ops->lowered(left->self), 0);
+    struct line_request *third = output(&wire, 0); /* that is a pulse, too */
+    CHECK_EQ(wire.level, 0);
+    CHECK_EQ(left->ops->lowered(left->self), 1);
+    CHECK_EQ(right->ops->lowered(right->self), 2);
+    CHECK_EQ(third->ops->lowered(third->self), 0);
+    give_back(left);
+    give_back(third);
+    CHECK_EQ(wire.opened, 1);
+    give_back(right);
+    wire_done(&wire);
+}
+
+static void
+test_who_may_join(void)
+{
+    static const struct line_settings have = {
+        .direction = LINE_INPUT, .bias = LINE_PULL_UP, .debounce_us = 1000};
+    static const struct {
+        struct line_settings want;
+        const char *setting; /* NULL: it may */
+    } cases[] = {
+        {{.direction = LINE_AS_IS}, NULL},
+        {{.direction = LINE_INPUT, .debounce_us = 1000}, NULL},
+        {{.direction = LINE_OUTPUT}, "direction"},
+        {{.direction = LINE_INPUT, .bias = LINE_PULL_DOWN}, "bias"},
+        {{.direction = LINE_INPUT}, "debounce_period"},
+        {{.direction = LINE_INPUT, .debounce_us = 1000, .active_low = 1}, "active_low"},
+    };
+    struct wire wire;
+    struct line_request *first = NULL, *second = NULL;
+    struct line_conflict conflict;
+    wire_init(&wire);
+    REQUIRE(join(&wire, &have, "door bell", &first, &conflict) == 0);
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int err = join(&wire, &cases[i].want, "lamp", &second, &conflict);
+        if (cases[i].setting == NULL) {
+            CHECK_EQ(err, 0);
+            give_back(second);
+            continue;
+        }
+        CHECK_EQ(err, -EBUSY);
+        CHECK(conflict.difference.setting != NULL &&
+              strcmp(conflict.difference.setting, cases[i].setting) == 0);
+        CHECK(strcmp(conflict.consumer, "door bell") == 0);
+        CHECK(strcmp(conflict.wanted_by, "lamp") == 0);
+    }
+    CHECK_EQ(wire.configured, 0);
+    give_back(first);
+    wire_done(&wire);
+}
+
+static void
+test_what_fails_leaves_nothing(void)
+{
+    struct wire wire;
+    struct line_request *request = NULL;
+    struct line_conflict conflict;
+    struct line_settings both = {.direction = LINE_INPUT, .edge = LINE_EDGE_BOTH};
+    wire_init(&wire);
+    wire.open_error = -EBUSY; /* another process has it */
+    CHECK_EQ(join(&wire, &both, "test", &request, &conflict), -EBUSY);
+    CHECK(conflict.difference.setting == NULL);
+    wire.open_error = 0;
+    struct line_request *first = input(&wire, LINE_EDGE_FALLING);
+    wire.config_error = -EIO;
+    CHECK_EQ(join(&wire, &both, "test", &request, &conflict), -EIO);
+    CHECK_EQ(first->ops->config(first->self, &both), -EIO);
+    wire.config_error = 0;
+    edge(&wire, LINE_RISING_EDGE);
+    struct line_event event;
+    CHECK_EQ(take(first, &event, 1), -EAGAIN); /* it has its old settings */
+    CHECK_EQ(first->ops->config(first->self, &both), 0);
+    edge(&wire, LINE_RISING_EDGE);
+    CHECK_EQ(take(first, &event, 1), 1);
+    give_back(first);
+    wire_done(&wire);
+}
+
+/* Threads that come, take edges and go, beside one that stays and misses none. */
+
+#define CROWD 4
+#define EDGES 2000
+
+struct crowd {
+    struct wire *wire;
+    atomic_bool over;
+};
+
+static void *
+come_and_go(void *arg)
+{
+    struct crowd *crowd = arg;
+    struct line_event events[16];
+    while (!crowd->over) {
+        struct line_request *request = input(crowd->wire, LINE_EDGE_FALLING);
+        for (int i = 0; i < 20; i++) {
+            (void)take(request, events, 16);
+        }
+        give_back(request);
+    }
+    return NULL;
+}
+
+static void
+test_a_crowd(void)
+{
+    static struct wire wire;
+    struct crowd crowd = {.wire = &wire};
+    pthread_t threads[CROWD];
+    struct line_event events[16];
+    wire_init(&wire);
+    struct line_request *stays = input(&wire, LINE_EDGE_BOTH);
+    for (int i = 0; i < CROWD; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, come_and_go, &crowd) == 0);
+    }
+    uint32_t seen = 0;
+    for (int sent = 0; sent < EDGES; sent++) {
+        edge(&wire, LINE_FALLING_EDGE);
+        struct pollfd p = {.fd = stays->fd, .events = POLLIN};
+        while (seen <= (uint32_t)sent) {
+            CHECK_EQ(poll(&p, 1, 60000), 1);
+            int n = take(stays, events, 16);
+            CHECK(n > 0 || n == -EAGAIN); /* another one was just reading */
+            for (int i = 0; i < n; i++) {
+                CHECK_EQ(events[i].seqno, ++seen);
+            }
+        }
+    }
+    crowd.over = true;
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    CHECK_EQ(seen, EDGES);
+    CHECK_EQ(wire.opened, 1);
+    give_back(stays);
+    wire_done(&wire);
+}
+
+int
+main(void)
+{
+    RUN(test_each_share_has_the_edges_it_asked_for);
+    RUN(test_what_came_before_is_the_others);
+    RUN(test_what_is_lost_shows_in_the_numbers);
+    RUN(test_the_last_level_counts_and_the_others_hear_of_low);
+    RUN(test_who_may_join);
+    RUN(test_what_fails_leaves_nothing);
+    RUN(test_a_crowd);
+    return check_done();
+}
