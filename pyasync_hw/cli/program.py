@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import CodeType, TracebackType
 
+from ..compat.hints import add_hint
+
 __all__ = ["find_program"]
 
 
@@ -64,6 +66,7 @@ def _run(
     except SystemExit:
         raise  # nobody prints it
     except BaseException as exc:
+        add_hint(exc)
         sys.excepthook = _Hook(exc, code())
         raise
 

@@ -11,11 +11,13 @@ import errno
 import io
 import operator
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 from .. import _core, hardware
 from ..pins import parse_spi
+from .hints import no_such_name
 
 __version__ = "3.8"
 __all__ = ["SpiDev"]
@@ -77,6 +79,17 @@ def _block_size() -> int:
     return min(size, _MAX_BLOCK) if size > 0 else _MAX_BYTES
 
 
+def _warn_of_nothing(backend: hardware.Backend, bus: int, device: int) -> None:
+    """A simulated bus answers 0 where nothing is; a program would wait for ever."""
+    if not any(parse_spi(reader.bus) == (bus, device) for reader in backend.readers):
+        warnings.warn(
+            f"nothing is attached to spi{bus}.{device} of {backend.name}, which reads as 0; "
+            "say in board.toml what is wired there (run --board)",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
 def _cannot_delete(device: SpiDev) -> None:
     raise TypeError("Cannot delete attribute")
 
@@ -123,7 +136,7 @@ class SpiDev:
         if bus >= 0:
             if client is None:
                 raise TypeError("open() missing required argument 'device' (pos 2)")
-            self.open(bus, client)
+            self._open(bus, client)
 
     @classmethod
     def of_device(cls, device: _core.SPIDevice) -> SpiDev:
@@ -139,11 +152,16 @@ class SpiDev:
 
     def open(self, bus: int, device: int) -> None:
         """Open /dev/spidev<bus>.<device>."""
+        self._open(bus, device)
+
+    def _open(self, bus: int, device: int) -> None:
         bus, device = operator.index(bus), operator.index(device)
         self.close()
         backend = hardware.current()
         self._core = backend.open_spi(bus, device, _DEFAULT_HZ, 0)
-        if isinstance(backend, hardware.KernelBackend):
+        if not isinstance(backend, hardware.KernelBackend):
+            _warn_of_nothing(backend, bus, device)
+        else:
             self._path = f"/dev/spidev{bus}.{device}"
             self._block = _block_size()
 
@@ -156,7 +174,7 @@ class SpiDev:
             # open() and the first ioctl() of a file that is no SPI device
             code = errno.ENOTTY if os.path.exists(real) else errno.ENOENT
             raise OSError(code, os.strerror(code), path) from None
-        self.open(*where)
+        self._open(*where)
 
     def close(self) -> None:
         """Give the device back; idempotent."""
@@ -300,3 +318,7 @@ class SpiDev:
         """Write any number of bytes: a buffer's memory, or integers."""
         data = _buffer(values)
         self._blocks(_to_bytes(_sequence(values)) if data is None else data)
+
+
+def __getattr__(name: str) -> Any:
+    raise no_such_name(__name__, name)

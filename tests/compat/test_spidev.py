@@ -241,7 +241,9 @@ def test_new_and_open():
     assert SpiDev(-1).fileno() == SpiDev(-1, 5).fileno() == -1
     with pytest.raises(TypeError, match=r"missing required argument 'device' \(pos 2\)"):
         SpiDev(0)
-    with sim.Board():
+    with sim.Board() as board:
+        board.attach_rc522("spi0.0")
+        board.attach_rc522("spi0.1", irq=None, reset=None)
         spi = SpiDev(bus=0, client=1)
         spi.open(bus=0, device=0)
         spi.max_speed_hz = 7_000
@@ -260,7 +262,8 @@ def test_new_and_open():
 def test_open_path_follows_links(tmp_path):
     link = tmp_path / "reader"
     link.symlink_to("/dev/spidev0.1")
-    with sim.Board(), SpiDev() as spi:
+    with sim.Board() as board, SpiDev() as spi:
+        board.attach_rc522("spi0.1")
         spi.open_path(link)
         assert spi.bits_per_word == 8
 

@@ -20,6 +20,7 @@ from ...gpio import Edge
 from ...pins import BOARD_TO_BCM
 from ..edge_detect import Watch
 from ..gpio_channel import Bias, Channel
+from ..hints import no_such_name
 from ..rpi_info import rpi_info
 
 # fmt: off
@@ -450,4 +451,4 @@ def __getattr__(name: str) -> Any:
         return dict(rpi_info())
     if name == "RPI_REVISION":
         return rpi_info()["P1_REVISION"]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise no_such_name(__name__, name)

@@ -18,6 +18,7 @@ from typing import Any
 from ... import _core, rc522
 from ...errors import CollisionError, CRCError, RC522Error, TagTimeoutError
 from ...gpio import Input
+from ..hints import no_such_name
 from ..legacy_asyncio import FutureCancelledError
 from ..RPi import GPIO
 from ..spidev import SpiDev
@@ -407,3 +408,7 @@ class RFID:
     def util(self) -> RFIDUtil:
         """A helper for MIFARE Classic tags."""
         return RFIDUtil(self)
+
+
+def __getattr__(name: str) -> Any:
+    raise no_such_name(__name__, name)

@@ -1,0 +1,69 @@
+"""What somebody is told whose program wants a name that is not here."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["add_hint", "no_such_name"]
+
+_PREFIX = "pyasync_hw.compat."
+_MICROPYTHON = "it is MicroPython's; this runs programs for CPython on a Raspberry Pi"
+_I2C = "I2C is not simulated; on a Raspberry Pi: {pip} smbus2"
+_BLINKA = "CircuitPython's names are not replaced; on a Raspberry Pi: {pip} adafruit-blinka"
+_KERNEL = "it is not replaced; on a Raspberry Pi: {pip} {name}. RPi.GPIO's names are here"
+_MFRC522 = "it runs on the names of RPi.GPIO and spidev, which are here: {pip} --no-deps mfrc522"
+_SHIM = "--shims leaves it out; without that option it is here"
+
+# By the first part of the module's name.
+_HINTS = {
+    "Adafruit_BBIO": "it is the BeagleBone's; RPi.GPIO's and spidev's names are here",
+    "MFRC522": _MFRC522,
+    "RPi": _SHIM,
+    "SimpleMFRC522": _MFRC522,
+    "board": _BLINKA,
+    "busio": _BLINKA,
+    "digitalio": _BLINKA,
+    "gpiod": _KERNEL,
+    "gpiozero": "it runs on RPi.GPIO's names: {pip} gpiozero, and set GPIOZERO_PIN_FACTORY=rpigpio",
+    "lgpio": _KERNEL,
+    "machine": _MICROPYTHON,
+    "mfrc522": _MFRC522,
+    "micropython": _MICROPYTHON,
+    "pigpio": "it talks to pigpiod, which is not simulated; RPi.GPIO's names are here, and "
+    "gpiozero runs on them with GPIOZERO_PIN_FACTORY=rpigpio",
+    "pirc522": _SHIM,
+    "rpi_ws281x": "it is not simulated; on a Raspberry Pi: {pip} rpi_ws281x",
+    "serial": "serial lines are not simulated; on a Raspberry Pi: {pip} pyserial",
+    "smbus": _I2C,
+    "smbus2": _I2C,
+    "spidev": _SHIM,
+    "uasyncio": _MICROPYTHON,
+    "utime": _MICROPYTHON,
+    "wiringpi": "it is not replaced; RPi.GPIO's names are here",
+}
+
+
+def no_such_name(module: str, name: str) -> AttributeError:
+    """For the module's __getattr__(): says what there is, by the name that programs import."""
+    found = sys.modules[module]
+    text = f"module {module.removeprefix(_PREFIX)!r} has no attribute {name!r}"
+    if not name.startswith("__"):
+        text += f"; in pyasync_hw it has {', '.join(sorted(found.__all__))}"
+    return AttributeError(text, name=name, obj=found)
+
+
+def add_hint(exc: BaseException) -> None:
+    """A note to an import of what is not here, if we know what helps."""
+    if not isinstance(exc, ImportError) or exc.name is None:
+        return
+    found = sys.modules.get(exc.name)
+    if exc.name.startswith(_PREFIX) and found is not None:
+        exc.add_note(f"In pyasync_hw it has {', '.join(sorted(found.__all__))}.")
+    elif isinstance(exc, ModuleNotFoundError):
+        package = exc.name.partition(".")[0]
+        package_found = sys.modules.get(package)
+        if package_found is not None and package_found.__name__.startswith(_PREFIX):
+            exc.add_note(f"In pyasync_hw {package} has {', '.join(package_found.__all__)}.")
+        elif package in _HINTS:
+            pip = f"{sys.executable} -m pip install"
+            exc.add_note(f"{package}: {_HINTS[package].format(pip=pip, name=package)}.")

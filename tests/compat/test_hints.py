@@ -1,0 +1,97 @@
+"""Errors that a stranger meets say what to do."""
+
+import importlib
+import sys
+
+import pytest
+from running import as_python_does, run
+
+from pyasync_hw import sim
+from pyasync_hw.compat import hints
+from pyasync_hw.compat.spidev import SpiDev
+
+NAMES = {
+    "RPi": "GPIO",
+    "RPi.GPIO": "BCM, BOARD, BOTH, FALLING",
+    "pirc522": "RFID, RFIDUtil",
+    "pirc522.rfid": "RFID",
+    "spidev": "SpiDev",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_name_says_which_there_are(name):
+    module = importlib.import_module(f"pyasync_hw.compat.{name}")
+    with pytest.raises(AttributeError) as caught:
+        _ = module.foo
+    text = f"module {name!r} has no attribute 'foo'; in pyasync_hw it has {NAMES[name]}"
+    assert str(caught.value).startswith(text)
+    assert (caught.value.name, caught.value.obj) == ("foo", module)
+    assert not hasattr(module, "foo") and not hasattr(module, "__wrapped__")
+    assert getattr(module, "foo", None) is None
+
+
+def last_lines(text, *options):
+    status, out, err = run(*options, "-c", text)
+    assert (status, out) == (1, "")
+    return err.splitlines()[-2:]
+
+
+def test_a_misspelt_name_in_a_program():
+    _, error = last_lines("import RPi.GPIO as GPIO; GPIO.clean_up()")
+    assert "has no attribute 'clean_up'; in pyasync_hw it has BCM, BOARD" in error
+    assert error.endswith("Did you mean: 'cleanup'?")
+    error, note = last_lines("from pirc522 import MFRC522")
+    assert error.startswith("ImportError: cannot import name 'MFRC522'")
+    assert note == "In pyasync_hw it has RFID, RFIDUtil."
+
+
+# None of them is installed: their names are looked up only by who has them.
+@pytest.mark.parametrize("module", ["wiringpi", "machine", "Adafruit_BBIO", "RPi.bme280"])
+def test_a_missing_module_says_what_helps(module):
+    error, note = last_lines(f"import {module}")
+    assert error == f"ModuleNotFoundError: No module named {module!r}"
+    assert note.startswith((f"{module}: ", "In pyasync_hw RPi has GPIO."))
+
+
+@pytest.mark.parametrize("module", ["pigpio", "mfrc522", "smbus2.x", "gpiozero", "lgpio"])
+def test_so_do_those_that_may_be_installed(module):
+    error = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    hints.add_hint(error)
+    (note,) = error.__notes__
+    assert note.startswith(module.partition(".")[0])
+    assert "{" not in note
+    if module != "pigpio":
+        assert f"{sys.executable} -m pip install" in note
+
+
+def test_a_module_that_an_option_leaves_out():
+    error, note = last_lines("import pirc522.nothing", "--shims=spidev")
+    assert error.startswith("ModuleNotFoundError") and note.startswith("pirc522: ")
+
+
+def test_other_errors_are_as_python_tells_them(program):
+    for text in (
+        "import nothing_at_all",
+        "from json import nothing",
+        "import json.nothing",
+        "try:\n    import wiringpi\nexcept ImportError as e:\n    print(e)",
+    ):
+        path = program(text)
+        assert run(path) == as_python_does(path)
+
+
+def test_a_bus_where_nothing_is_says_so_once():
+    with sim.Board() as board:
+        board.attach_rc522("spi0.0")
+        SpiDev(0, 0).close()
+        text = r"nothing is attached to spi0\.1 of simulated pi-zero-w, which reads as 0; say in"
+        with SpiDev() as spi:
+            for open_it in (
+                lambda: spi.open(0, 1),
+                lambda: spi.open_path("/dev/spidev0.1"),
+                lambda: SpiDev(0, 1).close(),
+            ):
+                with pytest.warns(RuntimeWarning, match=text) as caught:
+                    open_it()
+                assert caught[0].filename == __file__
