@@ -3,13 +3,15 @@
 #define AH_SIM_LINE_IMPL_H
 
 #include "sim/line_sim.h"
+#include "sim/line_view.h"
 
 struct request_line {
     struct line_settings settings;
     uint32_t offset;
-    uint32_t seqno;      /* of the line */
-    int level;           /* physical, after the debounce */
-    int64_t debounce_at; /* own time, or NS_NEVER */
+    uint32_t seqno;        /* of the line */
+    int level;             /* physical, after the debounce */
+    struct line_view view; /* of an input, in real time */
+    int64_t debounce_at;   /* own time, or NS_NEVER */
 };
 
 struct sim_request {
@@ -25,6 +27,10 @@ struct sim_request {
     unsigned num_lines;
     struct request_line lines[];
 };
+
+/* Before a line is read in real time: the owner carries out what is due, unless
+ * somebody does already.  Call without the lock. */
+void bank_look(struct line_bank *bank);
 
 /* Lock, and bring the lines up to now.  Now, in own time. */
 int64_t bank_enter(struct line_bank *bank);

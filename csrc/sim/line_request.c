@@ -55,6 +55,7 @@ configure_line_locked(struct sim_request *request, unsigned index,
     bank_settle_line_locked(request->bank, mine->offset, now);
     line->request = request;
     mine->level = line->level;
+    view_begin(&mine->view, mine->level);
 }
 
 /* Operations of line.h. */
@@ -104,6 +105,19 @@ request_read_events(void *self, struct line_event *buf, int n)
     return result;
 }
 
+/* Physical; `began` NULL: on a virtual clock. */
+static int
+seen_level_locked(struct sim_request *request, unsigned index,
+                  const struct line_reader *began, int64_t now)
+{
+    struct request_line *mine = &request->lines[index];
+    bool is_output = mine->settings.direction == LINE_OUTPUT;
+    if (began == NULL || is_output) {
+        return mine->level;
+    }
+    return view_read(&mine->view, began, mine->level, now);
+}
+
 static int
 request_get(void *self, uint64_t mask, uint64_t *bits)
 {
@@ -111,7 +125,13 @@ request_get(void *self, uint64_t mask, uint64_t *bits)
     struct line_bank *bank = request->bank;
     int result = 0;
     mask &= line_mask(request->num_lines);
-    (void)bank_enter(bank);
+    bool is_real = bank->clock == NULL;
+    struct line_reader began = {0};
+    if (is_real) {
+        began = line_reader_now(); /* before it sleeps for a lock */
+        bank_look(bank);
+    }
+    int64_t now = bank_enter(bank);
     if (bank->gone) {
         result = -ENODEV;
     }
@@ -121,12 +141,11 @@ request_get(void *self, uint64_t mask, uint64_t *bits)
     else {
         *bits = 0;
         for (unsigned i = 0; i < request->num_lines; i++) {
-            const struct request_line *mine = &request->lines[i];
-            int level = mine->settings.debounce_us != 0
-                            ? mine->level
-                            : bank->lines[mine->offset].level;
-            if ((mask >> i & 1) && (level ^ mine->settings.active_low)) {
-                *bits |= UINT64_C(1) << i;
+            if (mask >> i & 1) {
+                int level = seen_level_locked(request, i, is_real ? &began : NULL, now);
+                uint64_t value =
+                    (uint64_t)(level ^ request->lines[i].settings.active_low);
+                *bits |= value << i;
             }
         }
     }

@@ -59,6 +59,18 @@ queue_event_locked(struct sim_request *request, unsigned index, int level, int64
     }
 }
 
+static void
+request_level_changed_locked(struct sim_request *request, unsigned index, int level,
+                             int64_t when)
+{
+    struct request_line *mine = &request->lines[index];
+    mine->level = level;
+    if (request->bank->clock == NULL) {
+        view_changed(&mine->view, when);
+    }
+    queue_event_locked(request, index, level, when);
+}
+
 /* LINE_UNDRIVEN when nothing but a pull is on the line. */
 static int
 resolve_drivers(const struct sim_line *line)
@@ -128,8 +140,7 @@ bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
         bank->stirred = true;
     }
     else {
-        mine->level = level;
-        queue_event_locked(request, line->index, level, when);
+        request_level_changed_locked(request, line->index, level, when);
     }
 }
 
@@ -142,8 +153,7 @@ end_debounce_locked(struct sim_request *request, unsigned index)
     int level = request->bank->lines[line->offset].level;
     line->debounce_at = NS_NEVER;
     if (level != line->level) {
-        line->level = level;
-        queue_event_locked(request, index, level, when);
+        request_level_changed_locked(request, index, level, when);
     }
 }
 
@@ -176,6 +186,14 @@ advance_locked(struct line_bank *bank, int64_t now)
     unsigned index = 0;
     while (next_due_locked(bank, &request, &index) <= now) {
         end_debounce_locked(request, index);
+    }
+}
+
+void
+bank_look(struct line_bank *bank)
+{
+    if (bank->clock == NULL && bank->stir != NULL) {
+        bank->stir(bank->owner);
     }
 }
 
@@ -304,14 +322,19 @@ void
 bank_drive(struct line_bank *bank, unsigned offset, int level, int64_t when)
 {
     int64_t now = bank_enter(bank);
-    bank->lines[offset].driven = level;
+    struct sim_line *line = &bank->lines[offset];
+    line->driven = level;
     bank_settle_line_locked(bank, offset, when < now ? when : now);
+    if (when == NS_NEVER && line->request != NULL) {
+        view_changed_by_hand(&line->request->lines[line->index].view);
+    }
     bank_leave(bank);
 }
 
 int
 bank_level(struct line_bank *bank, unsigned offset)
 {
+    bank_look(bank);
     pthread_mutex_lock(&bank->lock);
     int level = bank->lines[offset].level;
     pthread_mutex_unlock(&bank->lock);

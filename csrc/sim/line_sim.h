@@ -59,15 +59,16 @@ struct line_bank {
     unsigned num_lines;
     struct sim_request *requests;
     /* Changed under the owner's lock, too: that is enough to read them. */
-    struct vclock *clock; /* NULL: monotonic */
-    int64_t offset;       /* own time = the clock's + offset */
-    int64_t last;         /* own time of the latest event: stamps don't go back */
-    bool stirred;         /* a sink or a deadline changed since the last stir() */
+    struct vclock *_Atomic clock; /* NULL: monotonic; is it? needs no lock */
+    int64_t offset;               /* own time = the clock's + offset */
+    int64_t last; /* own time of the latest event: stamps don't go back */
+    bool stirred; /* a sink or a deadline changed since the last stir() */
     bool gone;
     /* Read without `lock`, by whom nothing concerns that begins meanwhile. */
     atomic_bool debouncing;  /* a debounce has begun, and may not be over */
     atomic_bool sinks_moved; /* since bank_sinks_moved() */
-    /* Set by the owner; called without `lock`, after operations that stirred. */
+    /* Set by the owner; called without `lock`, after operations that stirred, and in
+     * real time before a line is read.  It waits for nobody. */
     void (*stir)(void *owner);
     void *owner;
 };

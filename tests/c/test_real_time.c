@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "sim/line_view.h"
 
 #define SPEED_HZ 1000000
 #define MESSAGE_NS (100 * NS_PER_US)
@@ -73,9 +74,131 @@ test_a_message_in_real_and_in_virtual_time(void)
     vclock_destroy(&clock);
 }
 
+static void
+drive_at(struct world *world, int level, int64_t when)
+{
+    struct world_action *action = calloc(1, sizeof *action);
+    REQUIRE(action != NULL);
+    *action = (struct world_action){.node = HEAP_NODE_INIT,
+                                    .deed = WORLD_DRIVE,
+                                    .after_ns = when,
+                                    .line = 17,
+                                    .level = level};
+    world_enter(world);
+    CHECK_EQ(world_schedule_locked(world, action), 0);
+    world_unlock(world);
+}
+
+/* Without the board's own thread. */
+static void
+test_reading_a_line_carries_out_what_is_due(void)
+{
+    static const struct line_settings input = {.direction = LINE_INPUT};
+    const uint32_t offset = 17;
+    struct world world;
+    struct line_request *line;
+    REQUIRE(world_init(&world, 54, NULL, NULL) == 0);
+    wall_clock_stop(&world.wall);
+    REQUIRE(world_request_lines(&world, &offset, 1, &input, "test", &line) == 0);
+    int64_t due = world_now(&world) + NS_PER_MS;
+    drive_at(&world, LINE_HIGH, due);
+    int64_t now;
+    do {
+        uint64_t bits = 0;
+        now = world_now(&world);
+        CHECK_EQ(line->ops->get(line->self, 1, &bits), 0);
+        CHECK(now < due || bits == 1);
+    } while (now < due);
+    CHECK_EQ(bank_level(&world.lines, 17), LINE_HIGH);
+    drive_at(&world, LINE_LOW, world_now(&world));
+    CHECK_EQ(bank_level(&world.lines, 17), LINE_LOW);
+    line->ops->close(line->self);
+    world_close(&world);
+    world_destroy(&world);
+}
+
+/* A read by the thread that read last, which has slept so often since. */
+static int
+read_at(struct line_view *view, int sleeps, int level, int64_t now)
+{
+    struct line_reader began = view->reader;
+    began.thread = pthread_self();
+    began.sleeps += sleeps;
+    return view_read(view, &began, level, now);
+}
+
+static void
+two_pulses(struct line_view *view)
+{
+    view_begin(view, LINE_LOW);
+    for (int i = 0; i < 4; i++) {
+        view_changed(view, (10 + i) * NS_PER_MS);
+    }
+}
+
+/* It had no CPU from 0 to 30 ms: two pulses of 1 ms, 1 ms apart, begin 20 ms late. */
+static void
+test_who_polls_misses_no_pulse(void)
+{
+    static const struct {
+        int64_t at_us;
+        int level;
+    } seen[] = {{30000, 1}, {30999, 1}, {31000, 0}, {31999, 0},
+                {32000, 1}, {32999, 1}, {33000, 0}, {50000, 0}};
+    struct line_view view;
+    two_pulses(&view);
+    for (unsigned i = 0; i < sizeof seen / sizeof *seen; i++) {
+        CHECK_EQ(read_at(&view, 0, LINE_LOW, seen[i].at_us * NS_PER_US), seen[i].level);
+    }
+    /* Now it is in time again. */
+    view_changed(&view, 60 * NS_PER_MS);
+    CHECK_EQ(read_at(&view, 0, LINE_HIGH, 60 * NS_PER_MS), LINE_HIGH);
+    view_changed(&view, 61 * NS_PER_MS);
+    CHECK_EQ(read_at(&view, 0, LINE_LOW, 61 * NS_PER_MS), LINE_LOW);
+}
+
+static void
+test_who_sleeps_sees_the_line_as_it_is(void)
+{
+    struct line_view view;
+    two_pulses(&view);
+    CHECK_EQ(read_at(&view, 1, LINE_LOW, 30 * NS_PER_MS), LINE_LOW);
+    CHECK_EQ(read_at(&view, 0, LINE_LOW, 31 * NS_PER_MS), LINE_LOW);
+
+    two_pulses(&view); /* it drives the line itself */
+    view_changed_by_hand(&view);
+    CHECK_EQ(read_at(&view, 0, LINE_LOW, 30 * NS_PER_MS), LINE_LOW);
+
+    two_pulses(&view); /* it was busy with something else for longer than a pulse */
+    view.cpu_time_ns -= 2 * NS_PER_MS;
+    CHECK_EQ(read_at(&view, 0, LINE_LOW, 30 * NS_PER_MS), LINE_LOW);
+}
+
+static void
+test_the_oldest_pulses_are_forgotten(void)
+{
+    struct line_view view;
+    view_begin(&view, LINE_LOW);
+    for (int i = 0; i < LINE_VIEW_CHANGES + 4; i++) {
+        view_changed(&view, i * NS_PER_S);
+    }
+    int64_t now = 1000 * NS_PER_S;
+    int changes = 0;
+    for (int level = LINE_LOW; now < 2000 * NS_PER_S; now += NS_PER_S) {
+        changes += level != read_at(&view, 0, LINE_LOW, now);
+        level = view.shown;
+    }
+    CHECK_EQ(changes, LINE_VIEW_CHANGES);
+    CHECK_EQ(view.shown, LINE_LOW);
+}
+
 int
 main(void)
 {
     RUN(test_a_message_in_real_and_in_virtual_time);
+    RUN(test_reading_a_line_carries_out_what_is_due);
+    RUN(test_who_polls_misses_no_pulse);
+    RUN(test_who_sleeps_sees_the_line_as_it_is);
+    RUN(test_the_oldest_pulses_are_forgotten);
     return check_done();
 }
