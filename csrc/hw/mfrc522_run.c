@@ -375,10 +375,12 @@ void
 ah_mfrc522_closed_while_waited_for(MFRC522Object *self)
 {
     if (mfrc522_is_running(&self->chip)) {
-        (void)(self->blocking
-                   ? ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name)
-                   : raise_closed_meanwhile(self));
-        ah_mfrc522_keep_error(self);
+        int raised = self->blocking
+                         ? ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name)
+                         : raise_closed_meanwhile(self);
+        if (raised < 0) { /* always */
+            ah_mfrc522_keep_error(self);
+        }
     }
 }
 
