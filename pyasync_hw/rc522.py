@@ -228,9 +228,6 @@ class Reader:
             what = (f"RC522 reader {label}", wired.bus, irq, reset)
             simulated = self._device.core.simulated
             meaning = SimulatedMeaning(*what, backend) if simulated else Meaning(*what)
-            what = (f"RC522 reader {label}", wired.bus, irq, reset)
-            simulated = self._device.core.simulated
-            meaning = SimulatedMeaning(*what, backend) if simulated else Meaning(*what)
             self._chip = Chip(core, meaning, opened)
             self._verbs = _Verbs(AwaitingPort(self._chip))
             self.blocking = BlockingReader(self._chip, self._device.core)
