@@ -1,6 +1,5 @@
 """`python -m pyasync_hw run`: the program is itself, down to its exit status."""
 
-import importlib.util
 import json
 import re
 import signal
@@ -188,34 +187,6 @@ def test_environment_chooses_what_auto_means(program):
             assert "PYASYNC_HW must be sim, real or auto, not 'emu'" in done.stderr
         else:
             assert done.stderr == expected[2]
-
-
-@pytest.mark.skipif(importlib.util.find_spec("pirc522") is None, reason="no pi-rc522 installed")
-def test_the_real_pi_rc522_runs_on_our_gpio_spidev_and_chip(program):
-    """A driver that others wrote, register by register, against the simulated chip."""
-    path = program(
-        """\
-        import time, pirc522
-        assert "pyasync_hw" not in pirc522.__file__
-        rfid = pirc522.RFID()
-        time.sleep(0.02)  # the card's power-up time, which the driver ignores
-        print(rfid.request())
-        error, uid = rfid.anticoll()
-        print(error, uid)
-        print(rfid.select_tag(uid), rfid.card_auth(rfid.auth_a, 8, [255] * 6, uid))
-        print(rfid.read(8))
-        rfid.stop_crypto()
-        rfid.cleanup()
-        """
-    )
-    scenario = program(
-        "[[event]]\nat = 0\nreader = 'rc522'\n"
-        "present = { kind = 'mifare-classic-1k', uid = 'a61d227e' }\n",
-        "card.toml",
-    )
-    status, out, _ = run("--shims=RPi.GPIO,spidev", "--scenario", scenario, path)
-    expected = "(False, 16)\nFalse [166, 29, 34, 126, 231]\nFalse False\n"
-    assert (status, out) == (0, f"{expected}{(False, [0] * 16)}\n")
 
 
 def test_auto_says_that_it_simulates(program):
