@@ -40,7 +40,7 @@ def last_lines(text, *options):
 def test_a_misspelt_name_in_a_program():
     _, error = last_lines("import RPi.GPIO as GPIO; GPIO.clean_up()")
     assert "has no attribute 'clean_up'; in pyasync_hw it has BCM, BOARD" in error
-    assert error.endswith("Did you mean: 'cleanup'?")
+    assert "cleanup" in error.rpartition("Did you mean")[2]  # 3.15 words it differently
     error, note = last_lines("from pirc522 import MFRC522")
     assert error.startswith("ImportError: cannot import name 'MFRC522'")
     assert note == "In pyasync_hw it has RFID, RFIDUtil."
