@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -234,6 +235,23 @@ class TestReal:
                 # Unless this thread has no CPU for so long.
                 assert any(changed_during_a_message() for _ in range(20))
             spi.close()
+
+    def test_waiting_for_a_card_wakes_few_threads(self) -> None:
+        """Six times a poll of 25 ms, 15 us each: below a hundredth of a core."""
+
+        def sleeps() -> int:
+            return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+
+        async def main() -> float:
+            with sim.Board() as board:
+                board.attach_rc522()
+                async with rc522.Reader() as reader:
+                    polls, before = reader.stats.exchanges, sleeps()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(reader.wait_for_tag(), 0.5)
+                    return (sleeps() - before) / (reader.stats.exchanges - polls)
+
+        assert pyasync_hw.run(main()) < 12
 
     def test_the_thread_starts_when_needed_and_ends_with_the_board(self) -> None:
         def native_threads() -> int:
