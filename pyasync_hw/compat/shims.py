@@ -148,6 +148,13 @@ def original(name: str) -> ModuleType:
     spec = PathFinder.find_spec(name)
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # One in C that was imported before is loaded into what it finds under its name.
+    hidden = sys.modules.pop(name, None)
+    try:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.modules.pop(name, None)
+        if hidden is not None:
+            sys.modules[name] = hidden
     return module

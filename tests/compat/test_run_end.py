@@ -124,6 +124,7 @@ last = Last()
 @pytest.mark.parametrize("end", ENDS)
 def test_objects_go_when_python_lets_them_go(program, tmp_path, end):
     (tmp_path / "RPi").mkdir()
+    program("", "RPi/__init__.py")  # else an installed RPi goes before it
     program(STAND_IN, "RPi/GPIO.py")
     program("def f():\n    pass\n", "helper.py")
     path = program(LAMP + ENDS[end])
