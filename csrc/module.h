@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include "base/shared_line.h"
+#include "dev/shared_line.h"
 #include "py/annot.h"
 
 /* One counter per C type: tests assert that none grows (see _live()). */

@@ -30,7 +30,7 @@
     X(spi_adapter)       \
     X(kernel)            \
     X(mfrc522_type)      \
-    X(sim_type)
+    X(world_type)
 
 #define X(name) int ah_##name##_setup(PyObject *module);
 AH_SETUPS(X)

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "base/line.h"
+#include "dev/line.h"
 
 enum { EDGE_RISING = 1, EDGE_FALLING = 2, EDGE_BOTH = 3 };
 

@@ -9,7 +9,7 @@
 #define AH_HW_GPIO_TYPE_H
 
 #include "module.h"
-#include "base/shared_line.h"
+#include "dev/shared_line.h"
 #include "hw/edge_queue.h"
 #include "hw/wait.h"
 #include "py/fork.h"

@@ -1,12 +1,12 @@
-/* The kernel's devices for Python: module functions over base/gpiochip and
- * base/spidev, whose errors get a remedy here.  hardware.KernelBackend is their
+/* The kernel's devices for Python: module functions over dev/gpiochip and
+ * dev/spidev, whose errors get a remedy here.  hardware.KernelBackend is their
  * only caller in this package.  Nothing here lives longer than one call but the
  * LineRequest or SPIDevice that it returns.
  */
 #include <errno.h>
 
-#include "base/gpiochip.h"
-#include "base/spidev.h"
+#include "dev/gpiochip.h"
+#include "dev/spidev.h"
 #include "hw/gpio_type.h"
 #include "hw/spi_type.h"
 #include "py/errors.h"

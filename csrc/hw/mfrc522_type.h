@@ -1,7 +1,7 @@
 /* _core.MFRC522: one reader chip, awaitable and blocking.
  *
  * mfrc522_type.c: object, operations.  mfrc522_run.c: does what the steps of
- * base/mfrc522.h ask for, on a loop or in a thread that blocks.  mfrc522_outcome.c:
+ * dev/mfrc522.h ask for, on a loop or in a thread that blocks.  mfrc522_outcome.c:
  * what came of it.  mfrc522_close.c: ends all that.  One operation at a time; queueing
  * is the business of rc522.py.
  */
@@ -9,7 +9,7 @@
 #define AH_HW_MFRC522_TYPE_H
 
 #include "module.h"
-#include "base/mfrc522.h"
+#include "dev/mfrc522.h"
 #include "hw/gpio_type.h"
 #include "hw/wait.h"
 #include "py/fork.h"

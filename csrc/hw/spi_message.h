@@ -6,7 +6,7 @@
 #ifndef AH_HW_SPI_MESSAGE_H
 #define AH_HW_SPI_MESSAGE_H
 
-#include "base/spi_bus.h"
+#include "dev/spi_bus.h"
 #include "module.h"
 
 struct transfer;

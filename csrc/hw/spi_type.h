@@ -7,7 +7,7 @@
 #define AH_HW_SPI_TYPE_H
 
 #include "module.h"
-#include "base/spi_bus.h"
+#include "dev/spi_bus.h"
 
 /* An SPIDevice around `device`, which lives until device->ops->close() and is
  * freed by it (embed it in the backend's own struct).  On failure it is closed.

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/iso14443a.h"
+#include "dev/iso14443a.h"
 
 static int64_t
 bit_cycles(unsigned rate)

@@ -1,4 +1,4 @@
-/* A request of simulated lines behind base/line.h: what the kernel's descriptor does.
+/* A request of simulated lines behind dev/line.h: what the kernel's descriptor does.
  *
  * Rules and errors are those of gpiolib-cdev.c; time stamps are kept in own time
  * and given out on the clock of the moment.
@@ -14,7 +14,7 @@
 
 #include "base/block.h"
 #include "base/clock.h"
-#include "base/line_rules.h"
+#include "dev/line_rules.h"
 
 static void
 mark_drained(int fd)

@@ -1,4 +1,4 @@
-/* Simulated GPIO lines behind base/line.h, with the kernel's rules.
+/* Simulated GPIO lines behind dev/line.h, with the kernel's rules.
  *
  * A bank is what one gpiochip is: numbered lines, each with several drivers (the
  * world's hand, a chip's output, the program that requested it) and a pull.  A
@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/line.h"
+#include "dev/line.h"
 
 #define LINE_EVENTS_PER_LINE 16 /* gpiolib-cdev.c: event_buffer_size 0 */
 #define LINE_CONSUMER_MAX 32    /* GPIO_MAX_NAME_SIZE */

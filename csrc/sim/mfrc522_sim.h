@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/mfrc522_regs.h"
+#include "dev/mfrc522_regs.h"
 #include "sim/field_sim.h"
 
 struct mfrc522_sim;

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "base/iso14443a.h"
+#include "dev/iso14443a.h"
 #include "sim/mfrc522_sim_impl.h"
 
 #define FIRST_BITS 4 /* TAuto: the timer stops after start bit and 4 data bits */

@@ -1,4 +1,4 @@
-/* The simulated SPI bus behind base/spi_bus.h.
+/* The simulated SPI bus behind dev/spi_bus.h.
  *
  * A message takes its time: what the board's kernel and driver need for it, bits/speed,
  * the delays it asks for, and the kernel's 10 us at each change of chip select.  The

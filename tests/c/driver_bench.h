@@ -1,4 +1,4 @@
-/* base/mfrc522*.c (the driver's steps) on sim/mfrc522_sim.c: who drives them.
+/* dev/mfrc522*.c (the driver's steps) on sim/mfrc522_sim.c: who drives them.
  *
  * One SPI bus at 4 MHz, 10 us per chip select; all times are virtual.  A card can
  * leave and an operation can be cancelled at any time.
@@ -6,7 +6,7 @@
 #ifndef TESTS_DRIVER_BENCH_H
 #define TESTS_DRIVER_BENCH_H
 
-#include "base/mfrc522.h"
+#include "dev/mfrc522.h"
 #include "check.h"
 #include "sim/mfrc522_sim.h"
 #include "sim_card.h"

@@ -1,4 +1,4 @@
-/* A scripted MFRC522, and a rig that drives the steps of base/mfrc522.h with it.
+/* A scripted MFRC522, and a rig that drives the steps of dev/mfrc522.h with it.
  *
  * The scripted chip keeps registers and, when a frame is started, takes the next
  * answer from a list.  It has no time: the answer is there at once, or never.
@@ -7,7 +7,7 @@
 #define TESTS_SCRIPTED_CHIP_H
 
 #include "base/clock.h"
-#include "base/mfrc522.h"
+#include "dev/mfrc522.h"
 #include "check.h"
 
 struct answer {

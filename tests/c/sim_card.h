@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/iso14443a.h"
+#include "dev/iso14443a.h"
 #include "sim/field_sim.h"
 
 enum test_card_state { CARD_OFF, CARD_IDLE, CARD_READY, CARD_ACTIVE, CARD_HALT };

@@ -1,4 +1,4 @@
-/* The steps of base/mfrc522*.c with a chip that answers anything at all.
+/* The steps of dev/mfrc522*.c with a chip that answers anything at all.
  *
  * Whatever the bytes on MISO and whatever the order of events: no step asks for
  * more than a message may hold, no time is without limit, and every operation
@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "base/mfrc522.h"
+#include "dev/mfrc522.h"
 #include "check.h"
 #include "random.h"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/iso14443a.h"
+#include "dev/iso14443a.h"
 #include "check.h"
 #include "random.h"
 

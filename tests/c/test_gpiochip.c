@@ -1,6 +1,6 @@
-/* base/gpiochip.c against a kernel of our own: ioctl() is defined here, and says
+/* dev/gpiochip.c against a kernel of our own: ioctl() is defined here, and says
  * no where linux/gpio.h and gpiolib-cdev.c do.  The lines' descriptor is a pipe. */
-#include "base/gpiochip.h"
+#include "dev/gpiochip.h"
 
 #include <errno.h>
 #include <fcntl.h>

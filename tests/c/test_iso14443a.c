@@ -1,7 +1,7 @@
-/* base/iso14443a.c: vectors of ISO/IEC 14443-3 and of known cards. */
+/* dev/iso14443a.c: vectors of ISO/IEC 14443-3 and of known cards. */
 #include <errno.h>
 
-#include "base/iso14443a.h"
+#include "dev/iso14443a.h"
 #include "check.h"
 
 static void

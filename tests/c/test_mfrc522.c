@@ -1,4 +1,4 @@
-/* base/mfrc522.c and mfrc522_exchange.c against a script: set-up, lines, exchanges. */
+/* dev/mfrc522.c and mfrc522_exchange.c against a script: set-up, lines, exchanges. */
 #include <errno.h>
 
 #include "scripted_chip.h"

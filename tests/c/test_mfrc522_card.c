@@ -1,4 +1,4 @@
-/* Cards, polls and cancels of base/mfrc522*.c against a script. */
+/* Cards, polls and cancels of dev/mfrc522*.c against a script. */
 #include <errno.h>
 
 #include "scripted_chip.h"

@@ -1,4 +1,4 @@
-/* base/mfrc522*.c (the driver's steps) against sim/mfrc522_sim.c (the chip).
+/* dev/mfrc522*.c (the driver's steps) against sim/mfrc522_sim.c (the chip).
  *
  * The driver meets a chip with times, a FIFO that empties and cards that answer
  * late, collide, need time to power up, or leave in the middle of anything.

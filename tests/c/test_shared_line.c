@@ -1,6 +1,6 @@
 /* Shares of a line: what each sees, who may join, and that the last one gives it back.
  * The request under them is a line of an array of edges, with the kernel's manners. */
-#include "base/shared_line.h"
+#include "dev/shared_line.h"
 
 #include <errno.h>
 #include <poll.h>

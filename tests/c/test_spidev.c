@@ -1,6 +1,6 @@
-/* base/spidev.c against a driver of our own: ioctl() is defined here.  It answers
+/* dev/spidev.c against a driver of our own: ioctl() is defined here.  It answers
  * every byte with its complement, and checks what linux/spi/spidev.h asks for. */
-#include "base/spidev.h"
+#include "dev/spidev.h"
 
 #include <errno.h>
 #include <stdarg.h>

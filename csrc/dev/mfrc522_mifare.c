@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "base/mfrc522_exchange.h"
+#include "dev/mfrc522_exchange.h"
 
 #define AUTH_TIMEOUT_US 10000
 #define READ_TIMEOUT_US 25000

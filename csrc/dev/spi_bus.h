@@ -5,8 +5,8 @@
  * On the last transfer cs_change must be 0.  >= 0 or -errno.  Call message()
  * without the GIL, unless the device says needs_gil (its other side is Python).
  */
-#ifndef AH_BASE_SPI_BUS_H
-#define AH_BASE_SPI_BUS_H
+#ifndef AH_DEV_SPI_BUS_H
+#define AH_DEV_SPI_BUS_H
 
 #include <stdint.h>
 

@@ -18,15 +18,15 @@
  * Times are nanoseconds of any monotonic clock, always the same.  Python-free.
  * Sources: MFRC522 datasheet rev. 3.9, ISO/IEC 14443-3.
  */
-#ifndef AH_BASE_MFRC522_H
-#define AH_BASE_MFRC522_H
+#ifndef AH_DEV_MFRC522_H
+#define AH_DEV_MFRC522_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/iso14443a.h"
-#include "base/mfrc522_regs.h"
-#include "base/spi_bus.h"
+#include "dev/iso14443a.h"
+#include "dev/mfrc522_regs.h"
+#include "dev/spi_bus.h"
 
 /* What an operation needs next. */
 enum mfrc522_need {

@@ -6,12 +6,12 @@
  * move it; it is dropped with the GIL held and the world not.  Devices keep their
  * SimWorld alive, so at dealloc none is open.
  */
-#include "hw/sim_world.h"
+#include "sim_py/world_type.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "hw/sim_card.h"
+#include "sim_py/card.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "setup.h"
@@ -429,7 +429,7 @@ static PyType_Spec SimWorld_spec = {
 };
 
 int
-ah_sim_type_setup(PyObject *module)
+ah_world_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
     st->sim_world_type =

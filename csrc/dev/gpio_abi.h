@@ -4,8 +4,8 @@
  * their kernels have it.  The asserts hold on 32 and 64 bits.  Padding must be
  * zero, or the kernel answers EINVAL.
  */
-#ifndef AH_BASE_GPIO_ABI_H
-#define AH_BASE_GPIO_ABI_H
+#ifndef AH_DEV_GPIO_ABI_H
+#define AH_DEV_GPIO_ABI_H
 
 #include <stdint.h>
 #include <sys/ioctl.h>

@@ -4,11 +4,11 @@
  * chip->step and the handler that gets the event; only one may be asked for in
  * a turn.  An exchange ends in then(chip, error) with the answer in chip->rx.
  */
-#ifndef AH_BASE_MFRC522_EXCHANGE_H
-#define AH_BASE_MFRC522_EXCHANGE_H
+#ifndef AH_DEV_MFRC522_EXCHANGE_H
+#define AH_DEV_MFRC522_EXCHANGE_H
 
-#include "base/mfrc522.h"
-#include "base/mfrc522_batch.h"
+#include "dev/mfrc522.h"
+#include "dev/mfrc522_batch.h"
 
 #define US_NS INT64_C(1000)
 #define MS_NS INT64_C(1000000)

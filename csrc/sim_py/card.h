@@ -6,8 +6,8 @@
  * the card is silent.  What was meant for the program ends the message: no
  * memory, and what is no Exception, as from a signal handler that ran there.
  */
-#ifndef AH_HW_SIM_CARD_H
-#define AH_HW_SIM_CARD_H
+#ifndef AH_SIM_PY_CARD_H
+#define AH_SIM_PY_CARD_H
 
 #include "module.h"
 #include "sim/field_sim.h"

@@ -1,5 +1,5 @@
 /* GPIO chips of the kernel; see gpiochip.h. */
-#include "base/gpiochip.h"
+#include "dev/gpiochip.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
  * complete, then at growing intervals (or, where a card answers at once or never,
  * when the timer has run out); the FIFO is read only when all is there.
  */
-#include "base/mfrc522_exchange.h"
+#include "dev/mfrc522_exchange.h"
 
 #include <errno.h>
 #include <string.h>

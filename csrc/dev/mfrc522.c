@@ -5,12 +5,12 @@
  * back, and the interrupt line tried by setting TimerIRq by hand (ComIrqReg.Set1).
  * Set up once; polls don't touch these registers again, so the field stays on.
  */
-#include "base/mfrc522.h"
+#include "dev/mfrc522.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "base/mfrc522_exchange.h"
+#include "dev/mfrc522_exchange.h"
 
 #define RESET_LOW_NS (100 * US_NS) /* the datasheet asks for 100 ns (8.8.1) */
 #define START_NS (1 * MS_NS)       /* oscillator start-up, then look again */

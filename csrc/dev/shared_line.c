@@ -1,5 +1,5 @@
 /* Shares of a line request; see shared_line.h. */
-#include "base/shared_line.h"
+#include "dev/shared_line.h"
 
 #include <errno.h>
 #include <stdbool.h>

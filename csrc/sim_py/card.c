@@ -1,5 +1,5 @@
 /* What the simulated field asks of a card, asked of a Python object. */
-#include "hw/sim_card.h"
+#include "sim_py/card.h"
 #include "py/errors.h"
 
 #include <errno.h>

@@ -4,10 +4,10 @@
  * some controllers (RP1) can't do without.  A transfer of more than 64 bytes is
  * the caller's to split.  >= 0 or -errno.  Python-free.
  */
-#ifndef AH_BASE_SPIDEV_H
-#define AH_BASE_SPIDEV_H
+#ifndef AH_DEV_SPIDEV_H
+#define AH_DEV_SPIDEV_H
 
-#include "base/spi_bus.h"
+#include "dev/spi_bus.h"
 
 /* `name` is for messages ("spi0.0").  -ENOTTY: not an SPI device.  *out is freed
  * by its ops->close().  message(): -EMSGSIZE when it has more than 511 transfers

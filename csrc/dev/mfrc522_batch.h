@@ -5,10 +5,10 @@
  * buffer: what the Raspberry Pi 5's controller needs.  Reads return where in
  * batch->rx the answer will be once the message has gone.
  */
-#ifndef AH_BASE_MFRC522_BATCH_H
-#define AH_BASE_MFRC522_BATCH_H
+#ifndef AH_DEV_MFRC522_BATCH_H
+#define AH_DEV_MFRC522_BATCH_H
 
-#include "base/mfrc522.h"
+#include "dev/mfrc522.h"
 
 void batch_clear(struct mfrc522_batch *batch);
 void batch_write(struct mfrc522_batch *batch, unsigned reg, uint8_t value);

@@ -4,8 +4,8 @@
  * gpio_v2_line_values.  Every function returns >= 0 or -errno; none needs the
  * GIL.  `fd` is pollable (EPOLLIN = events to read) and belongs to the request.
  */
-#ifndef AH_BASE_LINE_H
-#define AH_BASE_LINE_H
+#ifndef AH_DEV_LINE_H
+#define AH_DEV_LINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,7 +49,7 @@ line_mask(unsigned num_lines)
     return num_lines >= LINES_MAX ? UINT64_MAX : (UINT64_C(1) << num_lines) - 1;
 }
 
-struct line_conflict; /* base/shared_line.h */
+struct line_conflict; /* dev/shared_line.h */
 
 struct line_ops {
     /* Whole events that are there, at most n; -EAGAIN when none is. */

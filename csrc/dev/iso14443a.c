@@ -1,5 +1,5 @@
 /* ISO/IEC 14443-3 type A: see iso14443a.h. */
-#include "base/iso14443a.h"
+#include "dev/iso14443a.h"
 
 #include <errno.h>
 #include <string.h>

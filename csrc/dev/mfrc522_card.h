@@ -1,8 +1,8 @@
 /* Inside the driver: what poll and absence are made of. */
-#ifndef AH_BASE_MFRC522_CARD_H
-#define AH_BASE_MFRC522_CARD_H
+#ifndef AH_DEV_MFRC522_CARD_H
+#define AH_DEV_MFRC522_CARD_H
 
-#include "base/mfrc522_exchange.h"
+#include "dev/mfrc522_exchange.h"
 
 /* REQA or WUPA; card_requested() then says what it has brought: 0 or an error. */
 void card_request(struct mfrc522 *chip, uint8_t command, mfrc522_then then);

@@ -4,13 +4,13 @@
  * device tree says it is compatible with: its number changes from board to board
  * and from kernel to kernel.  >= 0 or -errno.  Python-free.
  */
-#ifndef AH_BASE_GPIOCHIP_H
-#define AH_BASE_GPIOCHIP_H
+#ifndef AH_DEV_GPIOCHIP_H
+#define AH_DEV_GPIOCHIP_H
 
 #include <stdbool.h>
 
-#include "base/gpio_abi.h"
-#include "base/line.h"
+#include "dev/gpio_abi.h"
+#include "dev/line.h"
 
 struct gpiochip {
     int fd; /* -1: not open */

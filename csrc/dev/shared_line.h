@@ -11,12 +11,12 @@
  * share that has read from the request left something for this one.
  * Every call may come from any thread, with or without the GIL.  Python-free.
  */
-#ifndef AH_BASE_SHARED_LINE_H
-#define AH_BASE_SHARED_LINE_H
+#ifndef AH_DEV_SHARED_LINE_H
+#define AH_DEV_SHARED_LINE_H
 
 #include <pthread.h>
 
-#include "base/line_rules.h"
+#include "dev/line_rules.h"
 
 #define SHARED_CONSUMER_MAX 32
 

@@ -1,5 +1,5 @@
 /* What a line's settings may be, alone and together; see line_rules.h. */
-#include "base/line_rules.h"
+#include "dev/line_rules.h"
 
 #include <errno.h>
 #include <stdio.h>

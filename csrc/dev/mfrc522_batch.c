@@ -1,5 +1,5 @@
 /* Register accesses, gathered into one SPI message; see mfrc522_batch.h. */
-#include "base/mfrc522_batch.h"
+#include "dev/mfrc522_batch.h"
 
 #include <assert.h>
 #include <string.h>

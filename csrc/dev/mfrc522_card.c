@@ -4,12 +4,12 @@
  * the outcome of every exchange.  Collisions are resolved bit by bit; the branch
  * with a 1 is taken.  A wanted UID is selected without anticollision.
  */
-#include "base/mfrc522_card.h"
+#include "dev/mfrc522_card.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "base/mfrc522_exchange.h"
+#include "dev/mfrc522_exchange.h"
 
 #define REQUEST_TIMEOUT_US 2000 /* the answer begins 86 us after the frame */
 #define SELECT_TIMEOUT_US 5000

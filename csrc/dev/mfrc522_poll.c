@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/mfrc522_card.h"
+#include "dev/mfrc522_card.h"
 
 #define POLL_RETRIES 2
 #define RESTARTS 3 /* in one operation */

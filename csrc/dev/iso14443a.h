@@ -5,8 +5,8 @@
  * first (ISO/IEC 14443-3, 6.2.4 and annex B).  Used by the MFRC522 driver and
  * by the simulated cards.  Python-free.
  */
-#ifndef AH_BASE_ISO14443A_H
-#define AH_BASE_ISO14443A_H
+#ifndef AH_DEV_ISO14443A_H
+#define AH_DEV_ISO14443A_H
 
 #include <stdbool.h>
 #include <stddef.h>

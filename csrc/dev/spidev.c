@@ -1,5 +1,5 @@
 /* SPI devices of the kernel; see spidev.h. */
-#include "base/spidev.h"
+#include "dev/spidev.h"
 
 #include <errno.h>
 #include <fcntl.h>

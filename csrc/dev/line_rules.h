@@ -1,10 +1,10 @@
 /* Settings of a line: which are valid, and which two users can have at once. */
-#ifndef AH_BASE_LINE_RULES_H
-#define AH_BASE_LINE_RULES_H
+#ifndef AH_DEV_LINE_RULES_H
+#define AH_DEV_LINE_RULES_H
 
 #include <stdbool.h>
 
-#include "base/line.h"
+#include "dev/line.h"
 
 /* The flag rules of gpio_v2_line_config_flags_validate(): 0, -EINVAL, -EOPNOTSUPP. */
 int line_settings_check(const struct line_settings *settings);

@@ -1,9 +1,9 @@
-/* Readers and cards of a SimWorld; see sim_type.c for its life and its locks. */
-#include "hw/sim_world.h"
+/* Readers and cards of a SimWorld; see world_type.c for its life and its locks. */
+#include "sim_py/world_type.h"
 
 #include <errno.h>
 
-#include "hw/sim_card.h"
+#include "sim_py/card.h"
 #include "py/errors.h"
 
 PyObject *

@@ -5,8 +5,8 @@
  * addresses.  Shared by the driver and by the simulated chip: what one calls
  * X the other calls X.  Constants and the SPI address byte only.
  */
-#ifndef AH_BASE_MFRC522_REGS_H
-#define AH_BASE_MFRC522_REGS_H
+#ifndef AH_DEV_MFRC522_REGS_H
+#define AH_DEV_MFRC522_REGS_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
-/* The struct of _core.SimWorld, for the files that make it up: sim_type.c (life),
- * sim_field.c (readers and cards), sim_lines.c (lines and devices). */
-#ifndef AH_HW_SIM_WORLD_H
-#define AH_HW_SIM_WORLD_H
+/* The struct of _core.SimWorld, for the files that make it up: world_type.c (life),
+ * field.c (readers and cards), lines.c (lines and devices). */
+#ifndef AH_SIM_PY_WORLD_TYPE_H
+#define AH_SIM_PY_WORLD_TYPE_H
 
 #include <stdbool.h>
 
