@@ -6,7 +6,6 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import _forked as _forked
 from ._core import CancelToken, VirtualClock
 from .loop import EventLoop, new_event_loop
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from . import spi as spi
     from . import tags as tags
     from .errors import SleepForeverError, TimeLimitError
-    from .policy import EventLoopPolicy  # deprecated in Python
-    from .runners import install, run
+    from .loop.policy import EventLoopPolicy  # deprecated in Python
+    from .loop.runners import install, run
 
 __version__ = "0.1.0"
 
@@ -49,11 +48,11 @@ if sys.version_info < (3, 16):
 # Only programs that use them pay for importing them.
 _MODULES = ("executor", "gpio", "insight", "rc522", "sim", "spi", "tags")
 _FOUND_IN = {
-    "EventLoopPolicy": "policy",
+    "EventLoopPolicy": "loop.policy",
     "SleepForeverError": "errors",
     "TimeLimitError": "errors",
-    "install": "runners",
-    "run": "runners",
+    "install": "loop.runners",
+    "run": "loop.runners",
 }
 
 

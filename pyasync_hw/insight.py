@@ -1,7 +1,7 @@
 """What blocks the loop: slow callbacks and slow iterations, with the line that blocked.
 
 `watch(loop)` reports them without debug mode, and debug mode does so as asyncio does,
-with the stack of the blocking code after the message.  Who looks at it is in sampler.py.
+with the stack of the blocking code after the message.  Who looks at it is in loop/sampler.py.
 
 There is no lock here, for whoever ends a watch may be anywhere: in the callback that is
 looked at, in another thread, in a signal handler, in a finalizer.  Who changes what is
@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from ._core import Watchdog
 from .loop import EventLoop
-from .sampler import Findings, Frame, Sampler, Seen
+from .loop.sampler import Findings, Frame, Sampler, Seen
 
 __all__ = ["Report", "Watch", "watch"]
 

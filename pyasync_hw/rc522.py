@@ -19,8 +19,8 @@ from typing import Any, Literal, NamedTuple
 from . import _core, hardware
 from .errors import WiringError
 from .hardware import LineSettings
-from .rc522_meaning import Meaning, SimulatedMeaning
-from .rc522_port import AwaitingPort, BlockingPort, Chip, Port, as_bytes, finish
+from .reader.meaning import Meaning, SimulatedMeaning
+from .reader.port import AwaitingPort, BlockingPort, Chip, Port, as_bytes, finish
 from .spi import Device, check_speed
 from .tags import BlockingTag, Tag, make_tag
 

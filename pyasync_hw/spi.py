@@ -19,7 +19,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Literal, NamedTuple
 
 from . import _core, hardware
-from .pins import parse_spi
+from .hardware.pins import parse_spi
 
 __all__ = ["Device", "SpidevPackageBus", "Stats", "Transfer"]
 

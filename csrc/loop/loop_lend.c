@@ -2,7 +2,7 @@
  * asyncio's `_ready` (a deque of handles) and `_scheduled` (a list, kept by heapq).
  *
  * `_ready` is looked at where it is, in the ring; its Python half is
- * pyasync_hw/views.py.  heapq writes to the storage of a list and asks no
+ * pyasync_hw/loop/views.py.  heapq writes to the storage of a list and asks no
  * method of it, so timers are lent: all that are handles move to the list, smallest
  * first, and what that holds when the next turn begins moves back.  Timers of devices
  * stay.

@@ -72,7 +72,7 @@ struct LoopObject {
     PyObject *clock;       /* VirtualClock, owned, or NULL */
     struct vclock *vclock; /* in it, or NULL */
 
-    /* Turns that are not ours (pyasync_hw/patches.py) */
+    /* Turns that are not ours (pyasync_hw/loop/patches.py) */
     bool hooked;             /* this loop has attributes over methods of its class */
     bool turns_patched;      /* the Python half runs the turns */
     bool asyncio_turns;      /* they are asyncio's, on what time() says */

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from ..runners import run
+from ..loop.runners import run
 
 # A program that hangs, or a machine that crawls, must not keep the demo for ever.
 TIMEOUT_S = 60.0

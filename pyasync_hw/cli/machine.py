@@ -6,9 +6,9 @@ import os
 import sys
 
 from .. import hardware
+from ..hardware.wiring import ReaderWiring, Wiring, load_board
 from ..sim import Board
 from ..sim.scenario import Scenario, load_scenario
-from ..wiring import ReaderWiring, Wiring, load_board
 
 HARDWARE = ("auto", "sim", "real")
 

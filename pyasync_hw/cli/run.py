@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ..compat import shims
-from ..tomlfile import ConfigError
+from ..hardware.tomlfile import ConfigError
 from .machine import HARDWARE, MachineError
 from .place import put_in_place
 from .program import find_program

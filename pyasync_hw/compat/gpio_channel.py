@@ -7,7 +7,7 @@ from typing import Literal
 from .. import _core, hardware
 from ..gpio import _Line, _next_edge
 from ..hardware import LineSettings
-from ..pins import HEADER_GPIOS
+from ..hardware.pins import HEADER_GPIOS
 
 __all__ = ["Bias", "Channel"]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 from .. import _core, hardware
-from ..pins import parse_spi
+from ..hardware.pins import parse_spi
 from .hints import no_such_name
 
 __version__ = "3.8"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from .. import hardware
 from .._core import SimWorld, VirtualClock
-from ..pins import parse_pin, parse_spi
+from ..hardware.pins import parse_pin, parse_spi
 from .cards import Card, parse_uid, seconds_up_to_1
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..pins import parse_pin
-from ..tomlfile import ConfigError, TomlTable, read_toml
+from ..hardware.pins import parse_pin
+from ..hardware.tomlfile import ConfigError, TomlTable, read_toml
 from .cards import parse_uid
 from .classic import MifareClassic1K
 
 if TYPE_CHECKING:
-    from ..wiring import Wiring
+    from ..hardware.wiring import Wiring
     from .board import Board
 
 __all__ = ["CARD_KINDS", "CardSpec", "ConfigError", "Event", "Scenario", "load_scenario"]

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..errors import AuthenticationError
-from ..rc522_port import Port, as_bytes, finish
+from ..reader.port import Port, as_bytes, finish
 from .tag import BlockingTag, Tag
 
 __all__ = ["BlockingMifareClassic", "MifareClassic"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Self
 
-from ..rc522_port import AwaitingPort, BlockingPort, Chip, Port, finish
+from ..reader.port import AwaitingPort, BlockingPort, Chip, Port, finish
 
 __all__ = ["BlockingTag", "Tag", "product_of"]
 

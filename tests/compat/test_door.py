@@ -15,8 +15,8 @@ import pytest
 
 import pyasync_hw
 from pyasync_hw.cli.demo import door_folder
+from pyasync_hw.hardware.wiring import load_board
 from pyasync_hw.sim.scenario import load_scenario
-from pyasync_hw.wiring import load_board
 
 DOOR = door_folder()
 # AddressSanitizer makes everything slow, the end of the process above all.

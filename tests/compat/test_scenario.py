@@ -5,9 +5,9 @@ import textwrap
 import pytest
 
 from pyasync_hw import VirtualClock, sim
+from pyasync_hw.hardware.tomlfile import ConfigError
+from pyasync_hw.hardware.wiring import MODELS, ReaderWiring, Wiring
 from pyasync_hw.sim.scenario import CardSpec, Event, Scenario, load_scenario
-from pyasync_hw.tomlfile import ConfigError
-from pyasync_hw.wiring import MODELS, ReaderWiring, Wiring
 
 
 @pytest.fixture

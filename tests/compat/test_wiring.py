@@ -4,9 +4,9 @@ import textwrap
 
 import pytest
 
-from pyasync_hw.pins import parse_pin, parse_spi
-from pyasync_hw.tomlfile import ConfigError
-from pyasync_hw.wiring import ReaderWiring, Wiring, load_board
+from pyasync_hw.hardware.pins import parse_pin, parse_spi
+from pyasync_hw.hardware.tomlfile import ConfigError
+from pyasync_hw.hardware.wiring import ReaderWiring, Wiring, load_board
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from pyasync_hw import CancelToken, thread_lock
+from pyasync_hw import CancelToken
 from pyasync_hw.executor import ThreadPoolExecutor
-from pyasync_hw.thread_lock import ThreadLock
+from pyasync_hw.reader import thread_lock
+from pyasync_hw.reader.thread_lock import ThreadLock
 
 
 def queue_up(lock: ThreadLock, count: int) -> None:

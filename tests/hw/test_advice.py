@@ -12,7 +12,7 @@ import pytest
 
 from pyasync_hw import _core, gpio, hardware, rc522, sim
 from pyasync_hw.errors import ChipNotFoundError, TagLostError, TagTimeoutError
-from pyasync_hw.rc522_meaning import Meaning, SimulatedMeaning
+from pyasync_hw.reader.meaning import Meaning, SimulatedMeaning
 
 UID = "a61d227e"
 WIRES = (

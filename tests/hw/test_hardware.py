@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pyasync_hw import _core, hardware, sim
-from pyasync_hw.hardware import KernelBackend, LineSettings
+from pyasync_hw.hardware import KernelBackend, LineSettings, kernel
 
 
 @pytest.fixture(autouse=True)
@@ -118,13 +118,13 @@ def test_real_and_bad_choice(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_auto_on_a_raspberry_pi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = tmp_path / "model"
     model.write_bytes(b"Raspberry Pi Zero W Rev 1.1\0")
-    monkeypatch.setattr(hardware, "_MODEL_FILE", str(model))
+    monkeypatch.setattr(kernel, "_MODEL_FILE", str(model))
     monkeypatch.setenv("PYASYNC_HW", "auto")
     assert hardware.is_raspberry_pi()
     assert isinstance(hardware.current(), KernelBackend)
     model.write_bytes(b"Some Other Board\0")
     assert not hardware.is_raspberry_pi()
-    monkeypatch.setattr(hardware, "_MODEL_FILE", str(tmp_path / "missing"))
+    monkeypatch.setattr(kernel, "_MODEL_FILE", str(tmp_path / "missing"))
     assert not hardware.is_raspberry_pi()
 
 

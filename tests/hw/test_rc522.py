@@ -20,8 +20,8 @@ from pyasync_hw.errors import (
     TagLostError,
     TagTimeoutError,
 )
+from pyasync_hw.hardware.wiring import ReaderWiring
 from pyasync_hw.tags import MifareClassic
-from pyasync_hw.wiring import ReaderWiring
 
 Runner = Callable[[Awaitable[Any]], Any]
 UID = "a61d227e"

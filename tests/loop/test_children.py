@@ -312,7 +312,7 @@ def test_no_descriptor_left_for_a_pidfd_leaves_a_thread():
 
 
 def test_a_loop_closed_before_its_waiting_thread_is_told(monkeypatch, caplog):
-    monkeypatch.setattr(pyasync_hw.child, "Child", _NoPidfd)
+    monkeypatch.setattr(pyasync_hw.loop.child, "Child", _NoPidfd)
     loop = pyasync_hw.new_event_loop()
     # preexec_fn: not by the native spawn, which would have a pidfd.
     child = loop.run_until_complete(asyncio.create_subprocess_exec(*SLEEPER, preexec_fn=os.getpid))
@@ -353,7 +353,7 @@ def test_loops_in_many_threads_each_have_their_children():
 
 
 def test_threads_spawn_at_once_with_our_popen_and_the_standard_one():
-    from pyasync_hw.child import Popen
+    from pyasync_hw.loop.child import Popen
 
     wrong = []
 

@@ -122,14 +122,14 @@ def test_importing_warns_of_nothing():
 
 
 def test_no_policies_is_said_clearly(monkeypatch):
-    monkeypatch.delitem(sys.modules, "pyasync_hw.policy", raising=False)
+    monkeypatch.delitem(sys.modules, "pyasync_hw.loop.policy", raising=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if hasattr(asyncio, "DefaultEventLoopPolicy"):
             monkeypatch.setattr(asyncio, "DefaultEventLoopPolicy", None)
     with pytest.raises(ImportError, match=r"loop_factory=pyasync_hw\.new_event_loop"):
-        import pyasync_hw.policy  # noqa: F401
-    monkeypatch.delitem(sys.modules, "pyasync_hw.policy", raising=False)
+        import pyasync_hw.loop.policy  # noqa: F401
+    monkeypatch.delitem(sys.modules, "pyasync_hw.loop.policy", raising=False)
 
 
 def test_modules_are_imported_when_they_are_asked_for():
@@ -212,5 +212,8 @@ def test_a_loop_that_runs_callbacks_needs_few_modules():
     done = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60
     )
-    loaded = [f"pyasync_hw.{name}" for name in ("_core", "_forked", "loop", "patches")]
+    loaded = [
+        f"pyasync_hw.{name}"
+        for name in ("_core", "loop", "loop.event_loop", "loop.forked", "loop.patches")
+    ]
     assert (done.stdout.split(), done.stderr) == (loaded, "")

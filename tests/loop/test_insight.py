@@ -29,7 +29,8 @@ from watching import (
 )
 
 import pyasync_hw
-from pyasync_hw import insight, sampler
+from pyasync_hw import insight
+from pyasync_hw.loop import sampler
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pyasync_hw.sampler import BUSY_MAX, Findings, Sample
+from pyasync_hw.loop.sampler import BUSY_MAX, Findings, Sample
 
 A, B = ("/app/a.py", 1, "a"), ("/app/b.py", 2, "b")
 QUICK = sys.getswitchinterval()  # bytecode that computes lets the GIL go after that

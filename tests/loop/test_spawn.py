@@ -161,7 +161,7 @@ def test_with_the_standard_descriptors_closed(native):
     code = """
 import os, sys
 sys.path[:0] = {path!r}
-from pyasync_hw.child import Popen
+from pyasync_hw.loop.child import Popen
 from subprocess import PIPE
 saved = os.dup(2)
 for closed in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]:
@@ -304,7 +304,7 @@ def test_the_audit_event_is_raised():
     code = """
 import sys
 sys.path[:0] = {path!r}
-from pyasync_hw.child import Popen
+from pyasync_hw.loop.child import Popen
 seen = []
 sys.addaudithook(lambda name, args: seen.append(args) if name == "subprocess.Popen" else None)
 Popen(["/bin/true", "x"], cwd="/", env={{}}).wait()

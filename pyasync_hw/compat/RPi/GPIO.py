@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from ... import hardware
 from ...gpio import Edge
-from ...pins import BOARD_TO_BCM
+from ...hardware.pins import BOARD_TO_BCM
 from ..edge_detect import Watch
 from ..gpio_channel import Bias, Channel
 from ..hints import no_such_name

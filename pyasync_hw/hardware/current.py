@@ -1,8 +1,8 @@
 """Which hardware a program uses: the kernel's, or a simulated board.
 
-A backend opens lines and SPI devices.  `current()` is the one that devices use
-when they are not given one (board=): the innermost `with board:`, else the
-process's default, else what PYASYNC_HW says (sim, real or auto).
+`current()` is the one that devices use when they are not given one (board=): the
+innermost `with board:`, else the process's default, else what PYASYNC_HW says (sim,
+real or auto).
 """
 
 from __future__ import annotations
@@ -11,149 +11,13 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from . import _core
-from .pins import parse_pin
-from .wiring import ReaderWiring
+from .. import _core
+from .backend import Backend
+from .kernel import KernelBackend, is_raspberry_pi
 
-if TYPE_CHECKING:
-    from .sim import SimReader
-
-__all__ = [
-    "Backend",
-    "KernelBackend",
-    "LineSettings",
-    "chosen",
-    "current",
-    "is_raspberry_pi",
-    "keep_to_the_end",
-    "set_default",
-    "use",
-    "use_running_loop",
-]
-
-# The chips that carry the 40-pin header, by the device tree's "compatible".
-_HEADER_CHIPS = (
-    "raspberrypi,rp1-gpio",
-    "brcm,bcm2711-gpio",
-    "brcm,bcm2835-gpio",
-)
-_MODEL_FILE = "/proc/device-tree/model"
-
-
-@dataclass(frozen=True)
-class LineSettings:
-    """Settings of one GPIO line (linux/gpio.h, GPIO_V2_LINE_FLAG_*).
-
-    `debounce_period` is in seconds; `output_value` is logical (after active_low).
-    """
-
-    direction: Literal["as_is", "input", "output"] = "as_is"
-    edge: Literal["none", "rising", "falling", "both"] = "none"
-    bias: Literal["as_is", "disabled", "pull_up", "pull_down"] = "as_is"
-    drive: Literal["push_pull", "open_drain", "open_source"] = "push_pull"
-    event_clock: Literal["monotonic", "realtime", "hte"] = "monotonic"
-    active_low: bool = False
-    output_value: bool = False
-    debounce_period: float = 0.0
-
-
-@runtime_checkable
-class Backend(Protocol):
-    """What devices need of the hardware: KernelBackend and sim.Board have it."""
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-
-    @property
-    def readers(self) -> Sequence[ReaderWiring | SimReader]:
-        """The RC522 readers that are known to be wired."""
-
-    def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
-        """(chip, offset) of a line.
-
-        Without `chip`, spec is a header pin (17, "GPIO17", "BOARD11").  With it,
-        spec is an offset or a line name on that chip; chip is a path, name or label.
-        """
-
-    def request_lines(
-        self,
-        lines: Mapping[int | str, LineSettings],
-        consumer: str = "pyasync_hw",
-        *,
-        chip: str | None = None,
-    ) -> _core.LineRequest:
-        """Request lines of one chip, in the order given.  OSError EBUSY: in use."""
-
-    def open_spi(
-        self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0
-    ) -> _core.SPIDevice:
-        """Open an SPI device.  Raises OSError with a remedy."""
-
-
-class KernelBackend:
-    """The machine's own hardware, through /dev/gpiochip* and /dev/spidev*.
-
-    A chip is found by label, name or device tree, never by number.
-    """
-
-    name = "real hardware"
-
-    def __init__(self, readers: Sequence[ReaderWiring] = ()) -> None:
-        self.readers = tuple(readers)
-
-    def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
-        """See Backend.find_line; the chip is a path.  Raises OSError, ValueError."""
-        if chip is None:
-            return _header_chip(), parse_pin(spec)
-        path = chip if chip.startswith("/") else _core.find_chip(chip)
-        if isinstance(spec, int):
-            return path, spec
-        return _core.find_line(spec, path)
-
-    def request_lines(
-        self,
-        lines: Mapping[int | str, LineSettings],
-        consumer: str = "pyasync_hw",
-        *,
-        chip: str | None = None,
-    ) -> _core.LineRequest:
-        """See Backend.request_lines.  Raises OSError with a remedy, or ValueError."""
-        found = [self.find_line(spec, chip) for spec in lines]
-        if not found:
-            raise ValueError("lines must name at least one line")
-        path = found[0][0]
-        return _core.request_lines(
-            path, [offset for _, offset in found], list(lines.values()), consumer
-        )
-
-    def open_spi(
-        self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0
-    ) -> _core.SPIDevice:
-        """/dev/spidev<bus>.<cs>.  Raises OSError with a remedy."""
-        return _core.open_spidev(f"/dev/spidev{bus}.{cs}", f"spi{bus}.{cs}", speed_hz, mode)
-
-    def __repr__(self) -> str:
-        return "<KernelBackend>"
-
-
-def _header_chip() -> str:
-    return _core.find_compatible_chip(_HEADER_CHIPS)
-
-
-def is_raspberry_pi() -> bool:
-    """Does the device tree say that this machine is a Raspberry Pi?"""
-    try:
-        with open(_MODEL_FILE, "rb") as file:
-            return file.read().startswith(b"Raspberry Pi")
-    except FileNotFoundError:  # no device tree: a PC
-        return False
-
+__all__ = ["Use", "chosen", "current", "keep_to_the_end", "set_default", "use", "use_running_loop"]
 
 _current: ContextVar[Use | None] = ContextVar("pyasync_hw.hardware", default=None)
 _lock = threading.RLock()  # a signal handler may come back here
@@ -302,7 +166,7 @@ def _choose() -> Backend:
             "(PYASYNC_HW=real|sim chooses)",
             file=sys.stderr,
         )
-    from .sim import Board
+    from ..sim import Board
 
     board = Board("pi-zero-w")
     keep_to_the_end(board)

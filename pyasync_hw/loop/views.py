@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _core
+from .. import _core
 
 if TYPE_CHECKING:
-    from .loop import EventLoop
+    from .event_loop import EventLoop
 
 __all__ = ["Ready", "Scheduled", "Watched", "refuse"]
 

@@ -10,7 +10,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
+from ..errors import (
     AuthenticationError,
     ChipNotFoundError,
     CollisionError,
@@ -23,7 +23,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from .hardware import Backend
+    from ..hardware import Backend
 
 __all__ = ["Meaning", "Outcome", "SimulatedMeaning"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from ._core import CancelToken, Turnstile
+from .._core import CancelToken, Turnstile
 
 
 class ThreadLock:

@@ -21,9 +21,9 @@ from concurrent.futures import CancelledError as BlockingCancelledError
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from . import _core
-from .errors import TagTimeoutError, WiringError
-from .rc522_meaning import Meaning, Outcome
+from .. import _core
+from ..errors import TagTimeoutError, WiringError
+from .meaning import Meaning, Outcome
 from .thread_lock import ThreadLock
 
 __all__ = ["AwaitingPort", "BlockingPort", "Chip", "Port", "finish"]

@@ -22,10 +22,10 @@ from collections.abc import Iterable, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from . import _core
+from .. import _core
 
 if TYPE_CHECKING:
-    from .loop import EventLoop
+    from .event_loop import EventLoop
 
 __all__ = ["Patches", "notice"]
 

@@ -20,11 +20,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _core, patches
-from ._core import VirtualClock
+from .. import _core
+from .._core import VirtualClock
+from . import patches
 
 if TYPE_CHECKING:  # imported where they are needed: not every program does
-    from . import child, insight, views
+    from .. import insight
+    from . import child, views
 
     T = TypeVar("T")
 
@@ -210,7 +212,7 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
 
     def _settle_watches(self) -> None:
         if self._debug or self._watches or self._watchdog is not None:
-            from . import insight
+            from .. import insight
 
             insight.settle(self)  # type: ignore[arg-type]
 
@@ -353,24 +355,24 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
         self.call_exception_handler(context)
 
     def _slow_callback(self, handle: Any, stamp: int, seconds: float) -> None:
-        from . import insight
+        from .. import insight
 
         insight.slow_callback(self, handle, stamp, seconds)  # type: ignore[arg-type]
 
     def _describe_handle(self, handle: Any) -> str:
-        from . import insight
+        from .. import insight
 
         return insight.format_handle(handle)
 
     def _slow_iteration(self, count: int, seconds: float, text: str | None, slowest: float) -> None:
-        from . import insight
+        from .. import insight
 
         insight.slow_iteration(self, count, seconds, text, slowest)  # type: ignore[arg-type]
 
     # -- work outside the loop holds a virtual clock -------------------------
 
     def _new_default_executor(self) -> Executor:
-        from .executor import new_default_executor  # not before it is needed
+        from ..executor import new_default_executor  # not before it is needed
 
         self._default_executor = new_default_executor()
         return self._default_executor
@@ -378,7 +380,7 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
     def _run_in_foreign_executor(
         self, executor: Executor, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        from .executor import run_in_foreign_executor
+        from ..executor import run_in_foreign_executor
 
         return run_in_foreign_executor(self, executor, func, *args)
 

@@ -17,12 +17,12 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._core import Watchdog
+from .._core import Watchdog
 
 if TYPE_CHECKING:
     from types import CodeType
 
-    from .loop import EventLoop
+    from .event_loop import EventLoop
 
 __all__ = ["Findings", "Sample", "Sampler", "Seen", "Stack"]
 
@@ -37,7 +37,7 @@ Stack = list[Frame]  # the innermost first
 
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 _SITE_PACKAGES = ("site-packages", "dist-packages")
-_PACKAGE = os.path.dirname(__file__) + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 class Sample(NamedTuple):

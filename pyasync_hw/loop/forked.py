@@ -16,8 +16,8 @@ import sys
 from asyncio import events, unix_events
 from typing import Any
 
-from . import _core
-from .loop import EventLoop
+from .. import _core
+from .event_loop import EventLoop
 
 __all__: list[str] = []
 

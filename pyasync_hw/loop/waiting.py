@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from ._core import Loop, VirtualClock
-from .errors import SleepForeverError, TimeLimitError
+from .._core import Loop, VirtualClock
+from ..errors import SleepForeverError, TimeLimitError
 
 __all__ = ["error"]
 
 SHOWN = 10  # of each kind
-_OWN = (os.path.dirname(__file__) + os.sep, os.path.dirname(asyncio.__file__) + os.sep)
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
+_OWN = (_PACKAGE + os.sep, os.path.dirname(asyncio.__file__) + os.sep)
 
 
 def _position(frame: FrameType) -> str:

@@ -21,10 +21,10 @@ from asyncio.log import logger
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ._core import Child, VirtualClock, _can_spawn, _spawn
+from .._core import Child, VirtualClock, _can_spawn, _spawn
 
 if TYPE_CHECKING:
-    from .loop import EventLoop
+    from .event_loop import EventLoop
 
 __all__ = ["Popen", "SubprocessTransport", "make_transport"]
 

@@ -1,0 +1,33 @@
+"""The hardware under a program: backends that open lines and buses, and what is wired.
+
+A backend opens lines and SPI devices: the kernel's or a simulated board.
+"""
+
+from __future__ import annotations
+
+from .backend import Backend, LineSettings
+from .current import Use, chosen, current, keep_to_the_end, set_default, use, use_running_loop
+from .kernel import KernelBackend, is_raspberry_pi
+from .wiring import ConfigError, ReaderWiring, Wiring, load_board
+
+__all__ = [
+    "Backend",
+    "ConfigError",
+    "KernelBackend",
+    "LineSettings",
+    "ReaderWiring",
+    "Use",
+    "Wiring",
+    "chosen",
+    "current",
+    "is_raspberry_pi",
+    "keep_to_the_end",
+    "load_board",
+    "set_default",
+    "use",
+    "use_running_loop",
+]
+
+# They are pickled by the name under which they are documented.
+for _public in (Backend, ConfigError, KernelBackend, LineSettings, ReaderWiring, Wiring):
+    _public.__module__ = __name__

@@ -1,0 +1,66 @@
+"""What devices need of the hardware, and the settings of a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from .. import _core
+from .wiring import ReaderWiring
+
+if TYPE_CHECKING:
+    from ..sim import SimReader
+
+__all__ = ["Backend", "LineSettings"]
+
+
+@dataclass(frozen=True)
+class LineSettings:
+    """Settings of one GPIO line (linux/gpio.h, GPIO_V2_LINE_FLAG_*).
+
+    `debounce_period` is in seconds; `output_value` is logical (after active_low).
+    """
+
+    direction: Literal["as_is", "input", "output"] = "as_is"
+    edge: Literal["none", "rising", "falling", "both"] = "none"
+    bias: Literal["as_is", "disabled", "pull_up", "pull_down"] = "as_is"
+    drive: Literal["push_pull", "open_drain", "open_source"] = "push_pull"
+    event_clock: Literal["monotonic", "realtime", "hte"] = "monotonic"
+    active_low: bool = False
+    output_value: bool = False
+    debounce_period: float = 0.0
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What devices need of the hardware: KernelBackend and sim.Board have it."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def readers(self) -> Sequence[ReaderWiring | SimReader]:
+        """The RC522 readers that are known to be wired."""
+
+    def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
+        """(chip, offset) of a line.
+
+        Without `chip`, spec is a header pin (17, "GPIO17", "BOARD11").  With it,
+        spec is an offset or a line name on that chip; chip is a path, name or label.
+        """
+
+    def request_lines(
+        self,
+        lines: Mapping[int | str, LineSettings],
+        consumer: str = "pyasync_hw",
+        *,
+        chip: str | None = None,
+    ) -> _core.LineRequest:
+        """Request lines of one chip, in the order given.  OSError EBUSY: in use."""
+
+    def open_spi(
+        self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0
+    ) -> _core.SPIDevice:
+        """Open an SPI device.  Raises OSError with a remedy."""

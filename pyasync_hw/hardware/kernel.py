@@ -1,0 +1,79 @@
+"""The machine's own hardware: GPIO character devices and spidev."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .. import _core
+from .backend import LineSettings
+from .pins import parse_pin
+from .wiring import ReaderWiring
+
+__all__ = ["KernelBackend", "is_raspberry_pi"]
+
+# The chips that carry the 40-pin header, by the device tree's "compatible".
+_HEADER_CHIPS = (
+    "raspberrypi,rp1-gpio",
+    "brcm,bcm2711-gpio",
+    "brcm,bcm2835-gpio",
+)
+_MODEL_FILE = "/proc/device-tree/model"
+
+
+class KernelBackend:
+    """The machine's own hardware, through /dev/gpiochip* and /dev/spidev*.
+
+    A chip is found by label, name or device tree, never by number.
+    """
+
+    name = "real hardware"
+
+    def __init__(self, readers: Sequence[ReaderWiring] = ()) -> None:
+        self.readers = tuple(readers)
+
+    def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
+        """See Backend.find_line; the chip is a path.  Raises OSError, ValueError."""
+        if chip is None:
+            return _header_chip(), parse_pin(spec)
+        path = chip if chip.startswith("/") else _core.find_chip(chip)
+        if isinstance(spec, int):
+            return path, spec
+        return _core.find_line(spec, path)
+
+    def request_lines(
+        self,
+        lines: Mapping[int | str, LineSettings],
+        consumer: str = "pyasync_hw",
+        *,
+        chip: str | None = None,
+    ) -> _core.LineRequest:
+        """See Backend.request_lines.  Raises OSError with a remedy, or ValueError."""
+        found = [self.find_line(spec, chip) for spec in lines]
+        if not found:
+            raise ValueError("lines must name at least one line")
+        path = found[0][0]
+        return _core.request_lines(
+            path, [offset for _, offset in found], list(lines.values()), consumer
+        )
+
+    def open_spi(
+        self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0
+    ) -> _core.SPIDevice:
+        """/dev/spidev<bus>.<cs>.  Raises OSError with a remedy."""
+        return _core.open_spidev(f"/dev/spidev{bus}.{cs}", f"spi{bus}.{cs}", speed_hz, mode)
+
+    def __repr__(self) -> str:
+        return "<KernelBackend>"
+
+
+def _header_chip() -> str:
+    return _core.find_compatible_chip(_HEADER_CHIPS)
+
+
+def is_raspberry_pi() -> bool:
+    """Does the device tree say that this machine is a Raspberry Pi?"""
+    try:
+        with open(_MODEL_FILE, "rb") as file:
+            return file.read().startswith(b"Raspberry Pi")
+    except FileNotFoundError:  # no device tree: a PC
+        return False
