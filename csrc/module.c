@@ -101,7 +101,7 @@ core_exec(PyObject *module)
     X(name_set_exception)            \
     X(name_set_result)               \
     X(convert_future_exc)            \
-    X(run_foreign)                   \
+    X(run_python_handle)             \
     X(handle_run)                    \
     X(asyncio_call_later)            \
     X(asyncio_run_once)              \

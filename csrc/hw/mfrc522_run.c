@@ -1,6 +1,6 @@
 /* Doing what the MFRC522's steps ask for; see mfrc522_type.h.
  *
- * Awaitable: arm() does the first steps, the loop's watch and timer the others,
+ * Awaitable: arm() does the first steps, the loop's reader and timer the others,
  * and the future is only a wake-up: the outcome stays until take().
  * disarm() of an operation that still runs cancels it, in one SPI message.
  * Blocking: the same steps, with base/block.h between them, without the GIL.
@@ -197,7 +197,7 @@ irq_fd(const MFRC522Object *self)
 
 /* -- on a loop ------------------------------------------------------------- */
 
-/* The operation is over: no watch, no timer, and whoever waits is woken. */
+/* The operation is over: no reader, no timer, and whoever waits is woken. */
 static void
 finish(MFRC522Object *self)
 {

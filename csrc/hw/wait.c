@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <sys/epoll.h>
 
 #include "py/clock_type.h"
 #include "py/errors.h"
@@ -98,7 +97,8 @@ WaitCallback_dealloc(WaitCallbackObject *self)
 void
 hw_wait_init(struct hw_wait *wait)
 {
-    *wait = (struct hw_wait){.watch = AH_WATCH_INIT, .timer = {.node = HEAP_NODE_INIT}};
+    *wait =
+        (struct hw_wait){.reader = AH_READER_INIT, .timer = {.node = HEAP_NODE_INIT}};
     wait->fd = -1;
 }
 
@@ -252,10 +252,10 @@ native_run(LoopObject *loop, struct hw_wait *wait, int what)
 }
 
 static void
-native_readable(LoopObject *loop, struct ah_watch *watch, uint32_t Py_UNUSED(events))
+native_readable(LoopObject *loop, struct ah_reader *reader)
 {
     native_run(loop,
-               (struct hw_wait *)((char *)watch - offsetof(struct hw_wait, watch)),
+               (struct hw_wait *)((char *)reader - offsetof(struct hw_wait, reader)),
                HW_READABLE);
 }
 
@@ -272,11 +272,11 @@ native_arm(struct hw_wait *wait, int fd, int64_t deadline_ns, PyObject *owner)
 {
     LoopObject *loop = (LoopObject *)wait->loop;
     wait->owner = owner;
-    if (fd != wait->watch.fd) {
-        ah_loop_unwatch(loop, &wait->watch);
-        wait->watch.simulated = wait->simulated;
-        if (fd >= 0 && ah_loop_watch(loop, &wait->watch, fd, EPOLLIN, native_readable,
-                                     owner) < 0) {
+    if (fd != wait->reader.fd) {
+        ah_loop_remove_reader(loop, &wait->reader);
+        wait->reader.simulated = wait->simulated;
+        if (fd >= 0 &&
+            ah_loop_add_reader(loop, &wait->reader, fd, native_readable, owner) < 0) {
             return -1;
         }
     }
@@ -291,7 +291,7 @@ static void
 native_disarm(struct hw_wait *wait)
 {
     LoopObject *loop = (LoopObject *)wait->loop;
-    ah_loop_unwatch(loop, &wait->watch);
+    ah_loop_remove_reader(loop, &wait->reader);
     ah_loop_timer_stop(loop, &wait->timer);
 }
 
@@ -304,7 +304,7 @@ hw_wait_disarm(struct hw_wait *wait)
     }
     PyObject *owner = NULL;
     if (wait->native) {
-        if (wait->watch.fd >= 0 || wait->timer.node.index >= 0) {
+        if (wait->reader.fd >= 0 || wait->timer.node.index >= 0) {
             owner = Py_NewRef(wait->owner); /* the loop's may be the last */
         }
         native_disarm(wait);

@@ -1,7 +1,7 @@
 /* Waiting on an event loop for a descriptor, a time, or whichever is first.
  *
  * One interface, two implementations: the native loop (loop/loop.h: intrusive
- * watch and timer, no object per event) and any other asyncio loop
+ * reader and timer, no object per event) and any other asyncio loop
  * (loop.add_reader and loop.call_at).  A device embeds a struct hw_wait; while
  * it is armed the loop keeps the device alive.  Everything here needs the GIL
  * and runs on the loop's own thread.  Also here: telling a device which clock a loop
@@ -24,7 +24,7 @@ struct hw_wait;
 typedef int (*hw_wait_func)(struct hw_wait *wait, int what); /* runs Python */
 
 struct hw_wait {
-    struct ah_watch watch; /* native loop */
+    struct ah_reader reader; /* native loop */
     struct ah_timer timer;
     PyObject *callback;     /* other loop: owned, see wait.c */
     PyObject *timer_handle; /* other loop: owned */

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/child.h"
@@ -22,10 +21,10 @@ typedef struct {
     PyObject_HEAD
     ModuleState *st;
     pid_t pid;
-    int pidfd;             /* -1: none, or no longer needed */
-    struct ah_watch watch; /* armed: the loop owns us */
-    PyObject *callback;    /* owned, while armed */
-    PyObject *context;     /* owned: what the callback runs in, while armed */
+    int pidfd;               /* -1: none, or no longer needed */
+    struct ah_reader reader; /* armed: the loop owns us */
+    PyObject *callback;      /* owned, while armed */
+    PyObject *context;       /* owned: what the callback runs in, while armed */
 } ChildObject;
 
 /* Arguments of exec: a NULL-terminated array that points into `owner`. */
@@ -144,7 +143,7 @@ child_new(ModuleState *st, pid_t pid, int pidfd)
     self->st = st;
     self->pid = pid;
     self->pidfd = pidfd;
-    self->watch = (struct ah_watch)AH_WATCH_INIT;
+    self->reader = (struct ah_reader)AH_READER_INIT;
     return self;
 }
 
@@ -248,15 +247,14 @@ call_back(PyObject *callback, PyObject *context, PyObject *code)
 }
 
 static void
-child_exited(LoopObject *loop, struct ah_watch *watch, uint32_t events)
+child_exited(LoopObject *loop, struct ah_reader *reader)
 {
-    (void)events;
-    ChildObject *self = (ChildObject *)((char *)watch - offsetof(ChildObject, watch));
+    ChildObject *self = (ChildObject *)((char *)reader - offsetof(ChildObject, reader));
     PyObject *callback = self->callback;
     PyObject *context = self->context;
     self->callback = self->context = NULL;
     Py_INCREF(self);
-    ah_loop_unwatch(loop, watch);
+    ah_loop_remove_reader(loop, reader);
     PyObject *code = reap(self);
     close_pidfd(self);
     PyObject *result = call_back(callback, context, code); /* runs Python */
@@ -291,8 +289,8 @@ Child_watch(ChildObject *self, PyObject *args)
         return NULL;
     }
     self->callback = Py_NewRef(callback);
-    if (ah_loop_watch((LoopObject *)loop, &self->watch, self->pidfd, EPOLLIN,
-                      child_exited, (PyObject *)self) < 0) {
+    if (ah_loop_add_reader((LoopObject *)loop, &self->reader, self->pidfd, child_exited,
+                           (PyObject *)self) < 0) {
         (void)Child_clear(self);
         return NULL;
     }
@@ -302,7 +300,7 @@ Child_watch(ChildObject *self, PyObject *args)
 static PyObject *
 Child_close(ChildObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->watch.fd >= 0) {
+    if (self->reader.fd >= 0) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the loop watches this Child until it has exited");
         return NULL;

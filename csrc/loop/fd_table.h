@@ -1,7 +1,7 @@
-/* What is watched, by descriptor.
+/* What is registered, by descriptor.
  *
  * A table in pages, of which only those in use exist: a burst leaves nothing behind,
- * and who walks it sees little else than what is watched.  An entry stays where it is
+ * and who walks it sees little else than that.  An entry stays where it is
  * until it is dropped.
  */
 #ifndef AH_LOOP_FD_TABLE_H
@@ -11,14 +11,14 @@
 #include "loop/loop.h"
 
 struct fd_entry {
-    HandleObject *reader;   /* owned */
-    HandleObject *writer;   /* owned */
-    struct ah_watch *watch; /* instead of the two; in `owner` */
-    PyObject *owner;        /* owned: embeds watch, or is what the two were registered
-                               with; NULL: a number */
-    uint32_t events;        /* as epoll knows them; 0: the descriptor was closed */
-    uint32_t generation;    /* of this registration: tells events of another one */
-    uint32_t reports;       /* events so far */
+    HandleObject *reader;     /* owned */
+    HandleObject *writer;     /* owned */
+    struct ah_reader *native; /* instead of the two; in `owner` */
+    PyObject *owner;          /* owned: embeds native, or is what the two were
+                                 registered with; NULL: a number */
+    uint32_t events;          /* as epoll knows them; 0: the descriptor was closed */
+    uint32_t generation;      /* of this registration: tells events of another one */
+    uint32_t reports;         /* events so far */
     bool used;
 };
 
@@ -30,13 +30,13 @@ struct fd_page {
 };
 
 struct fd_table {
-    struct fd_page **pages; /* NULL where nothing is watched */
+    struct fd_page **pages; /* NULL where nothing is registered */
     size_t size;            /* of `pages` */
     struct fd_page *spare;  /* an unused one: one descriptor may come and go often */
     size_t used;            /* entries */
 };
 
-/* NULL where nothing is watched. */
+/* NULL: nothing is registered with it. */
 static inline struct fd_entry *
 fd_table_find(const struct fd_table *table, int fd)
 {
@@ -52,7 +52,7 @@ fd_table_find(const struct fd_table *table, int fd)
 struct fd_entry *fd_table_add(struct fd_table *table, int fd);
 void fd_table_drop(struct fd_table *table, int fd);
 
-/* The first descriptor from `fd` on that is watched, or -1. */
+/* The first descriptor from `fd` on that is registered, or -1. */
 int fd_table_next(const struct fd_table *table, int fd);
 
 void fd_table_free(struct fd_table *table); /* releases no reference */

@@ -1,11 +1,10 @@
 /* What the rest of the extension may ask of the loop.
  *
  * Everything but ah_loop_post() is called with the GIL held, on the loop's own thread.
- * A watch and a
- * timer are intrusive: an object embeds the struct, and the loop owns a reference to
- * that object while it is armed; a loop that is closed disarms all.  Their callbacks
- * run inside the turn that found them due, before the ready queue is run, so a future
- * they complete resumes its task in the same turn.
+ * A reader and a timer are intrusive: an object embeds the struct, and the loop owns a
+ * reference to that object while it is armed; a loop that is closed disarms all.  Their
+ * callbacks run inside the turn that found them due, before the ready queue is run, so
+ * a future they complete resumes its task in the same turn.
  */
 #ifndef AH_LOOP_LOOP_H
 #define AH_LOOP_LOOP_H
@@ -17,18 +16,17 @@
 
 typedef struct LoopObject LoopObject;
 
-struct ah_watch;
-typedef void (*ah_watch_func)(LoopObject *loop, struct ah_watch *watch,
-                              uint32_t events); /* runs Python; reports its errors */
+struct ah_reader;
+typedef void (*ah_reader_func)(
+    LoopObject *loop, struct ah_reader *reader); /* runs Python; reports its errors */
 
-struct ah_watch {
-    int fd;          /* -1: not armed */
-    uint32_t events; /* EPOLLIN, EPOLLOUT */
-    ah_watch_func func;
+struct ah_reader {
+    int fd; /* -1: not armed */
+    ah_reader_func func;
     int simulated; /* does not count as outside input on a virtual clock */
 };
 
-#define AH_WATCH_INIT {.fd = -1}
+#define AH_READER_INIT {.fd = -1}
 
 struct ah_timer;
 typedef void (*ah_timer_func)(LoopObject *loop, struct ah_timer *timer);
@@ -65,13 +63,12 @@ int64_t ah_loop_now(LoopObject *loop);
 /* The virtual clock this loop runs on, or NULL. */
 struct vclock *ah_loop_vclock(LoopObject *loop);
 
-/* Watch a descriptor, level-triggered; one watch or reader per descriptor.  `owner`
- * embeds `watch`.  -1 with ValueError/OSError set.  Unwatch is idempotent, cannot
- * fail, and may drop the last reference to the owner; so may stopping a timer. */
-AH_RAISES int ah_loop_watch(LoopObject *loop, struct ah_watch *watch, int fd,
-                            uint32_t events, ah_watch_func func,
-                            AH_BORROWED PyObject *owner);
-void ah_loop_unwatch(LoopObject *loop, struct ah_watch *watch);
+/* Be called while a descriptor is readable; one reader per descriptor.  `owner` embeds
+ * `reader`.  -1 with ValueError/OSError set.  Removing is idempotent, cannot fail, and
+ * may drop the last reference to the owner; so may stopping a timer. */
+AH_RAISES int ah_loop_add_reader(LoopObject *loop, struct ah_reader *reader, int fd,
+                                 ah_reader_func func, AH_BORROWED PyObject *owner);
+void ah_loop_remove_reader(LoopObject *loop, struct ah_reader *reader);
 
 /* One-shot timer at a time of ah_loop_now(); starting an armed one moves it. */
 AH_RAISES int ah_loop_timer_start(LoopObject *loop, struct ah_timer *timer,

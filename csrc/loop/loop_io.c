@@ -1,7 +1,7 @@
-/* Descriptors: readers and writers of Python code, watches of native code.
+/* Descriptors: readers and writers of Python code, readers of native code.
  *
  * An event is dispatched in the turn that found it: a Python reader's handle goes to
- * the ready ring, a native watch is called at once.
+ * the ready ring, a native reader is called at once.
  *
  * epoll knows files, we know numbers.  A file that is closed while a duplicate of it
  * lives stays in the epoll under a number that is no longer its own, reports for ever,
@@ -42,7 +42,7 @@ entry_slot(struct fd_entry *entry, uint32_t event)
 static void
 entry_set_events(LoopObject *self, struct fd_entry *entry, uint32_t events)
 {
-    if (entry->watch == NULL || !entry->watch->simulated) {
+    if (entry->native == NULL || !entry->native->simulated) {
         self->fds_outside += (size_t)(events != 0) - (size_t)(entry->events != 0);
     }
     entry->events = events;
@@ -63,8 +63,8 @@ entry_take(LoopObject *self, int fd, struct fd_entry *entry)
 {
     entry_set_events(self, entry, 0);
     struct fd_entry gone = *entry;
-    if (gone.watch != NULL) {
-        gone.watch->fd = -1;
+    if (gone.native != NULL) {
+        gone.native->fd = -1;
     }
     fd_table_drop(&self->fds, fd);
     return gone;
@@ -163,11 +163,11 @@ entry_unregister(LoopObject *self, int fd, struct fd_entry *entry, uint32_t even
     return status;
 }
 
-/* -- native watches -------------------------------------------------------- */
+/* -- native readers -------------------------------------------------------- */
 
 int
-ah_loop_watch(LoopObject *self, struct ah_watch *watch, int fd, uint32_t events,
-              ah_watch_func func, PyObject *owner)
+ah_loop_add_reader(LoopObject *self, struct ah_reader *reader, int fd,
+                   ah_reader_func func, PyObject *owner)
 {
     if (loop_check_open(self) < 0) {
         return -1;
@@ -178,12 +178,12 @@ ah_loop_watch(LoopObject *self, struct ah_watch *watch, int fd, uint32_t events,
         return -1;
     }
     struct fd_entry gone = {0};
-    entry = entry_register(self, fd, events, &gone);
+    entry = entry_register(self, fd, EPOLLIN, &gone);
     if (entry != NULL) {
-        self->fds_outside -= watch->simulated ? 1 : 0;
-        entry->watch = watch;
+        self->fds_outside -= reader->simulated ? 1 : 0;
+        entry->native = reader;
         entry->owner = Py_NewRef(owner);
-        *watch = (struct ah_watch){fd, events, func, watch->simulated};
+        *reader = (struct ah_reader){fd, func, reader->simulated};
     }
     if (release_gone(gone) < 0) { /* runs Python */
         ah_loop_report(self, "Exception while a closed reader is cancelled", NULL);
@@ -192,15 +192,15 @@ ah_loop_watch(LoopObject *self, struct ah_watch *watch, int fd, uint32_t events,
 }
 
 void
-ah_loop_unwatch(LoopObject *self, struct ah_watch *watch)
+ah_loop_remove_reader(LoopObject *self, struct ah_reader *reader)
 {
-    if (watch->fd < 0) {
+    if (reader->fd < 0) {
         return;
     }
-    int fd = watch->fd;
+    int fd = reader->fd;
     struct fd_entry *entry = fd_table_find(&self->fds, fd);
-    watch->fd = -1;
-    if (entry != NULL && entry->watch == watch) {
+    reader->fd = -1;
+    if (entry != NULL && entry->native == reader) {
         poller_remove(&self->poller, fd);
         Py_DECREF(entry_take(self, fd, entry).owner); /* runs Python */
     }
@@ -317,10 +317,10 @@ loop_dispatch(LoopObject *self, const struct epoll_event *events, int count)
         if (entry == NULL) {
             continue; /* the wake-up, or nobody's */
         }
-        if (entry->watch != NULL) {
+        if (entry->native != NULL) {
             PyObject *owner = Py_NewRef(entry->owner);
-            entry->watch->func(self, entry->watch, events[i].events); /* runs Python */
-            Py_DECREF(owner);                                         /* runs Python */
+            entry->native->func(self, entry->native); /* runs Python */
+            Py_DECREF(owner);                         /* runs Python */
             continue;
         }
         int fd = (int)(uint32_t)events[i].data.u64;
@@ -343,8 +343,8 @@ loop_clear_fds(LoopObject *self)
     /* Releasing one may run Python that closes a device: disarm all first. */
     for (int fd = -1; (fd = fd_table_next(&fds, fd + 1)) >= 0;) {
         struct fd_entry *entry = fd_table_find(&fds, fd);
-        if (entry->watch != NULL) {
-            entry->watch->fd = -1;
+        if (entry->native != NULL) {
+            entry->native->fd = -1;
         }
     }
     for (int fd = -1; (fd = fd_table_next(&fds, fd + 1)) >= 0;) {
@@ -417,7 +417,7 @@ registered_entry(LoopObject *self, PyObject *obj, int *fd)
     }
     for (*fd = -1; (*fd = fd_table_next(&self->fds, *fd + 1)) >= 0;) {
         struct fd_entry *entry = fd_table_find(&self->fds, *fd);
-        if (entry->watch == NULL && entry->owner == obj) {
+        if (entry->native == NULL && entry->owner == obj) {
             PyErr_Clear();
             return entry;
         }
@@ -440,7 +440,7 @@ fd_to_add(LoopObject *self, PyObject *obj)
         return -1;
     }
     struct fd_entry *entry = fd_table_find(&self->fds, fd);
-    if (entry != NULL && entry->watch != NULL && entry_is_live(self, fd, entry)) {
+    if (entry != NULL && entry->native != NULL && entry_is_live(self, fd, entry)) {
         PyErr_Format(PyExc_ValueError, "file descriptor %d is watched already", fd);
         return -1;
     }
@@ -465,7 +465,7 @@ add_handle(LoopObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     }
     struct fd_entry gone = {0};
     struct fd_entry *entry = fd_table_find(&self->fds, fd);
-    bool is_first = entry == NULL || entry->watch != NULL;
+    bool is_first = entry == NULL || entry->native != NULL;
     entry = entry_register(self, fd, event, &gone);
     if (entry != NULL) {
         HandleObject **slot = entry_slot(entry, event);
@@ -543,7 +543,7 @@ Loop_remove_writer(LoopObject *self, PyObject *fd)
 
 /* For the selector view: (fileobj, fd, events, reader, writer), or None. */
 static PyObject *
-Loop_watched(LoopObject *self, PyObject *arg)
+Loop_registered(LoopObject *self, PyObject *arg)
 {
     int fd;
     struct fd_entry *entry = registered_entry(self, arg, &fd); /* runs Python */
@@ -555,19 +555,18 @@ Loop_watched(LoopObject *self, PyObject *arg)
         return NULL;
     }
     PyObject *fileobj =
-        entry->watch == NULL && entry->owner != NULL ? entry->owner : number;
+        entry->native == NULL && entry->owner != NULL ? entry->owner : number;
     PyObject *reader = entry->reader != NULL ? (PyObject *)entry->reader : Py_None;
     PyObject *writer = entry->writer != NULL ? (PyObject *)entry->writer : Py_None;
     uint32_t events =
         (entry->reader != NULL ? EPOLLIN : 0) | (entry->writer != NULL ? EPOLLOUT : 0);
     return Py_BuildValue("(NNINN)", Py_NewRef(fileobj), number,
-                         entry->watch != NULL ? entry->watch->events : events,
-                         Py_NewRef(reader),
+                         entry->native != NULL ? EPOLLIN : events, Py_NewRef(reader),
                          Py_NewRef(writer)); /* runs Python: the collector */
 }
 
 static PyObject *
-Loop_watched_fds(LoopObject *self, PyObject *Py_UNUSED(ignored))
+Loop_registered_fds(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
     PyObject *fds = PyList_New(0);
     for (int fd = -1; fds != NULL && (fd = fd_table_next(&self->fds, fd + 1)) >= 0;) {
@@ -598,8 +597,8 @@ PyMethodDef loop_io_methods[] = {
     {"_add_writer", FASTCALL(Loop_add_writer), NULL},
     {"_remove_reader", (PyCFunction)Loop_remove_reader, METH_O, NULL},
     {"_remove_writer", (PyCFunction)Loop_remove_writer, METH_O, NULL},
-    {"_watched", (PyCFunction)Loop_watched, METH_O, NULL},
-    {"_watched_fds", (PyCFunction)Loop_watched_fds, METH_NOARGS, NULL},
+    {"_registered", (PyCFunction)Loop_registered, METH_O, NULL},
+    {"_registered_fds", (PyCFunction)Loop_registered_fds, METH_NOARGS, NULL},
     {"_write_to_self", (PyCFunction)Loop_write_to_self, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -9,7 +9,7 @@
  *
  * A timer that is an asyncio.TimerHandle, made by code that wraps or copies asyncio's
  * call_at(), or another loop's, is put in a TimerHandle of ours, whose callback is
- * `run_foreign`.
+ * `run_python_handle`.
  */
 #include "loop/loop_type.h"
 
@@ -87,20 +87,21 @@ ready_at(LoopObject *self, size_t i)
 }
 
 static PyObject *
-run_foreign(PyObject *Py_UNUSED(module), PyObject *handle)
+run_python_handle(PyObject *Py_UNUSED(module), PyObject *handle)
 {
-    if (loop_run_foreign(handle) < 0) { /* runs Python */
+    if (loop_run_python_handle(handle) < 0) { /* runs Python */
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
-static PyMethodDef run_foreign_methods[] = {{"run_foreign", run_foreign, METH_O, NULL}};
+static PyMethodDef run_python_handle_methods[] = {
+    {"run_python_handle", run_python_handle, METH_O, NULL}};
 
 static bool
-is_foreign(LoopObject *self, TimerHandleObject *handle)
+wraps_python_handle(LoopObject *self, TimerHandleObject *handle)
 {
-    return handle->base.callback == self->st->run_foreign;
+    return handle->base.callback == self->st->run_python_handle;
 }
 
 /* -- lending timers -------------------------------------------------------- */
@@ -134,7 +135,7 @@ lend_timers(LoopObject *self, PyObject *list)
         }
         TimerHandleObject *handle = timer_handle_of(timer);
         PyObject *lent = (PyObject *)handle;
-        if (is_foreign(self, handle)) {
+        if (wraps_python_handle(self, handle)) {
             lent = handle->base.args;
             status = PyList_Append(wrappers, (PyObject *)handle);
         }
@@ -182,7 +183,8 @@ take_timer_back(LoopObject *self, PyObject *item)
         PyErr_SetString(PyExc_ValueError, "when must be a time, not NaN");
         return -1;
     }
-    handle = ah_timer_handle_new(self, when, self->st->run_foreign, &item, 1, NULL);
+    handle =
+        ah_timer_handle_new(self, when, self->st->run_python_handle, &item, 1, NULL);
     int status = handle != NULL ? loop_arm_timer_handle(self, handle) : -1;
     Py_XDECREF(handle);
     return status;
@@ -383,6 +385,6 @@ int
 ah_loop_lend_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
-    st->run_foreign = PyCFunction_New(run_foreign_methods, NULL);
-    return st->run_foreign != NULL ? 0 : -1;
+    st->run_python_handle = PyCFunction_New(run_python_handle_methods, NULL);
+    return st->run_python_handle != NULL ? 0 : -1;
 }

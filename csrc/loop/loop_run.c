@@ -1,7 +1,7 @@
 /* One turn of the loop: read this first.
  *
  *   poll for descriptors        events are dispatched at once: Python readers
- *                               to the ready ring, native watches right here
+ *                               to the ready ring, native readers right here
  *   due timers to the ring      all of them, before any of them runs
  *   run what is ready           only what was there when we began; what it
  *                               schedules belongs to the next turn
@@ -245,7 +245,7 @@ may_skip_poll(LoopObject *self, int64_t now_ns)
 /* -- running --------------------------------------------------------------- */
 
 int
-loop_run_foreign(PyObject *handle)
+loop_run_python_handle(PyObject *handle)
 {
     PyObject *cancelled = PyObject_GetAttrString(handle, "_cancelled");
     int skip = cancelled != NULL ? PyObject_IsTrue(cancelled) : -1;
@@ -272,7 +272,7 @@ run_item(LoopObject *self, struct ring_item item)
         post->func(self, post); /* runs Python */
         return loop_raise_pending(self);
     }
-    return loop_run_foreign((PyObject *)item.ptr); /* runs Python */
+    return loop_run_python_handle((PyObject *)item.ptr); /* runs Python */
 }
 
 /* By asyncio.Handle._run() as somebody has patched it. */

@@ -253,7 +253,7 @@ loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled)
         PyObject_GetAttrString(handle, "_cancelled"); /* runs Python */
     *cancelled = attribute != NULL ? PyObject_IsTrue(attribute) : -1;
     Py_XDECREF(attribute);
-    return *cancelled < 0 ? -1 : READY_FOREIGN;
+    return *cancelled < 0 ? -1 : READY_PYTHON_HANDLE;
 }
 
 /* -- Python methods -------------------------------------------------------- */

@@ -25,9 +25,10 @@
 
 /* How to run an item of the ready ring. */
 enum ready_tag {
-    READY_HANDLE,  /* HandleObject (also a TimerHandle), owned */
-    READY_FOREIGN, /* any object with _run() and _cancelled, owned */
-    READY_POST,    /* struct ah_post, whose owner is owned */
+    READY_HANDLE,        /* HandleObject (also a TimerHandle), owned */
+    READY_PYTHON_HANDLE, /* asyncio's, or any object with _run() and _cancelled, owned
+                          */
+    READY_POST,          /* struct ah_post, whose owner is owned */
 };
 
 /* The object whose reference the ring owns for an item. */
@@ -185,7 +186,7 @@ AH_RAISES PyObject *loop_call_inherited(LoopObject *self, PyObject *func,
 /* loop_run.c */
 AH_RAISES int loop_notice_patches(LoopObject *self); /* runs Python */
 AH_RAISES int loop_raise_pending(LoopObject *self);
-AH_RAISES int loop_run_foreign(PyObject *handle); /* runs Python */
+AH_RAISES int loop_run_python_handle(PyObject *handle); /* runs Python */
 
 /* loop_lend.c: lent timers move back to the heap */
 AH_RAISES int loop_take_timers_back(LoopObject *self); /* runs Python */

@@ -83,9 +83,9 @@ class _PollerView(selectors.BaseSelector):
             patches.notice(loop)
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        from .views import Watched
+        from .views import SelectorMap
 
-        return Watched(self._loop)
+        return SelectorMap(self._loop)
 
 
 class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):

@@ -19,7 +19,7 @@ from .. import _core
 if TYPE_CHECKING:
     from .event_loop import EventLoop
 
-__all__ = ["Ready", "Scheduled", "Watched", "refuse"]
+__all__ = ["Ready", "Scheduled", "SelectorMap", "refuse"]
 
 _EPOLLIN, _EPOLLOUT = 1, 4
 
@@ -135,7 +135,7 @@ for _name in ("__add__", "__contains__", "__delitem__", "__eq__", "__getitem__",
     setattr(Scheduled, _name, _fetching(_name))
 
 
-class Watched(Mapping[Any, selectors.SelectorKey]):
+class SelectorMap(Mapping[Any, selectors.SelectorKey]):
     """What is watched, by descriptor: the `get_map()` of a selector."""
 
     def __init__(self, loop: weakref.ref[Any]) -> None:
@@ -143,7 +143,7 @@ class Watched(Mapping[Any, selectors.SelectorKey]):
 
     def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
         loop = self._loop()
-        watched = loop._watched(fileobj) if loop is not None else None
+        watched = loop._registered(fileobj) if loop is not None else None
         if watched is None:
             raise KeyError(f"{fileobj!r} is not registered")
         registered, fd, events, reader, writer = watched
@@ -154,7 +154,7 @@ class Watched(Mapping[Any, selectors.SelectorKey]):
 
     def __iter__(self) -> Iterator[int]:
         loop = self._loop()
-        return iter(loop._watched_fds() if loop is not None else ())
+        return iter(loop._registered_fds() if loop is not None else ())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

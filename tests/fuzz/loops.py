@@ -206,7 +206,7 @@ def watch_descriptor(world: World) -> None:
 @verb(6)
 def unwatch_descriptor(world: World) -> None:
     how = world.rng.choice(
-        ("remove_reader", "remove_writer", "_remove_reader", "_remove_writer", "_watched")
+        ("remove_reader", "remove_writer", "_remove_reader", "_remove_writer", "_registered")
     )
     getattr(loop_of(world), how)(values.descriptor(world))
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import pyasync_hw
-from pyasync_hw import child
+from pyasync_hw.loop import child
 
 SELF_PIPE = {"_make_self_pipe", "_close_self_pipe", "_read_from_self", "_process_self_data"}
 BASE_HOOKS = {

@@ -21,7 +21,8 @@ from unittest import mock
 import pytest
 
 import pyasync_hw
-from pyasync_hw import patches, rc522, sim
+from pyasync_hw import rc522, sim
+from pyasync_hw.loop import patches
 
 BOTH: dict[str, Any] = {"asyncio": asyncio.SelectorEventLoop, "pyasync_hw": pyasync_hw.EventLoop}
 

@@ -22,9 +22,9 @@ import pytest
 from processes import nothing_left
 
 import pyasync_hw
-from pyasync_hw import child as child_module
 from pyasync_hw import executor as executor_module
 from pyasync_hw import loop as loop_module
+from pyasync_hw.loop import child as child_module
 
 MAIN = threading.main_thread()
 TOOL = 4  # of sys.monitoring

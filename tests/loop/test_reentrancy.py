@@ -148,7 +148,7 @@ def test_a_reader_that_the_collector_removes_while_it_is_shown(loop):
     for _ in range(30):
         loop._add_reader(fd, id, object())
         with CollectorRuns(lambda: loop._remove_reader(fd)):
-            key = loop._watched(fd)
+            key = loop._registered(fd)
         del key
 
 

@@ -12,7 +12,7 @@ import pytest
 from processes import nothing_left
 
 import pyasync_hw
-from pyasync_hw import child
+from pyasync_hw.loop import child
 
 PROBE = r"""
 import json, os, resource, sys
