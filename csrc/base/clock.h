@@ -85,8 +85,7 @@ struct clock_wait {
     const struct token_set *tokens; /* cancelled: so is the wait; or NULL */
     bool is_loop; /* it has nothing ready; else a thread that blocks */
     bool outside; /* real time may bring something, too: it is never for ever */
-    int wake_fd;  /* an eventfd that makes fd readable, of a loop; else the clock's own
-                   */
+    int wake_fd;  /* a loop's: a wake-up that makes fd readable; else the clock's own */
 
     /* The clock's own. */
     struct clock_wait *next;

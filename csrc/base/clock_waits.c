@@ -4,30 +4,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/ready.h"
 #include "base/stuck.h"
+#include "base/wake.h"
 
 /* One that has no descriptor yet is awake, and so is the caller's own. */
 void
 waits_wake(struct clock_wait *wait)
 {
     if (wait->wake_fd >= 0 && !pthread_equal(wait->thread, pthread_self())) {
-        (void)token_write(wait->wake_fd); /* an eventfd that is open: it cannot fail */
+        (void)wake_up(wait->wake_fd); /* it is open: it cannot fail */
     }
-}
-
-static bool
-drain(int wake_fd)
-{
-    uint64_t count;
-    ssize_t size;
-    do {
-        size = read(wake_fd, &count, sizeof count);
-    } while (size < 0 && errno == EINTR);
-    return size > 0;
 }
 
 struct clock_wait *
@@ -80,8 +69,8 @@ waits_leave_locked(struct vclock *clock, struct clock_wait *me)
             break;
         }
     }
-    if (!me->is_loop && me->wake_fd >= 0) {
-        close(me->wake_fd);
+    if (!me->is_loop) {
+        wake_close(&me->wake_fd);
     }
     struct clock_wait *next = looked ? waits_lookout_locked(clock) : NULL;
     if (next != NULL) {
@@ -188,8 +177,8 @@ waits_rest(struct vclock *clock, struct clock_wait *me, int64_t limit_ns, bool *
     bool first = wake_fd < 0;
     pthread_mutex_unlock(&clock->lock);
     if (first) {
-        wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        result = wake_fd < 0 ? -errno : BLOCK_TIMEOUT;
+        wake_fd = wake_open();
+        result = wake_fd < 0 ? wake_fd : BLOCK_TIMEOUT;
     }
     else {
         /* A loop's is in its poller, edge-triggered, and stays readable for ever. */
@@ -197,6 +186,6 @@ waits_rest(struct vclock *clock, struct clock_wait *me, int64_t limit_ns, bool *
     }
     pthread_mutex_lock(&clock->lock);
     me->wake_fd = wake_fd;
-    *woken = first || (!me->is_loop && drain(wake_fd));
+    *woken = first || (!me->is_loop && wake_drain(wake_fd) > 0);
     return result;
 }

@@ -3,7 +3,7 @@
  * Many producers, one consumer, no lock: nodes are intrusive, so posting cannot
  * fail for want of memory, and each producer's nodes arrive in its order.  The
  * consumer says that it goes to sleep and looks once more; the first producer
- * after that writes the eventfd, and the others of the batch see that they need
+ * after that wakes it, and the others of the batch see that they need
  * not.  Correct without any lock of the caller's around it.  Each post carries a bit of
  * the producer's beside its node.  Python-free.
  */
@@ -15,9 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "base/wake.h"
 
 /* A node and a bit: the node's address, or that plus one. */
 typedef uintptr_t inbox_item;
@@ -30,7 +30,7 @@ struct inbox {
     _Atomic inbox_item newest; /* of a stack; INBOX_CLOSED at the end */
     atomic_bool sleeping;      /* the consumer waits for wake_fd */
     atomic_int pins;           /* producers that use this now */
-    int wake_fd;               /* eventfd, non-blocking; -1: not open */
+    int wake_fd;               /* a wake-up; negative: not open */
 };
 
 #define INBOX_CLOSED ((inbox_item)1)
@@ -55,8 +55,8 @@ inbox_open(struct inbox *inbox)
     atomic_store(&inbox->newest, 0);
     atomic_store(&inbox->sleeping, false);
     atomic_store(&inbox->pins, 0);
-    inbox->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return inbox->wake_fd < 0 ? -errno : 0;
+    inbox->wake_fd = wake_open();
+    return inbox->wake_fd < 0 ? inbox->wake_fd : 0;
 }
 
 /* A producer: inbox_close() does not return before the unpin. */
@@ -89,16 +89,7 @@ inbox_wake(struct inbox *inbox)
     }
     inbox_pin(inbox); /* the descriptor stays open until we are done */
     if (atomic_exchange(&inbox->sleeping, false)) {
-        const uint64_t one = 1;
-        while (write(inbox->wake_fd, &one, sizeof one) < 0) {
-            if (errno == EAGAIN) {
-                break; /* the counter is full: it is readable */
-            }
-            if (errno != EINTR) {
-                err = -errno;
-                break;
-            }
-        }
+        err = wake_up(inbox->wake_fd);
     }
     inbox_unpin(inbox);
     return err;
@@ -180,10 +171,7 @@ inbox_close(struct inbox *inbox)
         const struct timespec moment = {.tv_nsec = 50000};
         (void)nanosleep(&moment, NULL);
     }
-    if (inbox->wake_fd >= 0) {
-        close(inbox->wake_fd);
-        inbox->wake_fd = -1;
-    }
+    wake_close(&inbox->wake_fd);
     return left == INBOX_CLOSED ? 0 : inbox_reverse(left);
 }
 

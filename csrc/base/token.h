@@ -2,23 +2,21 @@
  *
  * Anyone, from any thread, may cancel; the waiter polls token_fd() beside the
  * descriptor that it really waits for, and looks at token_is_cancelled()
- * between two waits.  Cancelling is sticky until token_reset().  The eventfd is
+ * between two waits.  Cancelling is sticky until token_reset().  The descriptor is
  * opened by the first who waits, and never read: it stays readable as long as the
  * token is cancelled.  Python-free; knows nothing of what is being waited for.
  */
 #ifndef AH_BASE_TOKEN_H
 #define AH_BASE_TOKEN_H
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+
+#include "base/wake.h"
 
 struct cancel_token {
     atomic_int cancelled;
-    atomic_int fd; /* eventfd, non-blocking, close-on-exec; -1 until it is needed */
+    atomic_int fd; /* a wake-up; -1 until it is needed */
 };
 
 #define CANCEL_TOKEN_INIT {0, -1}
@@ -44,21 +42,7 @@ static inline void
 token_close(struct cancel_token *token)
 {
     int fd = atomic_exchange(&token->fd, -1);
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
-static inline int
-token_write(int fd)
-{
-    const uint64_t one = 1;
-    while (write(fd, &one, sizeof one) < 0) {
-        if (errno != EINTR) {
-            return errno == EAGAIN ? 0 : -errno; /* full: it is readable */
-        }
-    }
-    return 0;
+    wake_close(&fd);
 }
 
 /* The descriptor, which is opened now if it was not yet; -errno. */
@@ -69,18 +53,18 @@ token_fd(struct cancel_token *token)
     if (fd >= 0) {
         return fd;
     }
-    fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    fd = wake_open();
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
     int other = -1;
     if (!atomic_compare_exchange_strong(&token->fd, &other, fd)) {
-        close(fd);
+        wake_close(&fd);
         return other;
     }
     /* Who cancelled before has found no descriptor; who cancels now finds it. */
     if (atomic_load(&token->cancelled) != 0) {
-        int err = token_write(fd);
+        int err = wake_up(fd);
         return err < 0 ? err : fd;
     }
     return fd;
@@ -111,7 +95,7 @@ token_cancel(struct cancel_token *token)
         return 0;
     }
     int fd = atomic_load(&token->fd);
-    return fd >= 0 ? token_write(fd) : 0;
+    return fd >= 0 ? wake_up(fd) : 0;
 }
 
 /* Make the token usable again; only when nobody waits on it.  0 or -errno. */
@@ -122,19 +106,12 @@ token_reset(struct cancel_token *token)
         return 0;
     }
     int fd = atomic_load(&token->fd);
-    uint64_t count;
-    while (fd >= 0 && read(fd, &count, sizeof count) < 0) {
-        if (errno == EAGAIN) {
-            return 0;
-        }
-        if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    return 0;
+    int woken = fd >= 0 ? wake_drain(fd) : 0;
+    return woken < 0 ? woken : 0;
 }
 
-/* In the child of a fork: not the parent's eventfd, but one of its own when needed. */
+/* In the child of a fork: not the parent's descriptor, but one of its own when needed.
+ */
 static inline void
 token_after_fork(struct cancel_token *token)
 {

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/wake.h"
 
 #define SHARE_EVENTS 64
 #define READ_BATCH 16
@@ -18,7 +19,7 @@ struct line_share {
     struct shared_line *line;
     struct line_settings settings;
     char consumer[SHARED_CONSUMER_MAX];
-    int wake_fd;      /* eventfd; -1: it has never been one of several */
+    int wake_fd;      /* a wake-up; -1: it has never been one of several */
     bool deaf;        /* edges are not for it yet */
     uint32_t seqno;   /* of its own edges */
     uint32_t lowered; /* see line_ops */
@@ -102,12 +103,10 @@ make_wakeable_locked(struct shared_line *line)
         if (share->wake_fd >= 0) {
             continue;
         }
-        int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        int err = fd < 0 ? -errno : watch(share, fd);
+        int fd = wake_open();
+        int err = fd < 0 ? fd : watch(share, fd);
         if (err < 0) {
-            if (fd >= 0) {
-                close(fd);
-            }
+            wake_close(&fd);
             return err;
         }
         share->wake_fd = fd;
@@ -120,7 +119,6 @@ static void
 hand_out_locked(struct shared_line *line, const struct line_event *event,
                 const struct line_share *reader)
 {
-    const uint64_t one = 1;
     uint32_t lost = event->seqno - line->last_seqno - 1;
     line->last_seqno = event->seqno;
     for (struct line_share *share = line->shares; share != NULL; share = share->next) {
@@ -130,9 +128,7 @@ hand_out_locked(struct shared_line *line, const struct line_event *event,
         }
         push(share, *event);
         if (share != reader) {
-            /* It fails only when the counter is full: then it is readable anyhow. */
-            while (write(share->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
-            }
+            (void)wake_up(share->wake_fd); /* it is open */
         }
     }
 }
@@ -177,9 +173,7 @@ share_read_events(void *self, struct line_event *buf, int n)
         share->count--;
     }
     if (share->count == 0 && share->wake_fd >= 0) {
-        uint64_t count;
-        while (read(share->wake_fd, &count, sizeof count) < 0 && errno == EINTR) {
-        }
+        (void)wake_drain(share->wake_fd);
     }
     pthread_mutex_unlock(&table->lock);
     return taken > 0 ? taken : err < 0 ? err : -EAGAIN;
@@ -326,10 +320,8 @@ share_close_fds(struct line_share *share)
     if (share->request.fd >= 0) {
         close(share->request.fd);
     }
-    if (share->wake_fd >= 0) {
-        close(share->wake_fd);
-    }
-    share->request.fd = share->wake_fd = -1;
+    share->request.fd = -1;
+    wake_close(&share->wake_fd);
 }
 
 /* Was it the last one?  Then the line is in no table any more. */

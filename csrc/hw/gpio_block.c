@@ -1,6 +1,6 @@
 /* Threads that block until a line has an edge: LineRequest.wait_edge_blocking().
  *
- * Each polls the request's descriptor and an eventfd of its own, by which it
+ * Each polls the request's descriptor and a wake-up of its own, by which it
  * learns of a close() and of edges that another thread has read.  The GIL is
  * released meanwhile; signal handlers run on EINTR (PEP 475).  Either a loop
  * waits for edges of a request or threads do: both at once is refused.  A thread takes
@@ -8,10 +8,10 @@
  */
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/block.h"
+#include "base/wake.h"
 #include "hw/gpio_event.h"
 #include "py/blocking.h"
 #include "py/errors.h"
@@ -22,18 +22,16 @@ blocker_close(struct edge_blocker *blocker)
     if (blocker->poll_fd >= 0) {
         close(blocker->poll_fd);
     }
-    if (blocker->wake_fd >= 0) {
-        close(blocker->wake_fd);
-    }
+    wake_close(&blocker->wake_fd);
 }
 
 /* 0 or -errno; close it in any case. */
 static int
 blocker_open(struct edge_blocker *blocker, int line_fd)
 {
-    blocker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    blocker->wake_fd = wake_open();
     if (blocker->wake_fd < 0) {
-        return -errno;
+        return blocker->wake_fd;
     }
     blocker->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (blocker->poll_fd < 0) {
@@ -97,9 +95,9 @@ block_for_edge(LineRequestObject *self, struct edge_queue *queue,
         Py_BEGIN_ALLOW_THREADS
         result = block_until(clock, blocker->poll_fd, tokens, deadline_ns);
         Py_END_ALLOW_THREADS
-        uint64_t count;
-        if (read(blocker->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
-            return ah_raise_errno(errno, "eventfd");
+        int err = wake_drain(blocker->wake_fd);
+        if (err < 0) {
+            return ah_raise_errno(err, "eventfd");
         }
         if (result != BLOCK_READY && !self->closing &&
             ah_block_error(self->st, clock, result, "wait for an edge") <

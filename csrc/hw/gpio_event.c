@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/wake.h"
 #include "py/clock_type.h"
 #include "py/compat.h"
 #include "py/errors.h"
@@ -58,11 +58,8 @@ ah_edges_release_idle(LineRequestObject *self)
 void
 ah_edges_wake_blockers(LineRequestObject *self)
 {
-    const uint64_t one = 1;
     for (struct edge_blocker *b = self->blockers; b != NULL; b = b->next) {
-        /* It fails only when the counter is full: then it is readable anyhow. */
-        while (write(b->wake_fd, &one, sizeof one) < 0 && errno == EINTR) {
-        }
+        (void)wake_up(b->wake_fd); /* it is open */
     }
 }
 

@@ -17,7 +17,7 @@ struct request_line {
 struct sim_request {
     struct sim_request *next; /* in the bank */
     struct line_bank *bank;
-    int fd;                  /* eventfd, readable while count > 0 or bank->gone */
+    int fd;                  /* a wake-up, readable while count > 0 or bank->gone */
     struct line_event *ring; /* own time stamps; capacity events */
     unsigned first;
     unsigned count;
@@ -40,8 +40,5 @@ int64_t bank_now_locked(struct line_bank *bank);
 
 /* Something about a line has changed: who wins, and what follows from it. */
 void bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when);
-
-/* The eventfd's counter is 0 or 1, so the write can neither block nor overflow. */
-void request_mark_readable(int fd);
 
 #endif

@@ -8,21 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/block.h"
 #include "base/clock.h"
+#include "base/wake.h"
 #include "dev/line_rules.h"
-
-static void
-mark_drained(int fd)
-{
-    uint64_t count;
-    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) {
-    }
-}
 
 static int
 output_level(const struct line_settings *s, bool value)
@@ -98,7 +89,7 @@ request_read_events(void *self, struct line_event *buf, int n)
             request->count--;
         }
         if (request->count == 0) {
-            mark_drained(request->fd);
+            (void)wake_drain(request->fd);
         }
     }
     bank_leave(bank);
@@ -219,9 +210,7 @@ request_use_clock(void *self, struct vclock **clock)
 static void
 request_free(struct sim_request *request)
 {
-    if (request->fd >= 0) {
-        close(request->fd);
-    }
+    wake_close(&request->fd);
     free(request->ring);
     free(request);
 }
@@ -230,8 +219,7 @@ static void
 request_in_child(void *self)
 {
     struct sim_request *request = self;
-    close(request->fd);
-    request->fd = -1;
+    wake_close(&request->fd);
 }
 
 static void
@@ -334,9 +322,9 @@ bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
     request->num_lines = n;
     request->capacity = LINE_EVENTS_PER_LINE * n;
     request->ring = calloc(request->capacity, sizeof *request->ring);
-    request->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    request->fd = wake_open();
     if (request->ring == NULL || request->fd < 0) {
-        err = request->fd < 0 ? -errno : -ENOMEM;
+        err = request->fd < 0 ? request->fd : -ENOMEM;
         request_free(request);
         return err;
     }

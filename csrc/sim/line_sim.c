@@ -8,25 +8,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/block.h"
 #include "base/clock.h"
+#include "base/wake.h"
 
 int64_t
 bank_now_locked(struct line_bank *bank)
 {
     return bank_own_time_locked(bank, clock_now(bank->clock));
-}
-
-void
-request_mark_readable(int fd)
-{
-    const uint64_t one = 1;
-    while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
-    }
 }
 
 static void
@@ -55,7 +46,7 @@ queue_event_locked(struct sim_request *request, unsigned index, int level, int64
         .line_seqno = line->seqno,
     };
     if (request->count++ == 0) {
-        request_mark_readable(request->fd);
+        (void)wake_up(request->fd); /* it is open */
     }
 }
 
@@ -262,7 +253,7 @@ bank_unplug(struct line_bank *bank)
         bank->gone = true;
         for (struct sim_request *r = bank->requests; r != NULL; r = r->next) {
             if (r->count == 0) {
-                request_mark_readable(r->fd); /* the read answers -ENODEV */
+                (void)wake_up(r->fd); /* the read answers -ENODEV */
             }
         }
     }

@@ -4,7 +4,7 @@
  * world's hand, a chip's output, the program that requested it) and a pull.  A
  * request has the kernel's event queue (gpiolib-cdev.c): 16 events per line, the
  * oldest dropped when full, sequence numbers from 1, software debounce; an
- * eventfd is readable exactly while events are queued.
+ * descriptor is readable exactly while events are queued.
  * Thread-safe: `lock` is held for moments only and nothing is called under it,
  * so every operation may be called with the GIL.  Python-free.
  */

@@ -122,7 +122,7 @@ test_a_loop_jumps_to_the_earliest(void)
     CHECK_EQ(loop_wait(&clock, loop_fd, 30), BLOCK_TIMEOUT);
     CHECK_EQ(vclock_now(&clock), 30);
     CHECK_EQ(loop_wait(&clock, loop_fd, NS_NEVER), -EDEADLK);
-    CHECK_EQ(token_write(loop_fd), 0); /* a post: it is ready, and nobody jumps */
+    CHECK_EQ(wake_up(loop_fd), 0); /* a post: it is ready, and nobody jumps */
     CHECK_EQ(loop_wait(&clock, loop_fd, 50), BLOCK_READY);
     CHECK_EQ(vclock_now(&clock), 30);
     vclock_detach_loop(&clock);
@@ -144,7 +144,7 @@ release_soon(void *arg)
     struct holder *h = arg;
     poll(NULL, 0, 5); /* in most runs the loop sleeps by now */
     h->held_at = vclock_now(h->clock);
-    CHECK_EQ(token_write(h->loop_fd), 0);
+    CHECK_EQ(wake_up(h->loop_fd), 0);
     CHECK_EQ(vclock_release(h->clock, h->work), 0);
     return NULL;
 }
@@ -424,7 +424,7 @@ wait_once(struct crowd_waiter *me)
     struct crowd_waiter *other = &me->crowd->waiters[rand_r(&me->seed) % WAITERS];
     switch (rand_r(&me->seed) % 4) {
         case 0:
-            CHECK_EQ(token_write(other->fd), 0);
+            CHECK_EQ(wake_up(other->fd), 0);
             break;
         case 1:
             CHECK_EQ(token_cancel(&other->token), 0);
@@ -534,7 +534,7 @@ test_a_descriptor_that_somebody_else_empties(void)
         REQUIRE(pthread_create(&thread, NULL, wait_for_fd, &thief) == 0);
         uint64_t count;
         spin(round * 1000);
-        CHECK_EQ(token_write(thief.fd), 0);
+        CHECK_EQ(wake_up(thief.fd), 0);
         (void)!read(thief.fd, &count,
                     sizeof count); /* before or after it has seen it */
         while (vclock_now(&clock) < 2 * NS_PER_S) {
