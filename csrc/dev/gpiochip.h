@@ -40,7 +40,7 @@ int gpiochip_find_line(const struct gpiochip *chip, const char *line, uint32_t *
 
 /* Request 1 to 64 lines.  `event_buffer_size` 0: the kernel's default.  -E2BIG:
  * more different settings than one request can hold.  The descriptor does not
- * block; *out is freed by its ops->close(). */
+ * block; *out is freed by line_close(). */
 int gpiochip_request(const struct gpiochip *chip, const uint32_t *offsets, unsigned n,
                      const struct line_settings *settings, const char *consumer,
                      uint32_t event_buffer_size, struct line_request **out);

@@ -3,6 +3,8 @@
  * Offsets are indexes into the request (0 is its first line), as in
  * gpio_v2_line_values.  Every function returns >= 0 or -errno; none needs the
  * GIL.  `fd` is pollable (EPOLLIN = events to read) and belongs to the request.
+ * Backends fill a struct line_ops; all others call the functions below it, through
+ * which every operation of every line passes.
  */
 #ifndef AH_DEV_LINE_H
 #define AH_DEV_LINE_H
@@ -51,29 +53,19 @@ line_mask(unsigned num_lines)
 
 struct line_conflict; /* dev/shared_line.h */
 
+/* See the functions below. */
 struct line_ops {
-    /* Whole events that are there, at most n; -EAGAIN when none is. */
     int (*read_events)(void *self, struct line_event *buf, int n);
-    /* Logical values of the lines in mask, bit i = line i of the request. */
     int (*get)(void *self, uint64_t mask, uint64_t *bits);
     int (*set)(void *self, uint64_t mask, uint64_t bits);
-    /* Settings of all lines of the request. */
     int (*config)(void *self, const struct line_settings *settings);
-    /* Live on *clock from now on; NULL: the monotonic one.  *clock is then what it
-     * was told before, which time.told was until now: whoever owned that drops it.
-     * -EXDEV: it cannot (a real device on a virtual clock). */
     int (*use_clock)(void *self, struct vclock **clock);
-    /* Give the lines back and free self. */
-    void (*close)(void *self);
-    /* After config() has said -EBUSY: which other user of this process wants something
-     * else.  False: nobody, by now; NULL: none can. */
+    void (*close)(void *self); /* frees self */
+    /* NULL: no other user of this process can have the line. */
     bool (*conflict)(void *self, const struct line_settings *settings,
                      struct line_conflict *conflict);
-    /* How often other users of this process have driven the line low; NULL: none can.
-     */
     uint32_t (*lowered)(void *self);
-    /* In a fork's child, where self is not used any more: close the descriptors, and
-     * take no lock.  NULL: the child goes on using it (a real line). */
+    /* NULL: a fork's child goes on using it (a real line). */
     void (*in_child)(void *self);
 };
 
@@ -87,5 +79,35 @@ struct line_request {
     char name[32];     /* for messages: the chip's name */
     char consumer[32]; /* and who wanted it */
 };
+
+/* Whole events that are there, at most n; -EAGAIN when none is. */
+int line_read_events(struct line_request *line, struct line_event *buf, int n);
+
+/* Logical values of the lines in mask, bit i = line i of the request. */
+int line_get(struct line_request *line, uint64_t mask, uint64_t *bits);
+int line_set(struct line_request *line, uint64_t mask, uint64_t bits);
+
+/* Settings of all lines of the request. */
+int line_config(struct line_request *line, const struct line_settings *settings);
+
+/* After config() has said -EBUSY: which other user of this process wants something
+ * else.  False: nobody, by now. */
+bool line_find_conflict(struct line_request *line, const struct line_settings *settings,
+                        struct line_conflict *conflict);
+
+/* How often other users of this process have driven the line low. */
+uint32_t line_lowered(struct line_request *line);
+
+/* Live on *clock from now on; NULL: the monotonic one.  *clock is then what it was told
+ * before, which time.told was until now: whoever owned that drops it.  -EXDEV: it
+ * cannot (a real device on a virtual clock). */
+int line_use_clock(struct line_request *line, struct vclock **clock);
+
+/* Give the lines back, and free the request. */
+void line_close(struct line_request *line);
+
+/* In a fork's child, where a simulated one is not used any more: close the descriptors,
+ * and take no lock. */
+void line_in_child(struct line_request *line);
 
 #endif

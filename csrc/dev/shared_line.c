@@ -22,7 +22,7 @@ struct line_share {
     int wake_fd;      /* a wake-up; -1: it has never been one of several */
     bool deaf;        /* edges are not for it yet */
     uint32_t seqno;   /* of its own edges */
-    uint32_t lowered; /* see line_ops */
+    uint32_t lowered; /* see line.h */
     unsigned first, count;
     struct line_event ring[SHARE_EVENTS];
 };
@@ -146,7 +146,7 @@ read_inner_locked(struct shared_line *line, const struct line_share *reader, int
     line->reading = true;
     while (got == READ_BATCH && (reader == NULL || reader->count < (unsigned)n)) {
         pthread_mutex_unlock(&line->table->lock);
-        got = line->inner.ops->read_events(line->inner.self, events, READ_BATCH);
+        got = line_read_events(&line->inner, events, READ_BATCH);
         pthread_mutex_lock(&line->table->lock);
         for (int i = 0; i < got; i++) {
             hand_out_locked(line, &events[i], reader);
@@ -197,7 +197,7 @@ static int
 share_get(void *self, uint64_t mask, uint64_t *bits)
 {
     struct line_request *inner = &((struct line_share *)self)->line->inner;
-    return inner->ops->get(inner->self, mask, bits);
+    return line_get(inner, mask, bits);
 }
 
 static int
@@ -205,7 +205,7 @@ share_set(void *self, uint64_t mask, uint64_t bits)
 {
     struct line_share *share = self;
     struct line_request *inner = &share->line->inner;
-    int err = inner->ops->set(inner->self, mask, bits);
+    int err = line_set(inner, mask, bits);
     if (err >= 0) {
         /* Afterwards: who is told too early has set the chip up before it is reset. */
         pthread_mutex_lock(&share->line->table->lock);
@@ -232,10 +232,10 @@ apply(struct line_share *share)
     pthread_mutex_unlock(&line->table->lock);
     want.output_value = (uint8_t)value;
     if (alone || !same) {
-        err = inner->ops->config(inner->self, &want);
+        err = line_config(inner, &want);
     }
     else if (drives) {
-        err = inner->ops->set(inner->self, 1, value);
+        err = line_set(inner, 1, value);
     }
     pthread_mutex_lock(&line->table->lock);
     if (err >= 0) {
@@ -299,7 +299,7 @@ static int
 share_use_clock(void *self, struct vclock **clock)
 {
     struct line_request *inner = &((struct line_share *)self)->line->inner;
-    return inner->ops->use_clock(inner->self, clock);
+    return line_use_clock(inner, clock);
 }
 
 static uint32_t
@@ -357,7 +357,7 @@ share_close(void *self)
     share_close_fds(share);
     free(share);
     if (last) {
-        line->inner.ops->close(line->inner.self);
+        line_close(&line->inner);
         pthread_mutex_destroy(&line->work);
         free(line);
     }
@@ -371,7 +371,7 @@ share_in_child(void *self)
     struct line_request *inner = &share->line->inner;
     share_close_fds(share);
     if (unlink_share(share)) {
-        inner->ops->in_child(inner->self);
+        line_in_child(inner);
     }
 }
 
@@ -439,7 +439,7 @@ line_new(struct shared_lines *lines, const struct line_wish *wish, line_open_fun
     }
     err = share_new(line, wish, out);
     if (err < 0) {
-        line->inner.ops->close(line->inner.self);
+        line_close(&line->inner);
         pthread_mutex_destroy(&line->work);
         free(line);
         return err;

@@ -35,7 +35,7 @@ struct spi_ops {
     /* Total number of bytes transferred, or -errno. */
     int (*message)(void *self, const struct spi_xfer *xfers, unsigned n);
     int (*config)(void *self, const struct spi_config *config);
-    int (*use_clock)(void *self, struct vclock **clock); /* see line_ops */
+    int (*use_clock)(void *self, struct vclock **clock); /* see line.h */
     void (*close)(void *self);
 };
 

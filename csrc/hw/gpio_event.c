@@ -113,9 +113,8 @@ ah_edges_raise(LineRequestObject *self, int err)
 int
 ah_edges_read(LineRequestObject *self)
 {
-    struct line_request *request = self->request;
     struct line_event events[READ_BATCH];
-    int n = request->ops->read_events(request->self, events, READ_BATCH);
+    int n = line_read_events(self->request, events, READ_BATCH);
     if (n < 0) {
         return n == -EAGAIN ? 0 : n;
     }

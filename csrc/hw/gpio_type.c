@@ -39,11 +39,11 @@ request_really_close(LineRequestObject *self)
     self->request = NULL;
     if (self->owner != NULL) {
         Py_BEGIN_ALLOW_THREADS
-        request->ops->close(request->self);
+        line_close(request);
         Py_END_ALLOW_THREADS
     }
     else {
-        request->ops->close(request->self);
+        line_close(request);
     }
     ah_drop_clock(told);
     Py_CLEAR(self->owner);
@@ -120,7 +120,7 @@ line_request_in_child(PyObject *object)
         return;
     }
     if (self->request != NULL) {
-        self->request->ops->in_child(self->request->self);
+        line_in_child(self->request);
         self->inherited = self->request->time.told;
     }
     self->request = NULL;
@@ -134,7 +134,7 @@ ah_line_request_new(ModuleState *st, struct line_request *request, PyObject *own
     PyTypeObject *type = st->line_request_type;
     LineRequestObject *self = (LineRequestObject *)type->tp_alloc(type, 0);
     if (self == NULL) {
-        request->ops->close(request->self);
+        line_close(request);
         return NULL;
     }
     st->live[AH_LIVE_LineRequest]++;
@@ -216,6 +216,12 @@ ah_line_request_get(ModuleState *st, PyObject *obj)
     return self == NULL ? NULL : self->request;
 }
 
+static int
+use_clock(void *request, struct vclock **clock)
+{
+    return line_use_clock(request, clock);
+}
+
 int
 ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
 {
@@ -225,8 +231,8 @@ ah_line_request_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
     }
     struct line_request *request = self->request;
     self->busy++;
-    int status = hw_use_clock(hw_loop_vclock(st, loop), request->ops->use_clock,
-                              request->self, &request->time, "GPIO line");
+    int status = hw_use_clock(hw_loop_vclock(st, loop), use_clock, request,
+                              &request->time, "GPIO line");
     ah_line_end(self);
     return status;
 }
@@ -262,11 +268,11 @@ LineRequest_get(LineRequestObject *self, PyObject *args)
     }
     if (self->owner != NULL) {
         Py_BEGIN_ALLOW_THREADS
-        err = request->ops->get(request->self, wanted, &bits);
+        err = line_get(request, wanted, &bits);
         Py_END_ALLOW_THREADS
     }
     else {
-        err = request->ops->get(request->self, wanted, &bits);
+        err = line_get(request, wanted, &bits);
     }
     if (err < 0) {
         (void)raise_line_error(self, err);
@@ -295,11 +301,11 @@ LineRequest_set(LineRequestObject *self, PyObject *args)
     }
     if (self->owner != NULL) {
         Py_BEGIN_ALLOW_THREADS
-        err = request->ops->set(request->self, mask, bits & mask);
+        err = line_set(request, mask, bits & mask);
         Py_END_ALLOW_THREADS
     }
     else {
-        err = request->ops->set(request->self, mask, bits & mask);
+        err = line_set(request, mask, bits & mask);
     }
     if (err < 0) {
         (void)raise_line_error(self, err);
@@ -340,9 +346,9 @@ LineRequest_config(LineRequestObject *self, PyObject *arg)
         }
     }
     Py_BEGIN_ALLOW_THREADS
-    err = request->ops->config(request->self, settings);
-    if (err == -EBUSY && request->ops->conflict != NULL) {
-        differs = request->ops->conflict(request->self, settings, &conflict);
+    err = line_config(request, settings);
+    if (err == -EBUSY) {
+        differs = line_find_conflict(request, settings, &conflict);
     }
     Py_END_ALLOW_THREADS
     if (differs) {

@@ -36,7 +36,7 @@ typedef struct {
     uint32_t last_seqno;
 } LineRequestObject;
 
-/* A LineRequest around `request`, which lives until request->ops->close() and is
+/* A LineRequest around `request`, which lives until line_close() and is
  * freed by it (embed it in the backend's own struct).  On failure it is closed.
  * `owner` is kept alive until then (the simulated world); NULL: a real device.
  * With an owner every op but read_events is called without the GIL, for a simulated

@@ -31,8 +31,7 @@ drop_edges(MFRC522Object *self)
     }
     int n;
     do {
-        struct line_request *request = self->irq->request;
-        n = request->ops->read_events(request->self, events, EVENT_BATCH);
+        n = line_read_events(self->irq->request, events, EVENT_BATCH);
         total += n > 0 ? n : 0;
     } while (n == EVENT_BATCH);
     ah_line_end(self->irq);
@@ -46,10 +45,9 @@ set_reset(MFRC522Object *self, int level)
         PyErr_Clear();
         return -EBADF;
     }
-    struct line_request *request = self->reset->request;
     int err;
     Py_BEGIN_ALLOW_THREADS
-    err = request->ops->set(request->self, 1, (uint64_t)level);
+    err = line_set(self->reset->request, 1, (uint64_t)level);
     Py_END_ALLOW_THREADS
     ah_line_end(self->reset);
     return err;
@@ -110,9 +108,7 @@ notice_reset(MFRC522Object *self)
         PyErr_Clear();
         return;
     }
-    struct line_request *request = self->reset->request;
-    uint32_t lowered =
-        request->ops->lowered != NULL ? request->ops->lowered(request->self) : 0;
+    uint32_t lowered = line_lowered(self->reset->request);
     ah_line_end(self->reset);
     if (lowered != self->lowered) {
         self->lowered = lowered;

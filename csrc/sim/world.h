@@ -188,7 +188,7 @@ void world_remove_locked(struct world *world, struct field_card *card);
 /* The chip was accessed: has its field gone on? */
 void world_notice_field_locked(struct world *world, struct world_chip *chip);
 
-/* world_line.c: a line request, of one line a share (dev/shared_line.h); ops->close()
+/* world_line.c: a line request, of one line a share (dev/shared_line.h); line_close()
  * frees it. */
 int world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
                         const struct line_settings *settings, const char *consumer,

@@ -13,83 +13,81 @@ struct world_line {
 };
 
 static int
-line_read_events(void *self, struct line_event *buf, int n)
+world_line_read_events(void *self, struct line_event *buf, int n)
 {
     struct world_line *line = self;
-    return line->inner.ops->read_events(line->inner.self, buf, n);
+    return line_read_events(&line->inner, buf, n);
 }
 
 static int
-line_get(void *self, uint64_t mask, uint64_t *bits)
+world_line_get(void *self, uint64_t mask, uint64_t *bits)
 {
     struct world_line *line = self;
-    return line->inner.ops->get(line->inner.self, mask, bits);
+    return line_get(&line->inner, mask, bits);
 }
 
 static int
-line_set(void *self, uint64_t mask, uint64_t bits)
+world_line_set(void *self, uint64_t mask, uint64_t bits)
 {
     struct world_line *line = self;
-    return line->inner.ops->set(line->inner.self, mask, bits);
+    return line_set(&line->inner, mask, bits);
 }
 
 static int
-line_config(void *self, const struct line_settings *settings)
+world_line_config(void *self, const struct line_settings *settings)
 {
     struct world_line *line = self;
-    return line->inner.ops->config(line->inner.self, settings);
+    return line_config(&line->inner, settings);
 }
 
 static int
-line_use_clock(void *self, struct vclock **clock)
+world_line_use_clock(void *self, struct vclock **clock)
 {
     struct world_line *line = self;
     return world_use_clock(line->world, &line->request.time, clock);
 }
 
 static bool
-line_conflict(void *self, const struct line_settings *settings,
-              struct line_conflict *conflict)
+world_line_conflict(void *self, const struct line_settings *settings,
+                    struct line_conflict *conflict)
 {
     struct world_line *line = self;
-    return line->inner.ops->conflict != NULL &&
-           line->inner.ops->conflict(line->inner.self, settings, conflict);
+    return line_find_conflict(&line->inner, settings, conflict);
 }
 
 static uint32_t
-line_lowered(void *self)
+world_line_lowered(void *self)
 {
     struct world_line *line = self;
-    return line->inner.ops->lowered != NULL ? line->inner.ops->lowered(line->inner.self)
-                                            : 0;
+    return line_lowered(&line->inner);
 }
 
 static void
-line_in_child(void *self)
+world_line_in_child(void *self)
 {
     struct world_line *line = self;
-    line->inner.ops->in_child(line->inner.self);
+    line_in_child(&line->inner);
 }
 
 static void
-line_close(void *self)
+world_line_close(void *self)
 {
     struct world_line *line = self;
-    line->inner.ops->close(line->inner.self);
+    line_close(&line->inner);
     world_remove_device(line->world, &line->device);
     free(line);
 }
 
 static const struct line_ops world_line_ops = {
-    .read_events = line_read_events,
-    .get = line_get,
-    .set = line_set,
-    .config = line_config,
-    .use_clock = line_use_clock,
-    .close = line_close,
-    .conflict = line_conflict,
-    .lowered = line_lowered,
-    .in_child = line_in_child,
+    .read_events = world_line_read_events,
+    .get = world_line_get,
+    .set = world_line_set,
+    .config = world_line_config,
+    .use_clock = world_line_use_clock,
+    .close = world_line_close,
+    .conflict = world_line_conflict,
+    .lowered = world_line_lowered,
+    .in_child = world_line_in_child,
 };
 
 static int

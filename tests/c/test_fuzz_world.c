@@ -218,7 +218,7 @@ change_clock(void)
         (void)world_set_home(&world, clock);
     }
     else {
-        CHECK_EQ(buttons->ops->use_clock(buttons->self, &clock), 0);
+        CHECK_EQ(line_use_clock(buttons, &clock), 0);
     }
 }
 
@@ -257,7 +257,7 @@ close_all(void)
     for (unsigned i = 0; i < CHIPS; i++) {
         buses[i]->ops->close(buses[i]->self);
     }
-    buttons->ops->close(buttons->self);
+    line_close(buttons);
     world_close(&world);
     world_destroy(&world);
     for (int i = 0; i < CLOCKS; i++) {

@@ -230,7 +230,7 @@ test_request_of_an_input(void)
     CHECK_EQ(request->num_lines, 1);
     CHECK_EQ(request->offsets[0], 24);
     CHECK((fcntl(request->fd, F_GETFL) & O_NONBLOCK) != 0);
-    request->ops->close(request->self);
+    line_close(request);
 }
 
 static void
@@ -254,20 +254,20 @@ test_mixed_settings(void)
     CHECK_EQ(last->attr.id, GPIO_ATTR_VALUES);
     CHECK_EQ(last->attr.values, 2);
     CHECK_EQ(last->mask, 6);
-    CHECK_EQ(request->ops->config(request->self, settings), 0);
+    CHECK_EQ(line_config(request, settings), 0);
 
     uint64_t bits = 0;
-    CHECK_EQ(request->ops->set(request->self, 6, 2), 0);
-    CHECK_EQ(request->ops->get(request->self, 15, &bits), 0);
+    CHECK_EQ(line_set(request, 6, 2), 0);
+    CHECK_EQ(line_get(request, 15, &bits), 0);
     CHECK_EQ(bits, 2);
-    CHECK_EQ(request->ops->set(request->self, 0, 0), -EINVAL);
+    CHECK_EQ(line_set(request, 0, 0), -EINVAL);
     struct vclock *virtual_clock = (struct vclock *)&bits;
-    CHECK_EQ(request->ops->use_clock(request->self, &virtual_clock), -EXDEV);
+    CHECK_EQ(line_use_clock(request, &virtual_clock), -EXDEV);
     CHECK(virtual_clock == (struct vclock *)&bits);
     virtual_clock = NULL;
-    CHECK_EQ(request->ops->use_clock(request->self, &virtual_clock), 0);
+    CHECK_EQ(line_use_clock(request, &virtual_clock), 0);
     CHECK(virtual_clock == NULL);
-    request->ops->close(request->self);
+    line_close(request);
 }
 
 static void
@@ -285,7 +285,7 @@ test_more_settings_than_one_request_holds(void)
     }
     CHECK_EQ(gpiochip_request(&chip, offsets, 12, settings, "", 0, &request), -E2BIG);
     CHECK_EQ(gpiochip_request(&chip, offsets, 10, settings, "", 0, &request), 0);
-    request->ops->close(request->self);
+    line_close(request);
     CHECK_EQ(gpiochip_request(&chip, offsets, 0, settings, "", 0, &request), -EINVAL);
     CHECK_EQ(gpiochip_request(&chip, offsets, 65, settings, "", 0, &request), -EINVAL);
     const uint32_t used = 4;
@@ -302,7 +302,7 @@ test_events(void)
     struct line_request *request = request_lines(&settings, &offset, 1);
     REQUIRE(request != NULL);
     struct line_event events[32];
-    CHECK_EQ(request->ops->read_events(request->self, events, 32), -EAGAIN);
+    CHECK_EQ(line_read_events(request, events, 32), -EAGAIN);
     for (uint32_t i = 1; i <= 20; i++) {
         struct gpio_event event = {.timestamp_ns = 1000 + i,
                                    .id = 1 + i % 2,
@@ -311,9 +311,9 @@ test_events(void)
                                    .line_seqno = i};
         CHECK_EQ(write(pipe_fds[1], &event, sizeof event), (int)sizeof event);
     }
-    CHECK_EQ(request->ops->read_events(request->self, events, 3), 3);
-    CHECK_EQ(request->ops->read_events(request->self, events + 3, 29), 16);
-    CHECK_EQ(request->ops->read_events(request->self, events + 19, 13), 1);
+    CHECK_EQ(line_read_events(request, events, 3), 3);
+    CHECK_EQ(line_read_events(request, events + 3, 29), 16);
+    CHECK_EQ(line_read_events(request, events + 19, 13), 1);
     for (uint32_t i = 0; i < 20; i++) {
         CHECK_EQ(events[i].timestamp_ns, 1001 + i);
         CHECK_EQ(events[i].id, 1 + (i + 1) % 2);
@@ -322,8 +322,8 @@ test_events(void)
         CHECK_EQ(events[i].offset, 24);
     }
     CHECK_EQ(write(pipe_fds[1], "half", 4), 4);
-    CHECK_EQ(request->ops->read_events(request->self, events, 32), -EPROTO);
-    request->ops->close(request->self);
+    CHECK_EQ(line_read_events(request, events, 32), -EPROTO);
+    line_close(request);
 }
 
 int

@@ -108,13 +108,13 @@ test_reading_a_line_carries_out_what_is_due(void)
     do {
         uint64_t bits = 0;
         now = world_now(&world);
-        CHECK_EQ(line->ops->get(line->self, 1, &bits), 0);
+        CHECK_EQ(line_get(line, 1, &bits), 0);
         CHECK(now < due || bits == 1);
     } while (now < due);
     CHECK_EQ(bank_level(&world.lines, 17), LINE_HIGH);
     drive_at(&world, LINE_LOW, world_now(&world));
     CHECK_EQ(bank_level(&world.lines, 17), LINE_LOW);
-    line->ops->close(line->self);
+    line_close(line);
     world_close(&world);
     world_destroy(&world);
 }

@@ -173,13 +173,13 @@ is_readable(const struct line_request *request)
 static int
 take(struct line_request *request, struct line_event *events, int n)
 {
-    return request->ops->read_events(request->self, events, n);
+    return line_read_events(request, events, n);
 }
 
 static void
 give_back(struct line_request *request)
 {
-    request->ops->close(request->self);
+    line_close(request);
 }
 
 static void
@@ -267,18 +267,18 @@ test_the_last_level_counts_and_the_others_hear_of_low(void)
     wire_init(&wire);
     struct line_request *left = output(&wire, 1);
     struct line_request *right = output(&wire, 1);
-    CHECK_EQ(left->ops->set(left->self, 1, 0), 0);
-    CHECK_EQ(left->ops->lowered(left->self), 0);
-    CHECK_EQ(right->ops->lowered(right->self), 1);
-    CHECK_EQ(right->ops->set(right->self, 1, 1), 0);
-    CHECK_EQ(left->ops->get(left->self, 1, &bits), 0);
+    CHECK_EQ(line_set(left, 1, 0), 0);
+    CHECK_EQ(line_lowered(left), 0);
+    CHECK_EQ(line_lowered(right), 1);
+    CHECK_EQ(line_set(right, 1, 1), 0);
+    CHECK_EQ(line_get(left, 1, &bits), 0);
     CHECK_EQ(bits, 1);
-    CHECK_EQ(left->ops->lowered(left->self), 0);
+    CHECK_EQ(line_lowered(left), 0);
     struct line_request *third = output(&wire, 0); /* that is a pulse, too */
     CHECK_EQ(wire.level, 0);
-    CHECK_EQ(left->ops->lowered(left->self), 1);
-    CHECK_EQ(right->ops->lowered(right->self), 2);
-    CHECK_EQ(third->ops->lowered(third->self), 0);
+    CHECK_EQ(line_lowered(left), 1);
+    CHECK_EQ(line_lowered(right), 2);
+    CHECK_EQ(line_lowered(third), 0);
     give_back(left);
     give_back(third);
     CHECK_EQ(wire.opened, 1);
@@ -340,12 +340,12 @@ test_what_fails_leaves_nothing(void)
     struct line_request *first = input(&wire, LINE_EDGE_FALLING);
     wire.config_error = -EIO;
     CHECK_EQ(join(&wire, &both, "test", &request, &conflict), -EIO);
-    CHECK_EQ(first->ops->config(first->self, &both), -EIO);
+    CHECK_EQ(line_config(first, &both), -EIO);
     wire.config_error = 0;
     edge(&wire, LINE_RISING_EDGE);
     struct line_event event;
     CHECK_EQ(take(first, &event, 1), -EAGAIN); /* it has its old settings */
-    CHECK_EQ(first->ops->config(first->self, &both), 0);
+    CHECK_EQ(line_config(first, &both), 0);
     edge(&wire, LINE_RISING_EDGE);
     CHECK_EQ(take(first, &event, 1), 1);
     give_back(first);

@@ -87,16 +87,16 @@ test_ring_drops_the_oldest(void)
         bank_drive(&bank, BUTTON, i & 1, NS_NEVER);
     }
     CHECK(is_readable(request.fd));
-    CHECK_EQ(request.ops->read_events(request.self, events, 20), LINE_EVENTS_PER_LINE);
+    CHECK_EQ(line_read_events(&request, events, 20), LINE_EVENTS_PER_LINE);
     for (uint32_t i = 0; i < LINE_EVENTS_PER_LINE; i++) {
         CHECK_EQ(events[i].seqno, i + 4);
         CHECK_EQ(events[i].line_seqno, i + 4);
         CHECK(i == 0 || events[i].timestamp_ns >= events[i - 1].timestamp_ns);
     }
     CHECK(!is_readable(request.fd));
-    CHECK_EQ(request.ops->read_events(request.self, events, 20), -EAGAIN);
-    CHECK_EQ(request.ops->read_events(request.self, events, 0), -EINVAL);
-    request.ops->close(request.self);
+    CHECK_EQ(line_read_events(&request, events, 20), -EAGAIN);
+    CHECK_EQ(line_read_events(&request, events, 0), -EINVAL);
+    line_close(&request);
     bank_destroy(&bank);
 }
 
@@ -126,7 +126,7 @@ test_settings_have_the_kernels_rules(void)
             bank_request(&bank, &offset, 1, &cases[i].settings, "test", &request);
         CHECK_EQ(result, cases[i].result);
         if (result == 0) {
-            request.ops->close(request.self);
+            line_close(&request);
         }
     }
     const uint32_t beyond = 54;
@@ -147,16 +147,16 @@ test_masks(void)
     uint64_t bits = 0;
     REQUIRE(bank_init(&bank, 54) == 0);
     REQUIRE(bank_request(&bank, offsets, 2, settings, "test", &request) == 0);
-    CHECK_EQ(request.ops->get(request.self, 3, &bits), 0);
+    CHECK_EQ(line_get(&request, 3, &bits), 0);
     CHECK_EQ(bits, 1);
-    CHECK_EQ(request.ops->get(request.self, 0, &bits), -EINVAL);
-    CHECK_EQ(request.ops->get(request.self, 4, &bits), -EINVAL);
-    CHECK_EQ(request.ops->set(request.self, 0, 0), -EINVAL);
-    CHECK_EQ(request.ops->set(request.self, 3, 0), -EPERM);
+    CHECK_EQ(line_get(&request, 0, &bits), -EINVAL);
+    CHECK_EQ(line_get(&request, 4, &bits), -EINVAL);
+    CHECK_EQ(line_set(&request, 0, 0), -EINVAL);
+    CHECK_EQ(line_set(&request, 3, 0), -EPERM);
     CHECK_EQ(bank_level(&bank, 5), LINE_HIGH);
-    CHECK_EQ(request.ops->set(request.self, 1, 0), 0);
+    CHECK_EQ(line_set(&request, 1, 0), 0);
     CHECK_EQ(bank_level(&bank, 5), LINE_LOW);
-    request.ops->close(request.self);
+    line_close(&request);
     bank_destroy(&bank);
 }
 
@@ -220,7 +220,7 @@ test_clock_goes_home(void)
     spi->ops->close(spi->self);
     CHECK(line->time.clock == NULL);
     CHECK(clock.drivers == NULL);
-    line->ops->close(line->self);
+    line_close(line);
     world_close(&world);
     world_destroy(&world);
     vclock_destroy(&clock);
@@ -248,7 +248,7 @@ test_a_silent_device_pins_nothing(void)
         CHECK(silent->time.clock == &second);
         CHECK(first.drivers == NULL);
     }
-    silent->ops->close(silent->self);
+    line_close(silent);
     world_close(&world);
     world_destroy(&world);
     vclock_destroy(&second);
@@ -285,9 +285,9 @@ move_lines(void *arg)
     for (int i = 0; i < ROUNDS; i++) {
         bank_drive(&crowd->world.lines, BUTTON, i & 1, NS_NEVER);
         struct line_request *other = request_line(&crowd->world, 4, &both_edges);
-        other->ops->close(other->self);
+        line_close(other);
         struct line_event events[16];
-        (void)crowd->line->ops->read_events(crowd->line->self, events, 16);
+        (void)line_read_events(crowd->line, events, 16);
     }
     return NULL;
 }
@@ -298,10 +298,10 @@ change_clocks(void *arg)
     struct crowd *crowd = arg;
     for (int i = 0; i < ROUNDS / 10; i++) {
         struct vclock *clock = &crowd->clock;
-        CHECK_EQ(crowd->line->ops->use_clock(crowd->line->self, &clock), 0);
+        CHECK_EQ(line_use_clock(crowd->line, &clock), 0);
         CHECK(clock == NULL);
         vclock_advance(&crowd->clock, 3 * NS_PER_MS);
-        CHECK_EQ(crowd->line->ops->use_clock(crowd->line->self, &clock), 0);
+        CHECK_EQ(line_use_clock(crowd->line, &clock), 0);
         CHECK(clock == &crowd->clock);
     }
     return NULL;
@@ -339,7 +339,7 @@ test_crowd(void)
     crowd.spi[0]->ops->close(crowd.spi[0]->self);
     world_close(&crowd.world);
     crowd.spi[1]->ops->close(crowd.spi[1]->self);
-    crowd.line->ops->close(crowd.line->self);
+    line_close(crowd.line);
     world_destroy(&crowd.world);
     vclock_destroy(&crowd.clock);
 }
@@ -398,7 +398,7 @@ static void
 bench_destroy(struct bench *bench)
 {
     for (unsigned i = 0; i < 3; i++) {
-        bench->lines[i]->ops->close(bench->lines[i]->self);
+        line_close(bench->lines[i]);
     }
     bench->spi[0]->ops->close(bench->spi[0]->self);
     bench->spi[1]->ops->close(bench->spi[1]->self);
@@ -493,7 +493,7 @@ same_events(struct bench *benches)
         for (unsigned b = 0; b < 2; b++) {
             struct line_request *line = benches[b].lines[i];
             memset(events[b], 0, sizeof events[b]);
-            count[b] = line->ops->read_events(line->self, events[b], 16);
+            count[b] = line_read_events(line, events[b], 16);
         }
         same = CHECK_EQ(count[0], count[1]) && same;
         same = CHECK(memcmp(events[0], events[1], sizeof events[0]) == 0) && same;
@@ -545,11 +545,11 @@ test_real_time(void)
     struct line_event event = {0};
     struct pollfd p = {.fd = line->fd, .events = POLLIN};
     CHECK_EQ(poll(&p, 1, 10000), 1);
-    CHECK_EQ(line->ops->read_events(line->self, &event, 1), 1);
+    CHECK_EQ(line_read_events(line, &event, 1), 1);
     int64_t first = bank_clock_time_locked(&world.lines,
                                            bank_first_requested(&world.lines, BUTTON));
     CHECK_EQ(event.timestamp_ns - first, 2 * NS_PER_MS);
-    line->ops->close(line->self);
+    line_close(line);
     world_close(&world);
     world_close(&world);
     world_destroy(&world);
