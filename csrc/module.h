@@ -11,6 +11,7 @@
 #include <Python.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <structmember.h>
 #include <sys/types.h>
 #include "dev/shared_line.h"
 #include "py/annot.h"

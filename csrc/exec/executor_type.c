@@ -8,8 +8,8 @@
 #include "base/block.h"
 #include "exec/exec.h"
 #include "py/blocking.h"
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "py/lookup.h"
 #include "setup.h"
 

@@ -11,8 +11,8 @@
 
 #include "exec/exec.h"
 #include "py/clock_type.h"
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "py/lookup.h"
 #include "setup.h"
 

@@ -12,7 +12,7 @@
 #include <sched.h>
 
 #include "exec/exec.h"
-#include "py/compat.h"
+#include "py/exceptions.h"
 #include "setup.h"
 
 WorkerObject *
@@ -55,14 +55,12 @@ Worker_dealloc(WorkerObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     if (self->seat != NULL) { /* its thread never began, or was torn out of its code */
-        PyObject *current = PyErr_Occurred() ? ah_take_exception() : NULL;
+        PyObject *current = ah_take_exception();
         PyErr_SetString(PyExc_RuntimeError, "the thread that was to run it has ended");
         PyObject *exc = ah_take_exception();
         leave(self, exc); /* runs Python */
         Py_DECREF(exc);
-        if (current != NULL) {
-            ah_restore_exception(current);
-        }
+        ah_restore_exception(current);
     }
     self->st->live[AH_LIVE_Worker]--;
     Py_DECREF(self->pool);

@@ -4,7 +4,7 @@
  * every edge from its creation on, and is detached when it is closed or dropped.
  */
 #include "hw/gpio_event.h"
-#include "py/compat.h"
+#include "py/exceptions.h"
 #include "py/lookup.h"
 #include "setup.h"
 

@@ -15,8 +15,8 @@
 
 #include "base/wake.h"
 #include "py/clock_type.h"
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "setup.h"
 
 #define READ_BATCH 16     /* events in one read */
@@ -188,8 +188,7 @@ line_error(LineRequestObject *self, int err)
 static void
 fail_waiters(LineRequestObject *self, int err)
 {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *exc = ah_take_exception();
     int is_closed = loop_is_closed(self); /* runs Python */
     if (is_closed < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
@@ -207,7 +206,7 @@ fail_waiters(LineRequestObject *self, int err)
         edge_waiter_free(waiter); /* runs Python */
         waiter = next;
     }
-    PyErr_Restore(type, value, traceback);
+    ah_restore_exception(exc);
 }
 
 static int

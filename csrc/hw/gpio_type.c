@@ -7,11 +7,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <structmember.h>
 #include <unistd.h>
 
 #include "hw/gpio_event.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "setup.h"
 
 static int
@@ -171,11 +171,10 @@ LineRequest_clear(LineRequestObject *self)
 static void
 LineRequest_finalize(LineRequestObject *self)
 {
-    PyObject *type, *value, *traceback;
     if (self->request == NULL) {
         return;
     }
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *exc = ah_take_exception();
     if (PyErr_ResourceWarning(
             (PyObject *)self, 1, "unclosed line request: line %u of %s",
             (unsigned)self->request->offsets[0], self->request->name) < 0 &&
@@ -183,7 +182,7 @@ LineRequest_finalize(LineRequestObject *self)
         PyErr_WriteUnraisable((PyObject *)self);
     }
     ah_edges_fail(self); /* runs Python */
-    PyErr_Restore(type, value, traceback);
+    ah_restore_exception(exc);
 }
 
 static void

@@ -7,6 +7,8 @@
  */
 #include "hw/mfrc522_type.h"
 
+#include "py/exceptions.h"
+
 /* Antenna off; let go of bus and lines, and have them given back. */
 static PyObject *
 close_now(MFRC522Object *self)
@@ -31,15 +33,14 @@ ah_mfrc522_settle(MFRC522Object *self)
     if (!self->closing || self->driving || self->blocking) {
         return;
     }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *exc = ah_take_exception();
     self->closing = 0;
     PyObject *result = close_now(self); /* runs Python */
     if (result == NULL) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
     Py_XDECREF(result);
-    PyErr_Restore(type, value, traceback);
+    ah_restore_exception(exc);
 }
 
 PyObject *

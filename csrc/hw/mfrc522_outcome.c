@@ -5,6 +5,8 @@
  */
 #include "hw/mfrc522_type.h"
 
+#include "py/exceptions.h"
+
 static const char *const error_words[] = {
     [MFRC522_TIMEOUT] = "timeout",
     [MFRC522_COLLISION] = "collision",
@@ -21,15 +23,7 @@ static const char *const error_words[] = {
 void
 ah_mfrc522_keep_error(MFRC522Object *self)
 {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value != NULL && traceback != NULL) {
-        (void)PyException_SetTraceback(value, traceback);
-    }
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    Py_XSETREF(self->error, value);
+    Py_XSETREF(self->error, ah_take_exception());
 }
 
 static PyObject *

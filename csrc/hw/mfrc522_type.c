@@ -10,8 +10,6 @@
  */
 #include "hw/mfrc522_type.h"
 
-#include <structmember.h>
-
 #include "hw/spi_type.h"
 #include "py/errors.h"
 #include "setup.h"

@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <structmember.h>
 
 #include "hw/spi_message.h"
 #include "hw/wait.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "py/fork.h"
 #include "setup.h"
 
@@ -161,17 +161,16 @@ SPIDevice_clear(SPIDeviceObject *self)
 static void
 SPIDevice_finalize(SPIDeviceObject *self)
 {
-    PyObject *type, *value, *traceback;
     if (self->device == NULL) {
         return;
     }
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *exc = ah_take_exception();
     if (PyErr_ResourceWarning((PyObject *)self, 1, "unclosed SPI device %s",
                               self->device->name) < 0 &&
         PyErr_ExceptionMatches(PyExc_Warning)) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
-    PyErr_Restore(type, value, traceback);
+    ah_restore_exception(exc);
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include "py/clock_type.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "setup.h"
 
 typedef struct {
@@ -319,11 +320,10 @@ hw_wait_disarm(struct hw_wait *wait)
     wait->fd = -1;
     /* From here on it may be armed anew, or freed. */
     if (callback != NULL) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *exc = ah_take_exception();
         foreign_stop_timer(handle);    /* runs Python */
         foreign_stop_reader(loop, fd); /* runs Python */
-        PyErr_Restore(type, value, traceback);
+        ah_restore_exception(exc);
     }
     Py_XDECREF(callback);
     Py_DECREF(loop);

@@ -11,8 +11,8 @@
 
 #include "base/child.h"
 #include "loop/loop.h"
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "setup.h"
 
 extern char **environ;

@@ -4,11 +4,10 @@
  * asyncio.Handle's functions are called with our object as self.
  */
 #include "loop/handle_type.h"
-
 #include "loop/handle_common.h"
 #include "loop/handle_running.h"
 #include "loop/loop_type.h"
-#include "py/compat.h"
+#include "py/exceptions.h"
 #include "py/lookup.h"
 #include "setup.h"
 

@@ -8,8 +8,8 @@
 
 #include "loop/loop_type.h"
 #include "loop/watchdog_type.h"
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 
 /* Of the limit for an iteration: a callback that took less is not worth naming. */
 #define NAMED_SHARE 100
@@ -153,14 +153,9 @@ loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int
     }
     PyObject *current = self->current_handle;
     self->current_handle = NULL;
-    if (status < 0) {
-        PyObject *exc = ah_take_exception();
-        Py_XDECREF(current); /* runs Python */
-        ah_restore_exception(exc);
-    }
-    else {
-        Py_XDECREF(current); /* runs Python */
-    }
+    PyObject *exc = ah_take_exception();
+    Py_XDECREF(current); /* runs Python */
+    ah_restore_exception(exc);
     return status;
 }
 
@@ -176,11 +171,9 @@ loop_timed_turn_end(LoopObject *self, struct timed_turn *timed, int status)
                    seconds(timed->slowest_ns));
     }
     if (timed->slowest != NULL) {
-        PyObject *exc = status < 0 ? ah_take_exception() : NULL;
+        PyObject *exc = ah_take_exception();
         Py_CLEAR(timed->slowest); /* runs Python */
-        if (exc != NULL) {
-            ah_restore_exception(exc);
-        }
+        ah_restore_exception(exc);
     }
     return status;
 }

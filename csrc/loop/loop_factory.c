@@ -4,7 +4,6 @@
  * rebind them.  With a task factory, and in debug mode, asyncio's own method does it.
  */
 #include "loop/loop_type.h"
-#include "py/compat.h"
 #include "py/lookup.h"
 #include "setup.h"
 

@@ -16,8 +16,8 @@
 #include <sys/epoll.h>
 
 #include "loop/loop_args.h"
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 
 /* epoll data of the wake-up eventfd; no descriptor is that large. */
 #define WAKE_DATA UINT64_MAX

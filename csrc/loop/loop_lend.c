@@ -15,8 +15,8 @@
 
 #include <math.h>
 
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "setup.h"
 
 /* -- handles --------------------------------------------------------------- */

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "loop/loop_type.h"
-#include "py/compat.h"
 #include "py/errors.h"
 
 /* The bit beside an inbox node: which of the two it is in. */

@@ -19,8 +19,8 @@
 #include <sys/prctl.h>
 
 #include "py/clock_type.h"
-#include "py/compat.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 
 #define SKIPPED_POLLS_MAX 32
 #define SELECT_MAX_S 1e9 /* longer is for ever */

@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-#include "py/compat.h"
 #include "py/errors.h"
 
 /* -- verbs ----------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 #include <errno.h>
 
 #include "py/clock_type.h"
-#include "py/compat.h"
 #include "py/errors.h"
 #include "py/lookup.h"
 #include "setup.h"

@@ -5,7 +5,6 @@
  */
 #include "loop/handle_common.h"
 #include "loop/loop_type.h"
-#include "py/compat.h"
 #include "py/lookup.h"
 #include "setup.h"
 

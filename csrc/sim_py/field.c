@@ -5,6 +5,7 @@
 
 #include "sim_py/card.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 
 PyObject *
 SimWorld_attach(SimWorldObject *self, PyObject *args)
@@ -136,12 +137,11 @@ move_card(SimWorldObject *self, PyObject *args, const char *format,
         PyErr_Format(PyExc_ValueError, "%R is not in this reader's field", object);
     }
     if (result < 0) {
-        PyObject *type, *value, *traceback;
-        PyErr_Fetch(&type, &value, &traceback);
+        PyObject *exc = ah_take_exception();
         if (ah_sim_leave(self) < 0) {
             PyErr_Clear();
         }
-        PyErr_Restore(type, value, traceback);
+        ah_restore_exception(exc);
         return -1;
     }
     return ah_sim_leave(self);

@@ -14,6 +14,7 @@
 #include "sim_py/card.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
+#include "py/exceptions.h"
 #include "setup.h"
 
 static void *
@@ -256,10 +257,9 @@ close_world(SimWorldObject *self)
 static void
 SimWorld_finalize(SimWorldObject *self)
 {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *exc = ah_take_exception();
     close_world(self); /* runs Python */
-    PyErr_Restore(type, value, traceback);
+    ah_restore_exception(exc);
 }
 
 static int

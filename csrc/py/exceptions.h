@@ -1,12 +1,12 @@
-/* Differences between CPython 3.11 and 3.14: the only PY_VERSION_HEX beside module.c's
- * slots. */
-#ifndef AH_PY_COMPAT_H
-#define AH_PY_COMPAT_H
+/* The exception that is set, kept aside and set again: by a finalizer, or to be told
+ * later, or to somebody else. */
+#ifndef AH_PY_EXCEPTIONS_H
+#define AH_PY_EXCEPTIONS_H
 
 #include "module.h"
-#include <structmember.h>
 
-/* The exception that is set, normalized, with its traceback; cleared. Never NULL. */
+/* The exception that is set, normalized, with its traceback; cleared.  NULL: none is.
+ */
 static inline PyObject *
 ah_take_exception(void)
 {
@@ -19,21 +19,21 @@ ah_take_exception(void)
     if (traceback != NULL) {
         PyException_SetTraceback(value, traceback);
     }
-    Py_DECREF(type);
+    Py_XDECREF(type);
     Py_XDECREF(traceback);
     return value;
 #endif
 }
 
-/* Raise it again; takes over the reference. */
+/* Set it again; takes over the reference.  NULL: none is set then. */
 static inline void
 ah_restore_exception(PyObject *exc)
 {
 #if PY_VERSION_HEX >= 0x030c0000
     PyErr_SetRaisedException(exc);
 #else
-    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(exc)), exc,
-                  PyException_GetTraceback(exc));
+    PyErr_Restore(exc != NULL ? Py_NewRef((PyObject *)Py_TYPE(exc)) : NULL, exc,
+                  exc != NULL ? PyException_GetTraceback(exc) : NULL);
 #endif
 }
 
