@@ -17,9 +17,14 @@ Bias = Literal["disabled", "pull_down", "pull_up"]
 class Channel(_Line):
     """A GPIO, on the header or not; at first as it is, which another program may have left."""
 
-    def __init__(self, gpio: int) -> None:
+    def __init__(self, gpio: int, settings: LineSettings | None = None) -> None:
         chip = None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
-        super().__init__(gpio, LineSettings(), chip, None, "pyasync_hw")
+        super().__init__(gpio, settings or LineSettings(), chip, None, "pyasync_hw")
+        self._gpio = gpio
+
+    def another_user(self) -> Channel:
+        """The same line once more, with its own edges from now on."""
+        return Channel(self._gpio, self._settings)
 
     @property
     def is_input(self) -> bool:

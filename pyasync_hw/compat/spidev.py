@@ -13,7 +13,7 @@ import operator
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 from .. import _core, hardware
 from ..pins import parse_spi
@@ -127,12 +127,19 @@ class SpiDev:
     loop = _mode_flag("loop", _LOOP, "What is sent comes back.")
     no_cs = _mode_flag("no_cs", _NO_CS, "There is no chip select.")
 
-    def __init__(self, bus: int = -1, client: int | None = None) -> None:
-        self._core: _core.SPIDevice | None = None
-        self._file: io.FileIO | None = None
-        self._path: str | None = None  # of a real device
+    _core: _core.SPIDevice | None
+    _file: io.FileIO | None
+    _path: str | None  # of a real device
+
+    def __new__(cls, *args: object, **options: object) -> Self:
+        # A subclass whose __init__() does not call ours has a closed device, too.
+        self = super().__new__(cls)
+        self._core = self._file = self._path = None
         self._block = _MAX_BYTES
         self._read0 = False
+        return self
+
+    def __init__(self, bus: int = -1, client: int | None = None) -> None:
         if bus >= 0:
             if client is None:
                 raise TypeError("open() missing required argument 'device' (pos 2)")
