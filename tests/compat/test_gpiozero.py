@@ -9,7 +9,6 @@ import time
 import warnings
 
 import pytest
-
 from running import ENVIRONMENT, run
 
 from pyasync_hw import gpio
