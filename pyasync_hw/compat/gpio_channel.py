@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Literal
 
 from .. import _core, hardware
@@ -35,8 +36,17 @@ class Channel(_Line):
         return self._settings.direction == "output"
 
     def be_input(self, bias: Bias) -> None:
-        """With edges from now on, or from when it became an input; its pull may change."""
-        self._reconfigure(direction="input", bias=bias, edge="both", output_value=False)
+        """With edges from now on, or from when it became an input; its pull may change.
+
+        One that does without a pull leaves the pull that another user of the line has.
+        """
+        changes = {"direction": "input", "edge": "both", "output_value": False}
+        try:
+            self._reconfigure(bias=bias, **changes)
+        except OSError as exc:
+            if exc.errno != errno.EBUSY or bias != "disabled":
+                raise
+            self._reconfigure(bias="as_is", **changes)
 
     def be_output(self, value: bool) -> None:
         """At `value`; without edges."""

@@ -220,6 +220,18 @@ def test_antenna(rfid, reader, card):
         rfid.set_antenna_gain(8)
 
 
+def test_gpio_cleanup_is_for_the_readers_pins_too(reader, recwarn):
+    with RFID() as rfid:
+        GPIO.cleanup()
+        assert GPIO.getmode() is None and len(recwarn) == 0
+        assert rfid.request() == (True, None)
+        GPIO.cleanup()
+        assert "nothing to clean up" in str(recwarn.pop(RuntimeWarning).message)
+    with RFID(pin_irq=None, pin_rst=0):
+        GPIO.cleanup()
+    assert "nothing to clean up" in str(recwarn.pop(RuntimeWarning).message)
+
+
 def test_arguments(reader):
     with pytest.raises(ValueError, match="device="):
         RFID(pin_ce=24)

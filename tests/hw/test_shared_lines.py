@@ -244,6 +244,25 @@ def test_pirc522_the_reader_and_the_pins_in_one_program(
     assert hw_board.line(24).consumer is hw_board.line(25).consumer is None
 
 
+@pytest.mark.usefixtures("pins")
+def test_setup_without_a_pull_leaves_that_of_another_user(hw_board: sim.Board) -> None:
+    wire = hw_board.line(17)
+    with gpio.Input(17, bias="pull_up", edges="falling") as line:
+        GPIO.setup(17, GPIO.IN)
+        assert (GPIO.input(17), line.value) == (1, 1)
+        with pytest.raises(OSError, match="bias pull_up"):
+            GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_DOWN)
+        GPIO.cleanup(17)
+        wire.drive(0)
+        wire.release()
+        assert line.value == 1
+        GPIO.setup(17, GPIO.IN)
+    GPIO.setup(17, GPIO.IN)
+    wire.drive(0)
+    wire.release()
+    assert GPIO.input(17) == 0  # now nothing pulls it up
+
+
 # Inputs and outputs.
 
 
