@@ -15,6 +15,7 @@ from pyasync_hw import gpio, rc522, sim
 from pyasync_hw.compat import pirc522
 from pyasync_hw.compat.RPi import GPIO
 from pyasync_hw.errors import RC522Error
+from pyasync_hw.hardware import LineSettings
 
 LEFT = "01020304"
 RIGHT = "0a0b0c0d"
@@ -365,6 +366,18 @@ def test_the_last_one_that_sets_an_output_counts(hw_board: sim.Board) -> None:
         assert lamp.value == 1
         lamp.close()
         assert hw_board.line(18).value == 1
+
+
+def test_who_only_looks_at_an_output_does_not_change_its_level(hw_board: sim.Board) -> None:
+    """Also where the line is set up anew, since another one with a pull-up has gone."""
+    with gpio.Output(17, value=1) as lamp:
+        gpio.Output(17, value=1, bias="pull_up").close()
+        looks = hw_board.request_lines({17: LineSettings()}, "looks")
+        assert lamp.value == looks.get() == 1
+        gpio.Output(17, value=1, bias="pull_up").close()
+        looks.config([LineSettings()])
+        assert lamp.value == 1
+        looks.close()
 
 
 @pytest.mark.parametrize(
