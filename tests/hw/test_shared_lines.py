@@ -430,3 +430,22 @@ def test_a_request_of_several_lines_is_not_shared(hw_board: sim.Board) -> None:
 
 
 _INPUT = pyasync_hw.hardware.LineSettings(direction="input")
+
+
+def test_threads_that_open_and_close_one_line_find_it_free() -> None:
+    failed = []
+
+    def come_and_go(board: sim.Board) -> None:
+        for _ in range(500):
+            try:
+                gpio.Input(17, board=board).close()
+            except OSError as exc:
+                failed.append(exc)
+
+    with sim.Board() as board:
+        threads = [threading.Thread(target=come_and_go, args=(board,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failed == []
