@@ -2,6 +2,7 @@
 #include "dev/shared_line.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +34,11 @@ struct shared_line {
     char chip[32];
     uint32_t offset;
     struct line_request inner;
-    struct line_settings current; /* of inner */
+    struct line_settings current; /* of inner, and the value that was set last */
     struct line_share *shares;
     bool reading; /* somebody reads from inner, without the lock */
     uint32_t last_seqno;
-    pthread_mutex_t work; /* around changes of inner's settings */
+    pthread_mutex_t work; /* around changes of inner's settings and value */
 };
 
 /* -- what agrees ----------------------------------------------------------- */
@@ -204,24 +205,27 @@ static int
 share_set(void *self, uint64_t mask, uint64_t bits)
 {
     struct line_share *share = self;
-    struct line_request *inner = &share->line->inner;
+    struct shared_line *line = share->line;
+    struct line_request *inner = &line->inner;
+    pthread_mutex_lock(&line->work);
     int err = line_set(inner, mask, bits);
     if (err >= 0) {
         /* Afterwards: who is told too early has set the chip up before it is reset. */
-        pthread_mutex_lock(&share->line->table->lock);
+        pthread_mutex_lock(&line->table->lock);
+        line->current.output_value = bits & 1;
         tell_lowered_locked(share, (bits & 1) != 0);
-        pthread_mutex_unlock(&share->line->table->lock);
+        pthread_mutex_unlock(&line->table->lock);
     }
+    pthread_mutex_unlock(&line->work);
     return err;
 }
 
-/* The request as all users want it now, and driven as `share` wants it. */
+/* The request as all users want it now, and driven as `share` wants it, if it does. */
 static int
 apply(struct line_share *share)
 {
     struct shared_line *line = share->line;
     struct line_request *inner = &line->inner;
-    const uint64_t value = share->settings.output_value != 0;
     const bool drives = share->settings.direction == LINE_OUTPUT;
     int err = 0;
     pthread_mutex_lock(&line->work);
@@ -229,8 +233,9 @@ apply(struct line_share *share)
     struct line_settings want = merged_locked(line);
     const bool alone = line->shares == share && share->next == NULL;
     const bool same = line_settings_same(&line->current, &want);
+    const bool value = (drives ? &share->settings : &line->current)->output_value != 0;
+    want.output_value = value;
     pthread_mutex_unlock(&line->table->lock);
-    want.output_value = (uint8_t)value;
     if (alone || !same) {
         err = line_config(inner, &want);
     }
@@ -241,7 +246,7 @@ apply(struct line_share *share)
     if (err >= 0) {
         line->current = want;
         if (drives) {
-            tell_lowered_locked(share, value != 0);
+            tell_lowered_locked(share, value);
         }
     }
     pthread_mutex_unlock(&line->table->lock);
@@ -345,15 +350,14 @@ unlink_share(struct line_share *share)
     return true;
 }
 
+/* With `opening` held. */
 static void
-share_close(void *self)
+drop_share(struct line_share *share)
 {
-    struct line_share *share = self;
     struct shared_line *line = share->line;
-    struct shared_lines *table = line->table;
-    pthread_mutex_lock(&table->lock);
+    pthread_mutex_lock(&line->table->lock);
     bool last = unlink_share(share);
-    pthread_mutex_unlock(&table->lock);
+    pthread_mutex_unlock(&line->table->lock);
     share_close_fds(share);
     free(share);
     if (last) {
@@ -361,6 +365,16 @@ share_close(void *self)
         pthread_mutex_destroy(&line->work);
         free(line);
     }
+}
+
+static void
+share_close(void *self)
+{
+    struct line_share *share = self;
+    struct shared_lines *table = share->line->table;
+    pthread_mutex_lock(&table->opening);
+    drop_share(share);
+    pthread_mutex_unlock(&table->opening);
 }
 
 /* What it was is the parent's, and whoever held the lock is not here. */
@@ -452,6 +466,14 @@ line_new(struct shared_lines *lines, const struct line_wish *wish, line_open_fun
     return 0;
 }
 
+/* Has its chip been unplugged?  One of that name may be back. */
+static bool
+is_gone(const struct shared_line *line)
+{
+    struct pollfd p = {.fd = line->inner.fd};
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 /* One more share of a line that is in the table; -ENOENT: it is not. */
 static int
 line_join(struct shared_lines *lines, const struct line_wish *wish,
@@ -462,7 +484,8 @@ line_join(struct shared_lines *lines, const struct line_wish *wish,
     pthread_mutex_lock(&lines->lock);
     for (struct shared_line *line = lines->first; line != NULL; line = line->next) {
         if (line->offset != wish->offset ||
-            strncmp(line->chip, wish->chip, sizeof line->chip - 1) != 0) {
+            strncmp(line->chip, wish->chip, sizeof line->chip - 1) != 0 ||
+            is_gone(line)) {
             continue;
         }
         err = line_settings_check(wish->settings);
@@ -487,7 +510,7 @@ line_join(struct shared_lines *lines, const struct line_wish *wish,
     }
     if (err < 0) {
         if (share != NULL) {
-            share_close(share);
+            drop_share(share);
         }
         return err;
     }
@@ -506,14 +529,12 @@ shared_lines_open(struct shared_lines *lines, const struct line_wish *wish,
     struct line_share *share;
     memset(conflict, 0, sizeof *conflict);
     strncpy(conflict->wanted_by, wish->consumer, sizeof conflict->wanted_by - 1);
+    pthread_mutex_lock(&lines->opening);
     int err = line_join(lines, wish, &share, conflict);
     if (err == -ENOENT) {
         err = line_new(lines, wish, open, arg, &share);
-        if (err == -EBUSY) { /* by another thread of ours, just now? */
-            err = line_join(lines, wish, &share, conflict);
-            err = err == -ENOENT ? -EBUSY : err;
-        }
     }
+    pthread_mutex_unlock(&lines->opening);
     if (err < 0) {
         return err;
     }
@@ -525,18 +546,28 @@ int
 shared_lines_init(struct shared_lines *lines)
 {
     lines->first = NULL;
-    return -pthread_mutex_init(&lines->lock, NULL);
+    int err = -pthread_mutex_init(&lines->opening, NULL);
+    if (err < 0) {
+        return err;
+    }
+    err = -pthread_mutex_init(&lines->lock, NULL);
+    if (err < 0) {
+        pthread_mutex_destroy(&lines->opening);
+    }
+    return err;
 }
 
 void
 shared_lines_destroy(struct shared_lines *lines)
 {
     pthread_mutex_destroy(&lines->lock);
+    pthread_mutex_destroy(&lines->opening);
 }
 
 void
 shared_lines_in_child(struct shared_lines *lines)
 {
+    (void)pthread_mutex_init(&lines->opening, NULL);
     (void)pthread_mutex_init(&lines->lock, NULL);
     for (struct shared_line *line = lines->first; line != NULL; line = line->next) {
         (void)pthread_mutex_init(&line->work, NULL);

@@ -23,6 +23,7 @@
 /* The lines of one board, or of the machine, that this process has requested.  The
  * lock is held for memory and wake-ups only, never around an operation of a line. */
 struct shared_lines {
+    pthread_mutex_t opening; /* around opens and closes; before `lock` */
     pthread_mutex_t lock;
     struct shared_line *first;
 };

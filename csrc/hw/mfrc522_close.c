@@ -15,10 +15,12 @@ close_now(MFRC522Object *self)
 {
     PyObject *give_back = self->give_back;
     self->give_back = NULL;
+    self->closing = CLOSE_RUNS; /* who closes it meanwhile has nothing to do */
     ah_mfrc522_run_close(self); /* runs Python */
-    Py_CLEAR(self->spi);
-    Py_CLEAR(self->irq);
-    Py_CLEAR(self->reset);
+    Py_CLEAR(self->spi);        /* runs Python */
+    Py_CLEAR(self->irq);        /* runs Python */
+    Py_CLEAR(self->reset);      /* runs Python */
+    self->closing = CLOSE_NOT;
     if (give_back == NULL) {
         Py_RETURN_NONE;
     }
@@ -30,11 +32,10 @@ close_now(MFRC522Object *self)
 void
 ah_mfrc522_settle(MFRC522Object *self)
 {
-    if (!self->closing || self->driving || self->blocking) {
+    if (self->closing != CLOSE_WANTED || self->driving || self->blocking) {
         return;
     }
     PyObject *exc = ah_take_exception();
-    self->closing = 0;
     PyObject *result = close_now(self); /* runs Python */
     if (result == NULL) {
         PyErr_WriteUnraisable((PyObject *)self);
@@ -51,7 +52,7 @@ ah_mfrc522_close(MFRC522Object *self, PyObject *args)
         return NULL;
     }
     give_back = give_back == Py_None ? NULL : give_back;
-    if (self->closing) {
+    if (self->closing != CLOSE_NOT) {
         Py_RETURN_NONE;
     }
     if (ah_is_inherited(&self->fork) || self->spi == NULL) {
@@ -62,7 +63,7 @@ ah_mfrc522_close(MFRC522Object *self, PyObject *args)
     if (!self->driving && !self->blocking) {
         return close_now(self); /* runs Python */
     }
-    self->closing = 1;
+    self->closing = CLOSE_WANTED;
     self->cancelling = self->driving;
     ah_mfrc522_closed_while_waited_for(self);
     Py_RETURN_NONE;

@@ -27,6 +27,12 @@ enum mfrc522_operation {
     OPERATION_READ,
 };
 
+enum mfrc522_closing {
+    CLOSE_NOT,    /* or it is done: spi is NULL */
+    CLOSE_WANTED, /* as soon as nobody drives it */
+    CLOSE_RUNS,
+};
+
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
@@ -51,7 +57,7 @@ typedef struct {
     uint32_t lowered;  /* what line_lowered() of `reset` has said */
     /* mfrc522_close.c */
     PyObject *give_back; /* owned: what close() is to call, or NULL */
-    int closing;         /* to be closed as soon as nobody drives it */
+    enum mfrc522_closing closing;
 } MFRC522Object;
 
 void ah_mfrc522_run_init(MFRC522Object *self);

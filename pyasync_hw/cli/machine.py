@@ -58,8 +58,10 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
     if hw == "auto":
         hw = "real" if hardware.is_raspberry_pi() else "sim"
         if hw == "sim":
+            parts = [wiring.model, *(f"an RC522 at {reader.bus}" for reader in wiring.readers)]
             print(
-                f"pyasync_hw: this is no Raspberry Pi: running on the simulator ({wiring.model})",
+                "pyasync_hw: this is no Raspberry Pi: running on the simulator "
+                f"({', '.join(parts)})",
                 file=sys.stderr,
                 flush=True,
             )

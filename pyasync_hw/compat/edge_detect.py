@@ -37,6 +37,7 @@ class _Wait:
         self.found = False
         self.thread = threading.get_ident()
         self.stir = CancelToken()  # cancelled when there is something to look at
+        self.line: Channel | None = None  # of its own, if the service thread waits
 
     def left(self) -> float | None:
         """Seconds; None: no timeout."""
@@ -141,6 +142,8 @@ class Watch:
                 self._block(line, wait, left)
         finally:
             self._waits.remove(wait)
+            if wait.line is not None:
+                wait.line.close()
         return wait.found
 
     def _block(self, line: Channel, wait: _Wait, left: float | None) -> None:
@@ -149,6 +152,11 @@ class Watch:
         try:
             if not self._served:
                 self._deliver(line.block_for_edge(left, wait.stir))
+                return
+            if service.is_current_thread:  # a callback, until whose end nobody reads the line
+                wait.line = wait.line or line.another_user()
+                event = wait.line.block_for_edge(left, wait.stir)
+                wait.found = self._counts(event, wait.edge, wait.bounce_ms, wait.since_ns)
                 return
         except (TimeoutError, FutureCancelledError):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Literal
 
 from .. import _core, hardware
@@ -17,9 +18,14 @@ Bias = Literal["disabled", "pull_down", "pull_up"]
 class Channel(_Line):
     """A GPIO, on the header or not; at first as it is, which another program may have left."""
 
-    def __init__(self, gpio: int) -> None:
+    def __init__(self, gpio: int, settings: LineSettings | None = None) -> None:
         chip = None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
-        super().__init__(gpio, LineSettings(), chip, None, "pyasync_hw")
+        super().__init__(gpio, settings or LineSettings(), chip, None, "pyasync_hw")
+        self._gpio = gpio
+
+    def another_user(self) -> Channel:
+        """The same line once more, with its own edges from now on."""
+        return Channel(self._gpio, self._settings)
 
     @property
     def is_input(self) -> bool:
@@ -30,8 +36,17 @@ class Channel(_Line):
         return self._settings.direction == "output"
 
     def be_input(self, bias: Bias) -> None:
-        """With edges from now on, or from when it became an input; its pull may change."""
-        self._reconfigure(direction="input", bias=bias, edge="both", output_value=False)
+        """With edges from now on, or from when it became an input; its pull may change.
+
+        One that does without a pull leaves the pull that another user of the line has.
+        """
+        changes = {"direction": "input", "edge": "both", "output_value": False}
+        try:
+            self._reconfigure(bias=bias, **changes)
+        except OSError as exc:
+            if exc.errno != errno.EBUSY or bias != "disabled":
+                raise
+            self._reconfigure(bias="as_is", **changes)
 
     def be_output(self, value: bool) -> None:
         """At `value`; without edges."""

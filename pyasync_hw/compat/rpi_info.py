@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from .. import hardware
 
-__all__ = ["RpiInfo", "decode", "rpi_info"]
+__all__ = ["RpiInfo", "decode", "revision", "rpi_info"]
 
 _REVISION_FILE = "/proc/device-tree/system/linux,revision"
 # raspberrypi.com, "Raspberry Pi revision codes": one board of each simulated model.
@@ -75,13 +75,18 @@ def decode(revision: int) -> RpiInfo:
     }
 
 
-def rpi_info() -> RpiInfo:
-    """Of the current hardware.  Raises RuntimeError when it is no Raspberry Pi."""
+def revision() -> int:
+    """The revision code of the current hardware.  Raises RuntimeError if it is no Raspberry Pi."""
     model = getattr(hardware.current(), "model", None)
     if model is not None:
-        return decode(_REVISIONS[model])
+        return _REVISIONS[model]
     try:
         with open(_REVISION_FILE, "rb") as file:
-            return decode(int.from_bytes(file.read(4), "big"))
+            return int.from_bytes(file.read(4), "big")
     except FileNotFoundError:
         raise RuntimeError("This module can only be run on a Raspberry Pi!") from None
+
+
+def rpi_info() -> RpiInfo:
+    """Of the current hardware.  Raises RuntimeError if it is no Raspberry Pi."""
+    return decode(revision())

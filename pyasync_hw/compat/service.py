@@ -17,6 +17,9 @@ from ..loop import new_event_loop
 
 __all__ = ["Service", "service"]
 
+# A callback that never returns must not keep its program from ending.
+_EXIT_WAIT_S = 1.0
+
 
 class _Run:
     """A loop in a daemon thread, until it is stopped."""
@@ -59,7 +62,7 @@ class Service:
                 return run
             run.thread.start()
             # Registered anew at each start: stop() may have run before.
-            atexit.register(self.stop)
+            atexit.register(self.stop, _EXIT_WAIT_S)
         return run
 
     @property
@@ -93,15 +96,18 @@ class Service:
         run.loop.call_soon_threadsafe(start, run)
         return cancel
 
-    def stop(self) -> None:
-        """Cancel all tasks, and join the thread; the next spawn() starts a new one."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Cancel all tasks, and join the thread; the next spawn() starts a new one.
+
+        After `seconds` the thread is left to what it is in.
+        """
         run = self._current.pop("run", None)
         if run is None:
             return
         atexit.unregister(self.stop)
         run.loop.call_soon_threadsafe(run.loop.stop)  # also before it runs
         if run.thread.ident is not None and run.thread is not threading.current_thread():
-            run.thread.join()
+            run.thread.join(seconds)
 
     def _after_fork(self) -> None:
         """In the child there is no such thread; the next spawn() starts one."""

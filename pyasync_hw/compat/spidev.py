@@ -13,9 +13,10 @@ import operator
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
-from .. import _core, hardware
+from .. import hardware
+from .._core import SPIDevice
 from ..hardware.pins import parse_spi
 from .hints import no_such_name
 
@@ -104,7 +105,7 @@ def _mode_flag(name: str, bit: int, doc: str) -> property:
     """A bit of the SPI mode as a boolean attribute."""
 
     def get(device: SpiDev) -> bool:
-        core = device._core
+        core = device._core_if_open()
         return core is not None and bool(core.mode & bit)
 
     def set_(device: SpiDev, value: bool) -> None:
@@ -127,28 +128,40 @@ class SpiDev:
     loop = _mode_flag("loop", _LOOP, "What is sent comes back.")
     no_cs = _mode_flag("no_cs", _NO_CS, "There is no chip select.")
 
-    def __init__(self, bus: int = -1, client: int | None = None) -> None:
-        self._core: _core.SPIDevice | None = None
-        self._file: io.FileIO | None = None
-        self._path: str | None = None  # of a real device
+    _core: SPIDevice | None
+    _file: io.FileIO | None
+    _path: str | None  # of a real device
+
+    def __new__(cls, *args: object, **options: object) -> Self:
+        # A subclass whose __init__() does not call ours has a closed device, too.
+        self = super().__new__(cls)
+        self._core = self._file = self._path = None
         self._block = _MAX_BYTES
         self._read0 = False
+        return self
+
+    def __init__(self, bus: int = -1, client: int | None = None) -> None:
         if bus >= 0:
             if client is None:
                 raise TypeError("open() missing required argument 'device' (pos 2)")
             self._open(bus, client)
 
     @classmethod
-    def of_device(cls, device: _core.SPIDevice) -> SpiDev:
+    def of_device(cls, device: SPIDevice) -> SpiDev:
         """A SpiDev over a device that is open already."""
         self = cls()
         self._core = device
         return self
 
-    def _device(self) -> _core.SPIDevice:
-        if self._core is None:
+    def _core_if_open(self) -> SPIDevice | None:
+        # of_device() has one that its reader closes.
+        return None if self._core is None or self._core.closed else self._core
+
+    def _device(self) -> SPIDevice:
+        core = self._core_if_open()
+        if core is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        return self._core
+        return core
 
     def open(self, bus: int, device: int) -> None:
         """Open /dev/spidev<bus>.<device>."""
@@ -191,7 +204,7 @@ class SpiDev:
 
         Raises io.UnsupportedOperation on the simulator, which has none.
         """
-        if self._core is None:
+        if self._core_if_open() is None:
             return -1
         if self._path is None:
             raise io.UnsupportedOperation("a simulated SPI device has no file descriptor")
@@ -209,7 +222,8 @@ class SpiDev:
     # -- settings, which are 0 and False while it is closed ---------------------
 
     def _get_mode(self) -> int:
-        return 0 if self._core is None else self._core.mode & _CPHA_CPOL
+        core = self._core_if_open()
+        return 0 if core is None else core.mode & _CPHA_CPOL
 
     def _set_mode(self, value: int) -> None:
         if not isinstance(value, int):
@@ -222,7 +236,8 @@ class SpiDev:
     mode = _setting(_get_mode, _set_mode, "SPI mode, 0 to 3.")
 
     def _get_max_speed_hz(self) -> int:
-        return 0 if self._core is None else self._core.speed_hz
+        core = self._core_if_open()
+        return 0 if core is None else core.speed_hz
 
     def _set_max_speed_hz(self, value: int) -> None:
         if not isinstance(value, int):
@@ -232,7 +247,8 @@ class SpiDev:
     max_speed_hz = _setting(_get_max_speed_hz, _set_max_speed_hz, "SPI clock.")
 
     def _get_bits_per_word(self) -> int:
-        return 0 if self._core is None else self._core.bits_per_word or 8
+        core = self._core_if_open()
+        return 0 if core is None else core.bits_per_word or 8
 
     def _set_bits_per_word(self, value: int) -> None:
         if not isinstance(value, int):

@@ -2,7 +2,7 @@
 
 [[event]]
 at = 0.5              # s after that reader's field first goes on
-reader = "door"
+reader = "door"       # may be left out where there is only one
 present = { kind = "mifare-classic-1k", uid = "a61d227e" }
 [[event]]
 at = 1.5
@@ -119,7 +119,10 @@ def _load_card(table: TomlTable) -> CardSpec:
 def _load_event(table: TomlTable, readers: list[str] | None) -> Event:
     table.allow("at", "reader", "present", "remove", "line", "drive")
     at = float(table.get("at", float, check=_not_negative))
-    if ("reader" in table) == ("line" in table):
+    only = None
+    if readers is not None and len(readers) == 1 and "line" not in table:
+        only = readers[0] if "present" in table or "remove" in table else None
+    if ("reader" in table or only is not None) == ("line" in table):
         raise table.error("needs either 'reader' (with present or remove) or 'line' (with drive)")
     if "line" in table:
         for key in ("present", "remove"):
@@ -131,7 +134,7 @@ def _load_event(table: TomlTable, readers: list[str] | None) -> Event:
         raise table.error("belongs to a line, not to a reader", "drive")
     if ("present" in table) == ("remove" in table):
         raise table.error("needs either 'present' or 'remove'")
-    reader = table.get("reader", str, one_of=readers)
+    reader = table.get("reader", str, only, one_of=readers)
     if "present" in table:
         return Event(at, reader=reader, present=_load_card(table.table("present")))
     return Event(at, reader=reader, remove=parse_uid(table.get("remove", str, check=parse_uid)))

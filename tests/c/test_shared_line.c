@@ -3,10 +3,13 @@
 #include "dev/shared_line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -25,7 +28,17 @@ struct wire {
     int level;
     int opened, configured;
     int open_error, config_error;
+    bool slow; /* it takes a while to get it, and to give it back */
 };
+
+static void
+take_a_while(const struct wire *wire)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    if (wire->slow) {
+        nanosleep(&pause, NULL);
+    }
+}
 
 static int
 wire_read(void *self, struct line_event *buf, int n)
@@ -77,6 +90,7 @@ static void
 wire_close(void *self)
 {
     struct wire *wire = self;
+    take_a_while(wire);
     close(wire->fd);
     wire->fd = -1;
 }
@@ -96,8 +110,13 @@ wire_open(void *arg, const struct line_wish *wish, struct line_request *request)
     if (wire->open_error < 0) {
         return wire->open_error;
     }
+    if (wire->fd >= 0) {
+        return -EBUSY;
+    }
     wire->opened++;
     wire->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    wire->level = wish->settings->output_value;
+    take_a_while(wire);
     wire->settings = *wish->settings;
     *request = (struct line_request){
         .ops = &wire_ops, .self = wire, .fd = wire->fd, .num_lines = 1};
@@ -286,6 +305,67 @@ test_the_last_level_counts_and_the_others_hear_of_low(void)
     wire_done(&wire);
 }
 
+/* Another one had a setting that goes with it: so the request is configured anew. */
+static void
+test_who_only_looks_changes_no_level(void)
+{
+    struct wire wire;
+    struct line_request *request = NULL;
+    struct line_conflict conflict;
+    const struct line_settings looks = {.direction = LINE_AS_IS};
+    wire_init(&wire);
+    for (uint64_t level = 0; level < 2; level++) {
+        struct line_settings pulls = {.direction = LINE_OUTPUT,
+                                      .output_value = (uint8_t)level,
+                                      .bias = LINE_PULL_UP};
+        struct line_request *lamp = output(&wire, (int)level);
+        REQUIRE(join(&wire, &pulls, "test", &request, &conflict) == 0);
+        give_back(request);
+        REQUIRE(join(&wire, &looks, "test", &request, &conflict) == 0);
+        CHECK_EQ(wire.settings.bias, LINE_BIAS_AS_IS);
+        CHECK_EQ(wire.level, (int)level);
+        CHECK_EQ(lamp->ops->set(lamp->self, 1, !level), 0);
+        wire.settings.drive = LINE_OPEN_DRAIN;
+        CHECK_EQ(request->ops->config(request->self, &looks), 0);
+        CHECK_EQ(wire.level, (int)!level);
+        give_back(request);
+        give_back(lamp);
+    }
+    wire_done(&wire);
+}
+
+/* A chip was unplugged and is back, and somebody still has a line of before. */
+static void
+test_a_line_that_is_gone_is_not_shared(void)
+{
+    struct wire before, after;
+    struct line_request *old = NULL, *new = NULL, *other = NULL;
+    struct line_conflict conflict;
+    const struct line_settings both = {.direction = LINE_INPUT, .edge = LINE_EDGE_BOTH};
+    const struct line_wish wish = {"gpiochip0", 17, &both, "test"};
+    int ends[2];
+    wire_init(&before);
+    wire_init(&after);
+    REQUIRE(join(&before, &both, "test", &old, &conflict) == 0);
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    REQUIRE(dup3(ends[0], before.fd, O_CLOEXEC) == before.fd);
+    close(ends[0]);
+    close(ends[1]); /* POLLHUP, as the kernel says */
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(shared_lines_open(&before.lines, &wish, wire_open, &after,
+                                  i == 0 ? &new : &other, &conflict) == 0);
+    }
+    CHECK_EQ(after.opened, 1);
+    edge(&after, LINE_FALLING_EDGE);
+    CHECK(is_readable(new) && is_readable(other));
+    give_back(new);
+    give_back(old);
+    give_back(other);
+    CHECK_EQ(after.fd, -1);
+    wire_done(&before);
+    wire_done(&after);
+}
+
 static void
 test_who_may_join(void)
 {
@@ -412,6 +492,35 @@ test_a_crowd(void)
     wire_done(&wire);
 }
 
+/* Nobody stays: each may be the first one, or come while the last one goes. */
+static void *
+come_and_go_at_once(void *arg)
+{
+    for (int i = 0; i < 50; i++) {
+        struct line_request *request = input(arg, LINE_EDGE_BOTH);
+        if (request != NULL) {
+            give_back(request);
+        }
+    }
+    return NULL;
+}
+
+static void
+test_threads_that_open_and_close_at_once(void)
+{
+    struct wire wire;
+    pthread_t threads[CROWD];
+    wire_init(&wire);
+    wire.slow = true;
+    for (int i = 0; i < CROWD; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, come_and_go_at_once, &wire) == 0);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    wire_done(&wire);
+}
+
 int
 main(void)
 {
@@ -419,8 +528,11 @@ main(void)
     RUN(test_what_came_before_is_the_others);
     RUN(test_what_is_lost_shows_in_the_numbers);
     RUN(test_the_last_level_counts_and_the_others_hear_of_low);
+    RUN(test_who_only_looks_changes_no_level);
+    RUN(test_a_line_that_is_gone_is_not_shared);
     RUN(test_who_may_join);
     RUN(test_what_fails_leaves_nothing);
     RUN(test_a_crowd);
+    RUN(test_threads_that_open_and_close_at_once);
     return check_done();
 }

@@ -9,6 +9,7 @@ import time
 import warnings
 
 import pytest
+from running import ENVIRONMENT, run
 
 from pyasync_hw import gpio
 from pyasync_hw.compat import shims
@@ -189,6 +190,28 @@ def test_distance_sensor(board, monkeypatch):
             hand.distance = 4.0
             assert sensor.wait_for_in_range(PATIENCE_S)
             until(lambda: 3 < sensor.distance < 6)
+
+
+@pytest.mark.parametrize(("model", "name"), [("pi-zero-w", "Zero W"), ("pi-5", "5B")])
+def test_run_needs_no_settings(program, tmp_path, model, name):
+    (tmp_path / "board.toml").write_text(f'model = "{model}"\n')
+    path = program(
+        """\
+        from gpiozero import LED, Device
+        with LED(17) as led:
+            led.on()
+            print(Device.pin_factory.board_info.model, led.value)
+        """
+    )
+    environment = {k: v for k, v in ENVIRONMENT.items() if k != "GPIOZERO_PIN_FACTORY"}
+    done = run("--board", str(tmp_path / "board.toml"), path, env=environment)
+    assert done == (0, f"{name} 1\n", "")
+
+
+def test_run_leaves_a_chosen_pin_factory(program):
+    path = program("from gpiozero import LED\nprint(type(LED(17).pin_factory).__name__)")
+    environment = {**ENVIRONMENT, "GPIOZERO_PIN_FACTORY": "mock"}
+    assert run(path, env=environment) == (0, "MockFactory\n", "")
 
 
 def test_what_needs_pwm_is_refused(board):

@@ -196,6 +196,19 @@ def test_card_write(rfid, card):
     assert (error, answer, bits) == (False, UID5, 40)
 
 
+@pytest.mark.parametrize("close", ["close", "cleanup", "spi"])
+def test_spi_of_a_reader_that_was_closed(rfid, close):
+    spi = rfid.spi
+    spi.max_speed_hz = 500_000
+    {"close": rfid.close, "cleanup": rfid.cleanup, "spi": rfid.spi.close}[close]()
+    assert (spi.mode, spi.max_speed_hz, spi.bits_per_word, spi.cshigh) == (0, 0, 0, False)
+    assert spi.fileno() == -1
+    for use in (lambda: spi.xfer2([0x37 << 1 | 0x80, 0]), lambda: setattr(spi, "mode", 0)):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            use()
+    spi.close()
+
+
 def test_antenna(rfid, reader, card):
     rfid.set_antenna(False)
     assert not reader.field_on
@@ -205,6 +218,18 @@ def test_antenna(rfid, reader, card):
     assert reader.registers[0x26] >> 4 & 7 == 7
     with pytest.raises(ValueError, match=r"0\.\.\.7"):
         rfid.set_antenna_gain(8)
+
+
+def test_gpio_cleanup_is_for_the_readers_pins_too(reader, recwarn):
+    with RFID() as rfid:
+        GPIO.cleanup()
+        assert GPIO.getmode() is None and len(recwarn) == 0
+        assert rfid.request() == (True, None)
+        GPIO.cleanup()
+        assert "nothing to clean up" in str(recwarn.pop(RuntimeWarning).message)
+    with RFID(pin_irq=None, pin_rst=0):
+        GPIO.cleanup()
+    assert "nothing to clean up" in str(recwarn.pop(RuntimeWarning).message)
 
 
 def test_arguments(reader):

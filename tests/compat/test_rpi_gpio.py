@@ -327,6 +327,8 @@ def test_pulls_of_pins_that_are_pulled_up(gpio_board, gpio, pull):
 
 
 def test_pwm_refuses(gpio_board):
+    assert refused(lambda: GPIO.PWM(17, "x")) == (TypeError, "must be real number, not str")
+    assert refused(lambda: GPIO.PWM("17", "x")) == NOT_AN_INTEGER
     GPIO.setmode(GPIO.BCM)
     GPIO.setup(17, GPIO.OUT)
     assert refused(lambda: GPIO.PWM(17, 0))[1] == "frequency must be greater than 0.0"

@@ -392,6 +392,33 @@ def test_removing_does_not_wait_for_a_callback(button):
     assert calls.wait(2) == [17, 17]
 
 
+@pytest.mark.parametrize("detecting", [True, False])
+def test_a_callback_may_wait_for_an_edge_of_another_channel(gpio_board, button, detecting):
+    GPIO.setup(27, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+    if detecting:
+        GPIO.add_event_detect(27, GPIO.FALLING)
+    waited = Calls()
+    GPIO.add_event_detect(
+        17, GPIO.FALLING, callback=lambda _: waited(GPIO.wait_for_edge(27, GPIO.FALLING))
+    )
+    button.drive(0)
+    with presses(gpio_board.line(27)):
+        assert waited.wait() == [27]
+        button.drive(1)
+        button.drive(0)
+        assert waited.wait() == [27, 27]
+    # What came meanwhile is detected, too.
+    later = Calls()
+    GPIO.add_event_callback(17, later)
+    button.drive(1)
+    gpio_board.line(27).drive(0)
+    button.drive(0)
+    gpio_board.line(27).drive(1)
+    with presses(gpio_board.line(27)):
+        later.wait()
+    assert GPIO.event_detected(27) is detecting
+
+
 @pytest.mark.parametrize(
     "take",
     [

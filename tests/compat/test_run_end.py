@@ -155,6 +155,28 @@ def test_devices_work_until_the_last_object_has_gone(program):
     assert run(path) == (0, "1 (True, None) 146\n", "")
 
 
+@pytest.mark.parametrize("end", ["", "GPIO.cleanup()"])
+def test_a_callback_that_never_returns_keeps_no_program(program, end):
+    path = program(
+        f"""\
+        import threading
+        import RPi.GPIO as GPIO
+        from pyasync_hw import hardware
+        begun = threading.Event()
+        def callback(channel):
+            begun.set()
+            threading.Event().wait()
+        GPIO.setmode(GPIO.BCM)
+        GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+        GPIO.add_event_detect(17, GPIO.FALLING, callback=callback)
+        hardware.current().line(17).drive(0)
+        begun.wait()
+        {end}
+        """
+    )
+    assert run(path) == (0, "", "")
+
+
 def test_so_they_do_on_the_board_that_is_there_without_run(program):
     path = program(
         """\

@@ -51,6 +51,23 @@ def test_events_are_sorted_by_time(scenario_file):
     )
 
 
+def test_the_only_reader_need_not_be_named(scenario_file):
+    text = """\
+        [[event]]
+        at = 0.5
+        present = { kind = "mifare-classic-1k", uid = "a61d227e" }
+        [[event]]
+        at = 1
+        remove = "a61d227e"
+        """
+    door, gate = ReaderWiring("door"), ReaderWiring("gate", "spi0.1", 5, 6)
+    scenario = load_scenario(scenario_file(text), Wiring(readers=(door,)))
+    assert [event.reader for event in scenario.events] == ["door", "door"]
+    for readers in ((), (door, gate)):
+        with pytest.raises(ConfigError, match="needs either 'reader'"):
+            load_scenario(scenario_file(text), Wiring(readers=readers))
+
+
 def test_apply_gives_the_board_what_is_due_when_a_field_goes_on_or_a_line_is_used():
     uid = bytes.fromhex("a61d227e")
     scenario = Scenario(

@@ -259,6 +259,19 @@ def test_new_and_open():
             spi.open_path("/dev/nothing")
 
 
+def test_a_subclass_need_not_call_our_init(spi):
+    class Chip(SpiDev):
+        def __init__(self, name, *, client):
+            self.name = name
+            self.settings = (self.mode, self.max_speed_hz, self.read0, self.fileno())
+            self.open(0, client)
+
+    spi.close()
+    with Chip("reader", client=0) as chip:
+        assert chip.settings == (0, 0, False, -1)
+        assert chip.xfer2([READ_VERSION, 0])[1] == 0x92
+
+
 def test_open_path_follows_links(tmp_path):
     link = tmp_path / "reader"
     link.symlink_to("/dev/spidev0.1")

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -277,6 +278,48 @@ def test_a_reader_that_is_closed_while_it_is_armed(
         chip.take()
     assert loop.surprise[0] == ""
     assert watched(loop) == set()
+
+
+@pytest.mark.parametrize("method", ["time", "remove_reader", "is_closed"])
+def test_a_reader_that_is_closed_while_it_is_closed(
+    loop: Loop, hw_board: sim.Board, chip: _core.MFRC522, method: str
+) -> None:
+    ends = []
+
+    def close_again() -> None:
+        chip.close(lambda: ends.append("again"))
+        with pytest.raises(ValueError, match="closed"):
+            chip.start_poll(0.05)
+
+    chip.start_poll(0.05)
+    wakeup = chip.arm(loop)
+    assert wakeup is not None
+    loop.surprise = (method, close_again)
+    chip.close(lambda: ends.append("once"))
+    assert loop.surprise[0] == ""
+    assert ends == ["once"]
+    assert wakeup.done()
+    assert not hw_board.reader("spi0.0").field_on
+    with pytest.raises(OSError, match="closed while it was waited for"):
+        chip.take()
+    assert watched(loop) == set()
+
+
+def test_a_reader_that_threads_close_at_once(loop: Loop) -> None:
+    with sim.Board() as board:  # in real time, so that a message gives up the GIL
+        board.attach_rc522()
+        spi = board.open_spi(0, 0, speed_hz=100_000)
+        chip = _core.MFRC522(spi)
+        chip.start_configure(4, True)
+        chip.run()
+        chip.start_poll(0.05)
+        wakeup = chip.arm(loop)
+        assert wakeup is not None
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: chip.close(), range(4)))
+        assert wakeup.done()
+        assert not board.reader("spi0.0").field_on
+        spi.close()
 
 
 @pytest.mark.parametrize("method", ["remove_reader", "is_closed"])

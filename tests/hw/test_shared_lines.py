@@ -15,6 +15,7 @@ from pyasync_hw import gpio, rc522, sim
 from pyasync_hw.compat import pirc522
 from pyasync_hw.compat.RPi import GPIO
 from pyasync_hw.errors import RC522Error
+from pyasync_hw.hardware import LineSettings
 
 LEFT = "01020304"
 RIGHT = "0a0b0c0d"
@@ -244,6 +245,25 @@ def test_pirc522_the_reader_and_the_pins_in_one_program(
     assert hw_board.line(24).consumer is hw_board.line(25).consumer is None
 
 
+@pytest.mark.usefixtures("pins")
+def test_setup_without_a_pull_leaves_that_of_another_user(hw_board: sim.Board) -> None:
+    wire = hw_board.line(17)
+    with gpio.Input(17, bias="pull_up", edges="falling") as line:
+        GPIO.setup(17, GPIO.IN)
+        assert (GPIO.input(17), line.value) == (1, 1)
+        with pytest.raises(OSError, match="bias pull_up"):
+            GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_DOWN)
+        GPIO.cleanup(17)
+        wire.drive(0)
+        wire.release()
+        assert line.value == 1
+        GPIO.setup(17, GPIO.IN)
+    GPIO.setup(17, GPIO.IN)
+    wire.drive(0)
+    wire.release()
+    assert GPIO.input(17) == 0  # now nothing pulls it up
+
+
 # Inputs and outputs.
 
 
@@ -348,6 +368,18 @@ def test_the_last_one_that_sets_an_output_counts(hw_board: sim.Board) -> None:
         assert hw_board.line(18).value == 1
 
 
+def test_who_only_looks_at_an_output_does_not_change_its_level(hw_board: sim.Board) -> None:
+    """Also where the line is set up anew, since another one with a pull-up has gone."""
+    with gpio.Output(17, value=1) as lamp:
+        gpio.Output(17, value=1, bias="pull_up").close()
+        looks = hw_board.request_lines({17: LineSettings()}, "looks")
+        assert lamp.value == looks.get() == 1
+        gpio.Output(17, value=1, bias="pull_up").close()
+        looks.config([LineSettings()])
+        assert lamp.value == 1
+        looks.close()
+
+
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
@@ -398,3 +430,22 @@ def test_a_request_of_several_lines_is_not_shared(hw_board: sim.Board) -> None:
 
 
 _INPUT = pyasync_hw.hardware.LineSettings(direction="input")
+
+
+def test_threads_that_open_and_close_one_line_find_it_free() -> None:
+    failed = []
+
+    def come_and_go(board: sim.Board) -> None:
+        for _ in range(500):
+            try:
+                gpio.Input(17, board=board).close()
+            except OSError as exc:
+                failed.append(exc)
+
+    with sim.Board() as board:
+        threads = [threading.Thread(target=come_and_go, args=(board,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failed == []

@@ -7,6 +7,7 @@ the order of the original (py_gpio.c), for each channel of a list when its turn 
 from __future__ import annotations
 
 import errno
+import math
 import operator
 import os
 import threading
@@ -81,6 +82,7 @@ class _State:
         self.watches: dict[int, Watch] = {}
         self.stopped: dict[int, Watch] = {}  # those of remove_event_detect()
         self.used = False  # anything was set up, ever
+        self.used_beside = False  # pins that are no channels, and that cleanup() is for, too
         # What its GPIOs were last driven to, by board: it keeps that while they are inputs.
         self.latches: WeakKeyDictionary[hardware.Backend, dict[int, bool]] = WeakKeyDictionary()
         self.latch_of: dict[int, dict[int, bool]] = {}  # of each output's board
@@ -383,6 +385,8 @@ class PWM:
     """Refuses: there is no PWM yet."""
 
     def __init__(self, channel: int, frequency: float) -> None:
+        channel = _integer(channel)
+        math.fabs(frequency)  # TypeError: it is no number
         gpio = to_gpio(channel)
         line = _state.lines.get(gpio)
         if line is None or not line.is_output:
@@ -423,10 +427,16 @@ def _release_each(gpios: Iterable[int]) -> bool:
     return any([_release(gpio) for gpio in gpios])
 
 
+def use_beside() -> None:
+    """Pins are in use that setup() was not called for, but would be in the original."""
+    _state.used = _state.used_beside = True
+
+
 def release_all() -> bool:
     """cleanup() of everything without its warning; whether there was anything."""
     _state.mode = None
-    return _release_each({*_state.lines, *_state.watches})
+    beside, _state.used_beside = _state.used_beside, False
+    return _release_each({*_state.lines, *_state.watches}) or beside
 
 
 def cleanup(channel: int | list[int] | tuple[int, ...] | None = None) -> None:

@@ -99,6 +99,8 @@ class RFID:
             "reset": None if pin_rst == 0 else GPIO.to_gpio(pin_rst),
             "speed_hz": speed,
         }
+        if pin_irq is not None or pin_rst != 0:
+            GPIO.use_beside()
         self.irq = Wake()
         RFID.irq.add(self.irq)
         self._lock = threading.RLock()
