@@ -9,21 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dev/ioctl.h"
+
 #define EVENTS_PER_READ 16
 
 struct kernel_lines {
     struct line_request request;
 };
-
-static int
-ioctl_retry(int fd, unsigned long number, void *arg)
-{
-    int result;
-    do {
-        result = ioctl(fd, number, arg);
-    } while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : result;
-}
 
 /* -- chips ----------------------------------------------------------------- */
 

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "dev/ioctl.h"
 
 /* linux/spi/spidev.h; a copy of our own, as in gpio_abi.h. */
 struct spi_ioc_xfer {
@@ -46,16 +47,6 @@ struct kernel_spi {
     uint32_t bufsiz;
     uint8_t *unwanted; /* owned: receives what the caller does not want */
 };
-
-static int
-ioctl_retry(int fd, unsigned long number, const void *arg)
-{
-    int result;
-    do {
-        result = ioctl(fd, number, arg);
-    } while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : result;
-}
 
 static uint32_t
 read_bufsiz(void)
