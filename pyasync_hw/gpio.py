@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, Literal, NoReturn
 
 from . import _core, hardware
 from ._core import EdgeEvent
 from .hardware import LineSettings
+from .hardware.device import BlockingLife, DeviceLife
 
 __all__ = [
     "BlockingEdgeIterator",
@@ -44,7 +44,7 @@ def _level(value: int) -> bool:
     return bool(value)
 
 
-class _Line:
+class _Line(DeviceLife):
     """One requested line: what Input and Output have in common."""
 
     _core: _core.LineRequest
@@ -95,28 +95,8 @@ class _Line:
         """Give the line back; idempotent.  Whoever waits for an edge gets OSError (EBADF)."""
         self._core.close()
 
-    def __enter__(self) -> Self:
-        self._core.fileno()  # a closed line stays closed: ValueError
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _begin(self) -> None:
+        self._core.fileno()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
@@ -198,7 +178,7 @@ class Input(_Line):
             )
 
 
-class BlockingInput:
+class BlockingInput(BlockingLife):
     """An Input whose waits block.  Not together with awaiting on a loop."""
 
     def __init__(self, line: Input) -> None:
@@ -236,17 +216,8 @@ class BlockingInput:
         """See Input.close()."""
         self._line.close()
 
-    def __enter__(self) -> BlockingInput:
-        self._line.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _begin(self) -> None:
+        self._line._begin()
 
     def __repr__(self) -> str:
         return f"<BlockingInput of {self._line!r}>"

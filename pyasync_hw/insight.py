@@ -18,7 +18,6 @@ import weakref
 from asyncio import base_events
 from collections.abc import Callable
 from traceback import FrameSummary, StackSummary
-from types import TracebackType
 from typing import Any, Literal
 
 from ._core import Watchdog
@@ -167,12 +166,7 @@ class Watch:
     def __enter__(self) -> Watch:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
 

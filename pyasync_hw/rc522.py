@@ -11,26 +11,27 @@ timer ends each exchange by its interrupt line.  No thread, no busy wait.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import _core, hardware
 from .errors import WiringError
-from .hardware import LineSettings
+from .hardware import LineSettings, ReaderWiring
+from .hardware.device import BlockingLife, DeviceLife
+from .hardware.wiring import MAX_SPI_HZ
 from .reader.meaning import Meaning, SimulatedMeaning
-from .reader.port import AwaitingPort, BlockingPort, Chip, Port, as_bytes, finish
+from .reader.port import AwaitingPort, BlockingPort, Chip, finish
+from .reader.verbs import Verbs
 from .spi import Device, check_speed
-from .tags import BlockingTag, Tag, make_tag
+from .tags import BlockingTag, Tag
+
+if TYPE_CHECKING:
+    from .sim import SimReader
 
 __all__ = ["BlockingReader", "Reader", "Stats", "crc_a"]
 
-SPEED_HZ = 4_000_000
-SPEED_MAX_HZ = 10_000_000  # datasheet, 8.1.2
 POLL_INTERVAL = 0.025  # seconds
 REMOVAL_INTERVAL = 0.1
-FRESH = 1.0  # so long a tag that a cancelled wait had found is still news
 
 _Pin = int | str | None
 _UNSET: Any = object()
@@ -41,14 +42,6 @@ def crc_a(data: bytes) -> bytes:
     return _core.MFRC522.crc_a(data)
 
 
-class _Wired(NamedTuple):
-    name: str
-    bus: str
-    irq: _Pin
-    reset: _Pin
-    speed_hz: int
-
-
 class Stats(NamedTuple):
     """What the reader has done so far."""
 
@@ -56,117 +49,6 @@ class Stats(NamedTuple):
     transfers: int  # transfers in them
     exchanges: int  # RF exchanges
     edges_missed: int  # interrupts that the chip raised and the line did not show
-
-
-class _Verbs:
-    """Every verb of a reader, once; over a port that awaits or blocks."""
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-        self._chip = port.chip
-
-    async def open(self, gain: int | None) -> int:
-        core = self._chip.core
-        async with self._port as port:
-            version = int(await port.run(core.start_open))
-            if gain is not None:
-                await port.run(core.start_configure, gain, core.field)
-        return version
-
-    async def configure(self, gain: int | None, field: bool | None) -> None:
-        core = self._chip.core
-        async with self._port as port:
-            await port.run(
-                core.start_configure,
-                core.gain if gain is None else gain,
-                core.field if field is None else field,
-            )
-
-    async def wait_for_tag(self, poll_interval: float) -> Tag:
-        async with self._port as port:
-            card = self._take_found()
-            if card is None:
-                try:
-                    card = await port.run(self._chip.core.start_poll, poll_interval)
-                except asyncio.CancelledError:
-                    self._keep_found()
-                    raise
-            return make_tag(self._chip, *card)
-
-    def _keep_found(self) -> None:
-        """A card that was found as the task was cancelled is for the next wait."""
-        try:
-            outcome = self._chip.core.take()
-        except Exception:  # it was closed, say; but who is cancelled reports the cancel
-            return
-        if outcome is not None and outcome[0] is None:
-            loop = asyncio.get_running_loop()
-            self._chip.found = outcome[1], loop, loop.time()
-
-    def _take_found(self) -> Any:
-        if self._chip.found is None:
-            return None
-        card, loop, when = self._chip.found
-        self._chip.found = None
-        if loop.is_closed() or loop.time() - when > FRESH:
-            self._chip.core.forget()  # if it is still there, it is found again
-            return None
-        return card
-
-    async def wait_for_removal(self, uid: bytes, poll_interval: float) -> None:
-        async with self._port as port:
-            await port.run(self._chip.core.start_absence, uid, poll_interval)
-
-    async def request(self, wakeup: bool) -> bytes:
-        async with self._port as port:
-            return bytes(await port.run(self._chip.core.start_request, wakeup))
-
-    async def anticollision(self, level: int) -> bytes:
-        async with self._port as port:
-            return bytes(await port.run(self._chip.core.start_anticollision, level))
-
-    async def select(self, uid: bytes | None) -> Tag:
-        async with self._port as port:
-            card = await port.run(self._chip.core.start_select, uid)
-        return make_tag(self._chip, *card)
-
-    async def transceive(
-        self, data: bytes, crc: bool, bits: int, timeout: float
-    ) -> tuple[bytes, int]:
-        async with self._port as port:
-            answer = await port.run(self._chip.core.start_transceive, data, bits, crc, crc, timeout)
-        return bytes(answer[0]), int(answer[1])
-
-    async def halt(self) -> None:
-        async with self._port as port:
-            await port.run(self._chip.core.start_halt)
-
-    async def authenticate(
-        self, block: int, key: bytes, uid: bytes, key_type: Literal["A", "B"]
-    ) -> None:
-        if key_type not in ("A", "B"):
-            raise ValueError(f'key_type must be "A" or "B", not {key_type!r}')
-        command = 0x60 if key_type == "A" else 0x61
-        async with self._port as port:
-            await port.run(
-                self._chip.core.start_authenticate,
-                command,
-                block,
-                as_bytes("key", key),
-                as_bytes("uid", uid)[-4:],
-            )
-
-    async def read(self, block: int) -> bytes:
-        async with self._port as port:
-            return bytes(await port.run(self._chip.core.start_read, block))
-
-    async def write(self, block: int, data: bytes) -> None:
-        async with self._port as port:
-            await port.run(self._chip.core.start_write, block, as_bytes("data", data))
-
-    async def stop_crypto(self) -> None:
-        async with self._port as port:
-            await port.run(self._chip.core.start_stop_crypto)
 
 
 def _kept(opened: contextlib.ExitStack, part: Any) -> Any:
@@ -179,7 +61,58 @@ def _kept(opened: contextlib.ExitStack, part: Any) -> Any:
     return part
 
 
-class Reader:
+class _Face(BlockingLife):
+    """A reader but for its verbs, which are awaited or block."""
+
+    # The chip and no Reader, which refers to its blocking face: no cycle keeps the lines.
+    _chip: Chip
+    _spi: _core.SPIDevice
+
+    @property
+    def spi(self) -> _core.SPIDevice:
+        """The SPI device, which counts its messages."""
+        return self._spi
+
+    @property
+    def version(self) -> int:
+        """VersionReg: 0x91 or 0x92 for the MFRC522, 0x88 for a FM17522; 0 before open()."""
+        return self._chip.core.version
+
+    @property
+    def gain(self) -> int:
+        """RFCfgReg.RxGain, 0 to 7 (18, 23, 18, 23, 33, 38, 43, 48 dB)."""
+        return self._chip.core.gain
+
+    @property
+    def field(self) -> bool:
+        """Whether the field is to be on."""
+        return self._chip.core.field
+
+    @property
+    def wiring_error(self) -> WiringError | None:
+        """What is wrong with the interrupt or reset line, or None; it works without them."""
+        return self._chip.wiring_error
+
+    @property
+    def stats(self) -> Stats:
+        """What the reader has done so far."""
+        core = self._chip.core
+        return Stats(self._spi.messages, self._spi.transfers, core.exchanges, core.edges_missed)
+
+    @property
+    def closed(self) -> bool:
+        """True after close()."""
+        return self._chip.closed
+
+    def close(self) -> None:
+        """Antenna off, bus and lines given back; idempotent.
+
+        Waits that run end with OSError (EBADF), blocking ones are cancelled.
+        """
+        self._chip.close()
+
+
+class Reader(DeviceLife, _Face):
     """An RC522 reader.
 
     spi: "spi0.0" (bus 0, chip select 0).  irq, reset: header pins, as gpio.Input's;
@@ -212,110 +145,39 @@ class Reader:
         irq = wired.irq if irq is _UNSET else irq
         reset = wired.reset if reset is _UNSET else reset
         speed = wired.speed_hz if speed_hz is None else speed_hz
-        check_speed(speed, SPEED_MAX_HZ)
+        check_speed(speed, MAX_SPI_HZ)
         self.name = name or wired.name
         opened = contextlib.ExitStack()
         try:
-            self._device: Device = _kept(opened, Device(wired.bus, speed_hz=speed, board=backend))
+            device: Device = _kept(opened, Device(wired.bus, speed_hz=speed, board=backend))
+            self._spi = device.core
             lines = []
             for pin, settings in ((irq, _IRQ_SETTINGS), (reset, _RESET_SETTINGS)):
                 line = None
                 if pin is not None:
                     line = _kept(opened, backend.request_lines({pin: settings}, "pyasync_hw rc522"))
                 lines.append(line)
-            core = _core.MFRC522(self._device.core, *lines)
+            core = _core.MFRC522(self._spi, *lines)
             label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
             what = (f"RC522 reader {label}", wired.bus, irq, reset)
-            simulated = self._device.core.simulated
+            simulated = self._spi.simulated
             meaning = SimulatedMeaning(*what, backend) if simulated else Meaning(*what)
             self._chip = Chip(core, meaning, opened)
-            self._verbs = _Verbs(AwaitingPort(self._chip))
-            self.blocking = BlockingReader(self._chip, self._device.core)
+            self._verbs = Verbs(AwaitingPort(self._chip))
+            self.blocking = BlockingReader(self._chip, self._spi)
         except BaseException:
             opened.close()
             raise
-
-    # What it is.
-
-    @property
-    def spi(self) -> _core.SPIDevice:
-        """The SPI device, which counts its messages."""
-        return self._device.core
-
-    @property
-    def version(self) -> int:
-        """VersionReg: 0x91 or 0x92 for the MFRC522, 0x88 for a FM17522; 0 before open()."""
-        return self._chip.core.version
-
-    @property
-    def gain(self) -> int:
-        """RFCfgReg.RxGain, 0 to 7 (18, 23, 18, 23, 33, 38, 43, 48 dB)."""
-        return self._chip.core.gain
-
-    @property
-    def field(self) -> bool:
-        """Whether the field is to be on."""
-        return self._chip.core.field
-
-    @property
-    def wiring_error(self) -> WiringError | None:
-        """What is wrong with the interrupt or reset line, or None; it works without them."""
-        return self._chip.wiring_error
-
-    @property
-    def stats(self) -> Stats:
-        """What the reader has done so far."""
-        return self.blocking.stats
-
-    @property
-    def closed(self) -> bool:
-        """True after close()."""
-        return self._chip.closed
-
-    # Life.
 
     async def open(self, *, gain: int | None = None) -> int:
         """Reset and set up the chip, now: its version.  Every verb does it when needed."""
         return await self._verbs.open(gain)
 
-    def close(self) -> None:
-        """Antenna off, bus and lines given back; idempotent.
+    def _begin(self) -> None:
+        self.blocking.open()
 
-        Waits that run end with OSError (EBADF), blocking ones are cancelled.
-        """
-        self._chip.close()
-
-    async def __aenter__(self) -> Reader:
-        try:
-            await self.open()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __enter__(self) -> Reader:
-        try:
-            self.blocking.open()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    async def _begin_awaiting(self) -> None:
+        await self.open()
 
     def __repr__(self) -> str:
         return f"<Reader {self.name} {'closed' if self.closed else 'open'}>"
@@ -349,8 +211,7 @@ class Reader:
         It is woken and halted again every poll_interval seconds, so it must be
         selected anew to be used meanwhile, and is not reported by wait_for_tag().
         """
-        uid = tag.uid if isinstance(tag, (Tag, BlockingTag)) else as_bytes("tag", tag)
-        await self._verbs.wait_for_removal(uid, poll_interval)
+        await self._verbs.wait_for_removal(tag, poll_interval)
 
     async def request(self, *, wakeup: bool = False) -> bytes:
         """REQA, or WUPA, which halted tags answer too: ATQA, 2 bytes, low byte first.
@@ -409,22 +270,17 @@ class Reader:
         await self._verbs.stop_crypto()
 
 
-class BlockingReader:
+class BlockingReader(_Face):
     """The verbs of a reader, blocking, without the GIL; from any thread.
 
     A second thread waits until the first is done.  While a loop awaits a verb, a
     blocking one raises RuntimeError.  Signal handlers run meanwhile (PEP 475).
     """
 
-    # It has the chip and not the Reader, which refers to it: no cycle keeps the lines.
     def __init__(self, chip: Chip, spi: _core.SPIDevice) -> None:
         self._chip = chip
-        self.spi = spi
-        self._verbs = _Verbs(BlockingPort(chip))
-
-    def close(self) -> None:
-        """See Reader.close()."""
-        self._chip.close()
+        self._spi = spi
+        self._verbs = Verbs(BlockingPort(chip))
 
     @property
     def name(self) -> str:
@@ -432,56 +288,12 @@ class BlockingReader:
         return self._chip.name
 
     @property
-    def version(self) -> int:
-        """See Reader.version."""
-        return self._chip.core.version
-
-    @property
-    def gain(self) -> int:
-        """See Reader.gain."""
-        return self._chip.core.gain
-
-    @property
-    def field(self) -> bool:
-        """See Reader.field."""
-        return self._chip.core.field
-
-    @property
-    def wiring_error(self) -> WiringError | None:
-        """See Reader.wiring_error."""
-        return self._chip.wiring_error
-
-    @property
-    def closed(self) -> bool:
-        """See Reader.closed."""
-        return self._chip.closed
-
-    @property
-    def stats(self) -> Stats:
-        """See Reader.stats."""
-        core = self._chip.core
-        return Stats(self.spi.messages, self.spi.transfers, core.exchanges, core.edges_missed)
-
-    @property
     def blocking(self) -> BlockingReader:
         """Itself."""
         return self
 
-    def __enter__(self) -> BlockingReader:
-        try:
-            self.open()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _begin(self) -> None:
+        self.open()
 
     def __repr__(self) -> str:
         return f"<BlockingReader {self.name} {'closed' if self.closed else 'open'}>"
@@ -513,7 +325,7 @@ class BlockingReader:
         TagTimeoutError after `timeout` seconds.
         """
         port = BlockingPort(self._chip, timeout, token)
-        return finish(_Verbs(port).wait_for_tag(poll_interval)).blocking
+        return finish(Verbs(port).wait_for_tag(poll_interval)).blocking
 
     def wait_for_removal(
         self,
@@ -524,13 +336,12 @@ class BlockingReader:
         poll_interval: float = REMOVAL_INTERVAL,
     ) -> None:
         """See Reader.wait_for_removal().  TagTimeoutError after `timeout` seconds."""
-        uid = tag.uid if isinstance(tag, (Tag, BlockingTag)) else as_bytes("tag", tag)
         port = BlockingPort(self._chip, timeout, token)
-        finish(_Verbs(port).wait_for_removal(uid, poll_interval))
+        finish(Verbs(port).wait_for_removal(tag, poll_interval))
 
     def request(self, *, wakeup: bool = False, token: _core.CancelToken | None = None) -> bytes:
         """See Reader.request()."""
-        return finish(_Verbs(BlockingPort(self._chip, None, token)).request(wakeup))
+        return finish(Verbs(BlockingPort(self._chip, None, token)).request(wakeup))
 
     def anticollision(self, level: int = 1) -> bytes:
         """See Reader.anticollision()."""
@@ -579,10 +390,9 @@ _IRQ_SETTINGS = LineSettings(direction="input", edge="falling", bias="pull_up")
 _RESET_SETTINGS = LineSettings(direction="output", output_value=True)
 
 
-def _wiring(backend: hardware.Backend, spi: str | None) -> _Wired:
+def _wiring(backend: hardware.Backend, spi: str | None) -> ReaderWiring | SimReader:
     """How the reader on that SPI device is wired; without one, the first reader."""
     for entry in backend.readers:
         if spi is None or entry.bus == spi:
-            return _Wired(entry.name, entry.bus, entry.irq, entry.reset, entry.speed_hz)
-    bus = spi or "spi0.0"
-    return _Wired(bus, bus, "GPIO24", "GPIO25", SPEED_HZ)
+            return entry
+    return ReaderWiring(spi or "spi0.0", spi or "spi0.0")

@@ -15,10 +15,11 @@ import importlib.util
 import os
 from collections.abc import Iterable
 from importlib.machinery import PathFinder
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from . import _core, hardware
+from .hardware.device import DeviceLife
 from .hardware.pins import parse_spi
 
 __all__ = ["Device", "SpidevPackageBus", "Stats", "Transfer"]
@@ -57,7 +58,7 @@ class Stats(NamedTuple):
     transfers: int
 
 
-class Device:
+class Device(DeviceLife):
     """An SPI device: "spi0.0" is chip select 0 of bus 0.
 
     speed_hz: clock rate in Hz; mode: 0 to 3, and the flags of linux/spi/spi.h.  via:
@@ -136,28 +137,8 @@ class Device:
         if self._package is not None:
             self._package.close()
 
-    def __enter__(self) -> Device:
-        _ = self.core.mode  # a closed device stays closed: ValueError
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Device:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _begin(self) -> None:
+        _ = self.core.mode
 
     def __repr__(self) -> str:
         return f"<Device {self.spec!r} {'closed' if self.closed else 'open'}>"

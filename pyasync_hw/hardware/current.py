@@ -7,7 +7,6 @@ real or auto).
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
@@ -17,7 +16,7 @@ from .. import _core
 from .backend import Backend
 from .kernel import KernelBackend, is_raspberry_pi
 
-__all__ = ["Use", "chosen", "current", "keep_to_the_end", "set_default", "use", "use_running_loop"]
+__all__ = ["Use", "chosen", "current", "keep_to_the_end", "set_default", "use"]
 
 _current: ContextVar[Use | None] = ContextVar("pyasync_hw.hardware", default=None)
 _lock = threading.RLock()  # a signal handler may come back here
@@ -135,22 +134,6 @@ def current() -> Backend:
         if _default is None:
             _default = _choose()
         return _default
-
-
-def use_running_loop(core: _core.LineRequest | _core.SPIDevice) -> None:
-    """A device that is opened on a loop lives in that loop's time.
-
-    Closes it and raises RuntimeError for a real device on a virtual clock.
-    """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # a program without a loop
-        return
-    try:
-        core.use_loop(loop)
-    except BaseException:
-        core.close()
-        raise
 
 
 def _choose() -> Backend:

@@ -18,7 +18,6 @@ import os
 import warnings
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError as BlockingCancelledError
-from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from .. import _core
@@ -117,12 +116,7 @@ class Port(Protocol):
 
     async def __aenter__(self) -> Any: ...
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def run(
         self, start: Callable[..., None], *args: Any, tag: bytes | None = None
@@ -146,12 +140,7 @@ class AwaitingPort:
             raise OSError(errno.EBADF, text, chip.name)
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         self.chip.lock.release()
 
     async def run(self, start: Callable[..., None], *args: Any, tag: bytes | None = None) -> Any:
@@ -198,12 +187,7 @@ class BlockingPort:
             raise BlockingCancelledError(f"{chip.name}: it was closed while it was waited for")
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         self._leave()
 
     def _leave(self) -> None:

@@ -26,8 +26,6 @@ from ..hardware.pins import parse_pin, parse_spi
 from .cards import Card, parse_uid, seconds_up_to_1
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .._core import LineRequest, SPIDevice
 
 __all__ = ["Board", "SimLine", "SimReader"]
@@ -402,12 +400,7 @@ class Board(AbstractContextManager["Board"]):
         self._uses.append(hardware.use(self))
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         if self._uses:
             self._uses.pop().close()
         self.close()

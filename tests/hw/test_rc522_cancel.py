@@ -10,6 +10,7 @@ import pytest
 
 import pyasync_hw
 from pyasync_hw import gpio, rc522, sim
+from pyasync_hw.reader import verbs
 from pyasync_hw.tags import MifareClassic
 
 Runner = Callable[[Awaitable[Any]], Any]
@@ -119,7 +120,7 @@ def test_result_survives_a_cancel_behind_it(hw_board: sim.Board) -> None:
 def test_stale_tag_is_not_given_out(
     hw_board: sim.Board, monkeypatch: pytest.MonkeyPatch, leaves: bool
 ) -> None:
-    monkeypatch.setattr(rc522, "FRESH", -1.0)
+    monkeypatch.setattr(verbs, "FRESH", -1.0)
     door = hw_board.attach_rc522()
     door.present(sim.MifareClassic1K(uid=UID))
 

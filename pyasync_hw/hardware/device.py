@@ -1,0 +1,71 @@
+"""The life of a device: in the time of the loop that it is opened on; open until close()
+or the end of its `with` block, and then closed for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Self
+
+from .. import _core
+
+__all__ = ["BlockingLife", "DeviceLife", "use_running_loop"]
+
+
+def use_running_loop(core: _core.LineRequest | _core.SPIDevice) -> None:
+    """A device that is opened on a loop lives in that loop's time.
+
+    Closes it and raises RuntimeError for a real device on a virtual clock.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # a program without a loop
+        return
+    try:
+        core.use_loop(loop)
+    except BaseException:
+        core.close()
+        raise
+
+
+class BlockingLife(ABC):
+    """One for `with`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what it has; idempotent."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Before the block: raises ValueError when it is closed."""
+
+    def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class DeviceLife(BlockingLife):
+    """One for `with` and `async with`."""
+
+    async def _begin_awaiting(self) -> None:
+        """_begin(), on a loop."""
+        self._begin()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._begin_awaiting()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
