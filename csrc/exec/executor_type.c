@@ -436,7 +436,7 @@ core_sleep(PyObject *module, PyObject *seconds)
                           "sleep()"); /* runs Python */
     }
     if (result == BLOCK_CANCELLED) {
-        result = ah_block_error(st, NULL, result, "sleep()");
+        result = ah_raise_block(st, result, "sleep()");
     }
     ah_wait_tokens_clear(&tokens);
     Py_XDECREF(clock);

@@ -1,51 +1,17 @@
 /* Threads that block until a line has an edge: LineRequest.wait_edge_blocking().
  *
- * Each polls the request's descriptor and a wake-up of its own, by which it
- * learns of a close() and of edges that another thread has read.  The GIL is
- * released meanwhile; signal handlers run on EINTR (PEP 475).  Either a loop
+ * Each has a token of its own beside those that cancel its wait, by which it learns of
+ * a close() and of edges that another thread has read.  The GIL is released meanwhile;
+ * signal handlers run on EINTR (PEP 475).  Either a loop
  * waits for edges of a request or threads do: both at once is refused.  A thread takes
  * from the request's own queue, or from that of an EdgeQueue.
  */
 #include <errno.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/block.h"
-#include "base/wake.h"
 #include "hw/gpio_event.h"
 #include "py/blocking.h"
 #include "py/errors.h"
-
-static void
-blocker_close(struct edge_blocker *blocker)
-{
-    if (blocker->poll_fd >= 0) {
-        close(blocker->poll_fd);
-    }
-    wake_close(&blocker->wake_fd);
-}
-
-/* 0 or -errno; close it in any case. */
-static int
-blocker_open(struct edge_blocker *blocker, int line_fd)
-{
-    blocker->wake_fd = wake_open();
-    if (blocker->wake_fd < 0) {
-        return blocker->wake_fd;
-    }
-    blocker->poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (blocker->poll_fd < 0) {
-        return -errno;
-    }
-    const int fds[] = {blocker->wake_fd, line_fd};
-    for (int i = 0; i < 2; i++) {
-        struct epoll_event event = {.events = EPOLLIN};
-        if (epoll_ctl(blocker->poll_fd, EPOLL_CTL_ADD, fds[i], &event) < 0) {
-            return -errno;
-        }
-    }
-    return 0;
-}
 
 static void
 blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
@@ -66,13 +32,15 @@ block_for_edge(LineRequestObject *self, struct edge_queue *queue,
                const struct token_set *tokens, int64_t deadline_ns,
                struct edge_record *record)
 {
+    struct token_set all = *tokens;
+    all.tokens[all.count++] = &blocker->woken;
     for (;;) {
         /* One that came while nothing blocked interrupts nothing. */
         if (PyErr_CheckSignals() < 0) { /* runs Python */
             return -1;
         }
         if (tokens_are_cancelled(tokens)) {
-            return ah_block_error(self->st, clock, BLOCK_CANCELLED, "wait for an edge");
+            return ah_raise_block(self->st, BLOCK_CANCELLED, "wait for an edge");
         }
         if (self->closing || self->request == NULL) { /* NULL: a forked child */
             return ah_edges_raise(self, -EBADF);
@@ -91,19 +59,17 @@ block_for_edge(LineRequestObject *self, struct edge_queue *queue,
         if (n > 0) {
             continue;
         }
-        int result;
-        Py_BEGIN_ALLOW_THREADS
-        result = block_until(clock, blocker->poll_fd, tokens, deadline_ns);
-        Py_END_ALLOW_THREADS
-        int err = wake_drain(blocker->wake_fd);
+        int result = ah_block_once(clock, self->request->fd, &all, deadline_ns,
+                                   "wait for an edge"); /* runs Python */
+        if (result < 0) {
+            return -1;
+        }
+        int err = token_reset(&blocker->woken);
         if (err < 0) {
             return ah_raise_errno(err, "eventfd");
         }
-        if (result != BLOCK_READY && !self->closing &&
-            ah_block_error(self->st, clock, result, "wait for an edge") <
-                0) /* runs Python */
-        {
-            return -1;
+        if (result == BLOCK_TIMEOUT && !self->closing) {
+            return ah_raise_block(self->st, result, "wait for an edge");
         }
     }
 }
@@ -125,12 +91,12 @@ ah_edges_block(LineRequestObject *self, struct edge_queue *queue, PyObject *args
     }
     if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 ||
         (tokens_are_cancelled(&tokens.set) &&
-         ah_block_error(self->st, NULL, BLOCK_CANCELLED, "wait for an edge") < 0) ||
+         ah_raise_block(self->st, BLOCK_CANCELLED, "wait for an edge") < 0) ||
         ah_line_begin(self) < 0) {
         ah_wait_tokens_clear(&tokens);
         return NULL;
     }
-    struct edge_blocker blocker = {.wake_fd = -1, .poll_fd = -1};
+    struct edge_blocker blocker = {.woken = CANCEL_TOKEN_INIT};
     struct vclock *clock = self->request->time.clock; /* for all of this wait */
     PyObject *kept = ah_keep_clock(clock);
     int err;
@@ -142,11 +108,6 @@ ah_edges_block(LineRequestObject *self, struct edge_queue *queue, PyObject *args
         goto done;
     }
     if (ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) < 0) {
-        goto done;
-    }
-    err = blocker_open(&blocker, self->request->fd);
-    if (err < 0) {
-        (void)ah_raise_errno(err, "epoll");
         goto done;
     }
     blocker.next = self->blockers;
@@ -161,7 +122,7 @@ ah_edges_block(LineRequestObject *self, struct edge_queue *queue, PyObject *args
         ah_edges_wake_blockers(self);
     }
 done:
-    blocker_close(&blocker);
+    token_close(&blocker.woken);
     Py_XDECREF(kept);
     ah_line_end(self);
     ah_wait_tokens_clear(&tokens);

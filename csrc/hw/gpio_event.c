@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/wake.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
@@ -59,7 +58,7 @@ void
 ah_edges_wake_blockers(LineRequestObject *self)
 {
     for (struct edge_blocker *b = self->blockers; b != NULL; b = b->next) {
-        (void)wake_up(b->wake_fd); /* it is open */
+        (void)token_cancel(&b->woken); /* it cannot fail: see wake_up() */
     }
 }
 

@@ -29,8 +29,7 @@ AH_RAISES PyObject *ah_edges_clear(LineRequestObject *self, struct edge_queue *q
 
 struct edge_blocker {
     struct edge_blocker *next;
-    int wake_fd; /* look again */
-    int poll_fd; /* epoll of wake_fd and the request's descriptor */
+    struct cancel_token woken; /* look again */
 };
 
 /* Every blocked thread looks again. */

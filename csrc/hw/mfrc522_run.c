@@ -372,7 +372,7 @@ ah_mfrc522_closed_while_waited_for(MFRC522Object *self)
 {
     if (mfrc522_is_running(&self->chip)) {
         int raised = self->blocking
-                         ? ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name)
+                         ? ah_raise_block(self->st, BLOCK_CANCELLED, self->name)
                          : raise_closed_meanwhile(self);
         if (raised < 0) { /* always */
             ah_mfrc522_keep_error(self);
@@ -417,35 +417,24 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
             return -1;
         }
         if (self->closing) {
-            return ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name);
+            return ah_raise_block(self->st, BLOCK_CANCELLED, self->name);
         }
-        struct vclock *clock = device_clock(self);
         int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
         int64_t until = step->until_ns < deadline_ns ? step->until_ns : deadline_ns;
-        int outcome;
-        PyObject *kept = ah_keep_clock(clock);
-        Py_BEGIN_ALLOW_THREADS
-        outcome = block_until(clock, fd, tokens, until);
-        Py_END_ALLOW_THREADS
-        int err = 0;
-        bool timed_out = outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns;
-        if (outcome != BLOCK_READY && !timed_out) {
-            err =
-                ah_block_error(self->st, clock, outcome, self->name); /* runs Python */
-        }
-        Py_XDECREF(kept);
-        if (err < 0) {
+        int outcome = ah_block_once(device_clock(self), fd, tokens, until,
+                                    self->name); /* runs Python */
+        if (outcome < 0) {
             return -1;
         }
-        if (timed_out) {
+        if (outcome == BLOCK_TIMEOUT && step->until_ns <= deadline_ns) {
             *result = 0;
             return MFRC522_TIME;
         }
-        if (outcome == BLOCK_READY) {
-            *result = drop_edges(self);
-            if (*result != 0) {
-                return MFRC522_EDGE;
-            }
+        if (outcome == BLOCK_TIMEOUT || outcome == BLOCK_CANCELLED) {
+            return ah_raise_block(self->st, outcome, self->name);
+        }
+        if (outcome == BLOCK_READY && (*result = drop_edges(self)) != 0) {
+            return MFRC522_EDGE;
         }
     }
 }
@@ -478,7 +467,7 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     if (!ready || (tokens_are_cancelled(&tokens.set) &&
-                   ah_block_error(self->st, NULL, BLOCK_CANCELLED, self->name) < 0)) {
+                   ah_raise_block(self->st, BLOCK_CANCELLED, self->name) < 0)) {
         ah_wait_tokens_clear(&tokens);
         forget_operation(self);
         return NULL;

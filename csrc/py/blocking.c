@@ -85,24 +85,40 @@ ah_deadline_arg(PyObject *timeout, const char *name, struct vclock *clock,
 }
 
 int
-ah_block_error(ModuleState *st, struct vclock *clock, int result, const char *what)
+ah_block_once(struct vclock *clock, int fd, const struct token_set *set,
+              int64_t deadline_ns, const char *what)
 {
-    switch (result) {
-        case BLOCK_TIMEOUT:
-            PyErr_Format(PyExc_TimeoutError, "%s: nothing came within the timeout",
-                         what);
-            return -1;
-        case BLOCK_CANCELLED:
-            PyErr_Format(st->cancelled_error, "%s: the wait was cancelled", what);
-            return -1;
-        case -EINTR:
-            return PyErr_CheckSignals(); /* runs Python */
-        case -EDEADLK:
-        case -ETIME:
-            return ah_raise_sleep(clock, result, what); /* runs Python */
-        default:
-            return ah_raise_errno(result, what);
+    if (tokens_are_cancelled(set)) {
+        return BLOCK_CANCELLED;
     }
+    int result;
+    PyObject *kept = ah_keep_clock(clock);
+    Py_BEGIN_ALLOW_THREADS
+    result = block_until(clock, fd, set, deadline_ns);
+    Py_END_ALLOW_THREADS
+    if (result == -EINTR) {
+        result = BLOCK_INTERRUPTED;
+    }
+    else if (result == -EDEADLK || result == -ETIME) {
+        result = ah_raise_sleep(clock, result, what); /* runs Python */
+    }
+    else if (result < 0) {
+        result = ah_raise_errno(result, what);
+    }
+    Py_XDECREF(kept);
+    return result;
+}
+
+int
+ah_raise_block(ModuleState *st, int result, const char *what)
+{
+    if (result == BLOCK_TIMEOUT) {
+        PyErr_Format(PyExc_TimeoutError, "%s: nothing came within the timeout", what);
+    }
+    else {
+        PyErr_Format(st->cancelled_error, "%s: the wait was cancelled", what);
+    }
+    return -1;
 }
 
 int
@@ -116,16 +132,11 @@ ah_block(ModuleState *st, PyObject *clock_object, const struct token_set *set,
         return -1;
     }
     for (;;) {
-        int result = BLOCK_CANCELLED;
-        if (!tokens_are_cancelled(set)) {
-            Py_BEGIN_ALLOW_THREADS
-            result = block_until(clock, -1, set, deadline_ns);
-            Py_END_ALLOW_THREADS
-        }
-        if (result == BLOCK_CANCELLED || result == BLOCK_TIMEOUT) {
+        int result = ah_block_once(clock, -1, set, deadline_ns, what);
+        if (result != BLOCK_INTERRUPTED) {
             return result;
         }
-        if (ah_block_error(st, clock, result, what) < 0) { /* runs Python */
+        if (PyErr_CheckSignals() < 0) { /* runs Python */
             return -1;
         }
     }

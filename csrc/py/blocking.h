@@ -31,12 +31,18 @@ void ah_wait_tokens_clear(struct wait_tokens *tokens);
 AH_RAISES int ah_deadline_arg(PyObject *timeout, const char *name, struct vclock *clock,
                               int64_t *deadline_ns);
 
-/* A block_result other than BLOCK_READY, or -errno, as an exception:
- * TimeoutError, concurrent.futures.CancelledError, SleepForeverError, OSError.
- * `clock` is what was waited on, NULL: real time.
- * For -EINTR it runs Python's signal handlers and is 0: wait on.  Else -1. */
-AH_RAISES int ah_block_error(ModuleState *st, struct vclock *clock, int result,
-                             const char *what); /* runs Python */
+/* A block_result of ah_block_once(), too: run signal handlers, look again, wait on. */
+#define BLOCK_INTERRUPTED 3
+
+/* block_until() without the GIL: a block_result; -1 with SleepForeverError or OSError.
+ * Before it the caller runs signal handlers: one that came earlier interrupts nothing.
+ */
+AH_RAISES int ah_block_once(struct vclock *clock, int fd, const struct token_set *set,
+                            int64_t deadline_ns, const char *what); /* runs Python */
+
+/* BLOCK_TIMEOUT as TimeoutError, BLOCK_CANCELLED as concurrent.futures.CancelledError;
+ * -1. */
+AH_RAISES int ah_raise_block(ModuleState *st, int result, const char *what);
 
 /* Block for a timeout (None: for ever), the argument `name`, or a cancel: BLOCK_TIMEOUT
  * or BLOCK_CANCELLED; -1 with an exception.  `clock`: a VirtualClock, held by the

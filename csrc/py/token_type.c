@@ -157,7 +157,7 @@ CancelToken_wait(CancelTokenObject *self, PyObject *args, PyObject *kwargs)
             ah_block(self->st, clock, &set, timeout, "timeout", "CancelToken.wait()");
         bool cancelled = token_is_cancelled(&self->token);
         if (result == BLOCK_CANCELLED && !cancelled) { /* by one of the others */
-            result = ah_block_error(self->st, NULL, result, "CancelToken.wait()");
+            result = ah_raise_block(self->st, result, "CancelToken.wait()");
         }
         answer = result < 0 ? NULL : PyBool_FromLong(cancelled);
     }
