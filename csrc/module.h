@@ -104,7 +104,7 @@ typedef struct {
     PyObject *name_loop; /* "loop" */
 
     /* borrowed from the standard library, owned here */
-    PyObject *run_python_handle;         /* loop/loop_lend.c */
+    PyObject *run_python_handle;         /* loop/loop_views.c */
     PyObject *handle_run;                /* Handle._run, if patched; or NULL */
     PyObject *asyncio_call_later;        /* BaseEventLoop.call_later */
     PyObject *asyncio_run_once;          /* BaseEventLoop._run_once */

@@ -17,7 +17,7 @@
     X(watchdog_type)     \
     X(loop_type)         \
     X(loop_factory)      \
-    X(loop_lend)         \
+    X(loop_views)        \
     X(child_type)        \
     X(thread_pool_type)  \
     X(worker_type)       \

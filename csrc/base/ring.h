@@ -1,7 +1,7 @@
 /* Growing FIFO of tagged pointers: the loop's ready queue.
  *
  * Power-of-two array, so an index is one mask.  The ring does not own what it
- * points to.  The tag says how to run an item (see loop_run.c).  Python-free.
+ * points to.  The tag says how to run an item (see loop/loop_turn.c).  Python-free.
  */
 #ifndef AH_BASE_RING_H
 #define AH_BASE_RING_H

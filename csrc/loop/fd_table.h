@@ -7,7 +7,7 @@
 #ifndef AH_LOOP_FD_TABLE_H
 #define AH_LOOP_FD_TABLE_H
 
-#include "loop/handle_type.h"
+#include "loop/handle.h"
 #include "loop/loop.h"
 
 struct fd_entry {

@@ -3,10 +3,8 @@
  * What stands in the class is bound as Python binds an attribute, for not everything
  * that can be called is given the handle (a Mock, a staticmethod, a builtin).
  */
-#include "loop/handle_running.h"
-#include "loop/handle_type.h"
-#include "loop/loop_type.h"
-#include "py/errors.h"
+#include "loop/handle_threadsafe.h"
+#include "loop/loop_object.h"
 
 /* What `_run` is in the class itself; NULL: it was deleted. */
 AH_RAISES static int

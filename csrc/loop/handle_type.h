@@ -1,94 +1,41 @@
-/* Handle and TimerHandle: one scheduled callback each.
- *
- * They look like asyncio.Handle and asyncio.TimerHandle (isinstance holds
- * through __class__) and answer to the same attributes.  A handle owns its
- * loop, callback, arguments and context; the ready ring, the timer heap and
- * the descriptor table own the handle.  Its type is owned by the loop, for all of its
- * handles and for its free list, where freed ones go.
- */
+/* What the types Handle and TimerHandle share: rows of their tables. */
 #ifndef AH_LOOP_HANDLE_TYPE_H
 #define AH_LOOP_HANDLE_TYPE_H
 
-#include <stdbool.h>
+#include "loop/handle.h"
 
-#include "loop/loop.h"
-#include "module.h"
+PyObject *Handle_cancelled(HandleObject *self, PyObject *ignored);
+PyObject *Handle_get_context(HandleObject *self, PyObject *ignored);
+PyObject *Handle_run(HandleObject *self, PyObject *ignored);
+PyObject *Handle_repr_info(HandleObject *self, PyObject *ignored);
+PyObject *Handle_repr(HandleObject *self);
+PyObject *Handle_get_args(HandleObject *self, void *closure);
+PyObject *Handle_get_object(HandleObject *self, void *offset);
+PyObject *Handle_get_context_attr(HandleObject *self, void *closure);
+PyObject *Handle_get_repr(HandleObject *self, void *closure);
+PyObject *Handle_get_cancelled(HandleObject *self, void *closure);
 
-/* What cancelling touches comes first: with the collector's header before it, and where
- * CPython places blocks of this size, that is one cache line, and a cancelled timer is
- * as a rule not in the cache. */
-typedef struct {
-    PyObject_HEAD
-    LoopObject *loop;   /* owned */
-    PyObject *callback; /* owned; NULL once cancelled */
-    PyObject *args;     /* owned: the one argument, or a tuple of several;
-                           once cancelled: the repr, kept in debug mode */
-    int nargs;
-    bool cancelled;
-    bool shared_context; /* a snapshot: copy it before it is entered */
-    bool lent;           /* a timer, in the list of loop_lend.c */
-    bool threadsafe;     /* other threads may hold it, cancel it and drop it */
-    union {
-        struct ah_timer timer;  /* of a TimerHandle; armed: the heap owns a reference */
-        struct inbox_node node; /* of a Handle, on its way from another thread */
-    };
-    PyObject *context;          /* owned */
-    PyObject *source_traceback; /* owned; NULL outside debug mode */
-    PyObject *weakrefs;
-} HandleObject;
+#define HANDLE_COMMON_METHODS                                                      \
+    {"cancelled", (PyCFunction)Handle_cancelled, METH_NOARGS,                      \
+     PyDoc_STR("cancelled($self, /)\n--\n\nTrue if the callback was cancelled.")}, \
+        {"get_context", (PyCFunction)Handle_get_context, METH_NOARGS,              \
+         PyDoc_STR("get_context($self, /)\n--\n\n"                                 \
+                   "The contextvars.Context in which the callback runs.")},        \
+    {                                                                              \
+        "_run", (PyCFunction)Handle_run, METH_NOARGS, NULL                         \
+    }
 
-typedef struct {
-    HandleObject base;
-    double when; /* seconds, as the caller gave it */
-} TimerHandleObject;
+#define HANDLE_OBJECT(name, field) \
+    {name, (getter)Handle_get_object, NULL, NULL, (void *)offsetof(HandleObject, field)}
 
-static inline TimerHandleObject *
-timer_handle_of(struct ah_timer *timer)
-{
-    return (TimerHandleObject *)((char *)timer - offsetof(HandleObject, timer));
-}
-
-/* A new handle for callback(*args); context NULL: a copy of the current one.
- * `once`: it runs once, and may share a snapshot with its neighbours. */
-AH_RAISES HandleObject *ah_handle_new(LoopObject *loop, PyObject *callback,
-                                      PyObject *const *args, Py_ssize_t nargs,
-                                      PyObject *context, bool once);
-/* The same from any thread.  The GIL guards what it takes from the loop; without one,
- * it takes nothing, and gives nothing back. */
-AH_RAISES HandleObject *ah_handle_new_threadsafe(LoopObject *loop, PyObject *callback,
-                                                 PyObject *const *args,
-                                                 Py_ssize_t nargs, PyObject *context);
-AH_RAISES TimerHandleObject *ah_timer_handle_new(LoopObject *loop, double when,
-                                                 PyObject *callback,
-                                                 PyObject *const *args,
-                                                 Py_ssize_t nargs, PyObject *context);
-
-/* Call it in its context.  Errors go to the exception handler; -1 only for
- * SystemExit, KeyboardInterrupt and what that handler lets through.  Hold a
- * reference while it runs. */
-AH_RAISES int ah_handle_run(HandleObject *handle); /* runs Python */
-
-/* What somebody has put into asyncio.Handle as _run, or NULL.  Borrowed. */
-PyObject *ah_handle_find_run(ModuleState *st); /* runs Python */
-
-static inline PyObject *
-ah_handle_patched_run(ModuleState *st)
-{
-    unsigned tag = ((PyTypeObject *)st->asyncio_handle)->tp_version_tag;
-    return tag == st->handle_tag && tag != 0 ? st->handle_run : ah_handle_find_run(st);
-}
-
-/* By what ah_handle_patched_run() found; its result. */
-AH_RAISES PyObject *ah_handle_run_patched(HandleObject *handle,
-                                          PyObject *run); /* runs Python */
-
-/* Drop callback and arguments at once.  -1 only in debug mode (repr). */
-AH_RAISES int ah_handle_cancel(HandleObject *handle);
-
-/* The argument tuple, as asyncio.Handle._args. */
-AH_RAISES PyObject *ah_handle_args(HandleObject *handle);
-
-/* The free list, owned by the loop: keep at most so many. */
-void ah_handle_free_list_trim(LoopObject *loop, int keep);
+#define HANDLE_COMMON_GETSET                                             \
+    HANDLE_OBJECT("_callback", callback), HANDLE_OBJECT("_loop", loop),  \
+        HANDLE_OBJECT("_source_traceback", source_traceback),            \
+        {"_args", (getter)Handle_get_args, NULL, NULL, NULL},            \
+        {"_context", (getter)Handle_get_context_attr, NULL, NULL, NULL}, \
+        {"_repr", (getter)Handle_get_repr, NULL, NULL, NULL},            \
+    {                                                                    \
+        "_cancelled", (getter)Handle_get_cancelled, NULL, NULL, NULL     \
+    }
 
 #endif

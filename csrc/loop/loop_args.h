@@ -6,7 +6,7 @@
 #ifndef AH_LOOP_LOOP_ARGS_H
 #define AH_LOOP_LOOP_ARGS_H
 
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 
 #define PARAMETERS_MAX 2
 

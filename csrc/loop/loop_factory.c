@@ -3,7 +3,7 @@
  * The types are looked up by name in asyncio's modules at each call, for programs
  * rebind them.  With a task factory, and in debug mode, asyncio's own method does it.
  */
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 #include "py/lookup.h"
 #include "setup.h"
 
@@ -91,8 +91,8 @@ Loop_create_future(LoopObject *self, PyObject *Py_UNUSED(ignored))
 }
 
 PyObject *
-loop_call_inherited(LoopObject *self, PyObject *func, PyObject *const *args,
-                    Py_ssize_t nargs, PyObject *kwnames)
+loop_call_base(LoopObject *self, PyObject *func, PyObject *const *args,
+               Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t count = nargs + (kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0);
     PyObject **all = PyMem_Malloc((size_t)(count + 1) * sizeof *all);
@@ -115,8 +115,8 @@ Loop_create_task(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 {
     bool factory = self->task_factory != NULL && self->task_factory != Py_None;
     if (factory || self->debug || nargs != 1) {
-        return loop_call_inherited(self, self->st->asyncio_create_task, args, nargs,
-                                   kwnames);
+        return loop_call_base(self, self->st->asyncio_create_task, args, nargs,
+                              kwnames);
     }
     if (loop_check_open(self) < 0) {
         return NULL;

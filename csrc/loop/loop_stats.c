@@ -1,12 +1,10 @@
 /* loop.stats(): what the loop has counted, as a dict.
  *
- * The counting itself is in loop_stats.h and costs a few instructions per turn;
+ * The counting itself is in loop_counters.h and costs a few instructions per turn;
  * percentiles are computed here, when somebody asks.  Any thread that holds the GIL
  * may ask; what goes on at that moment, a stretch or a sleep, counts up to now.
  */
-#include "loop/loop_stats.h"
-
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 
 /* Begin anew, also with the stretch or sleep that goes on. */
 static void

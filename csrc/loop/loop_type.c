@@ -1,13 +1,13 @@
 /* The Loop type: life cycle, the fields that inherited Python code reads and
  * writes, and the method tables of its files put together.
  *
- * _core.Loop is a base under asyncio.SelectorEventLoop (see
- * pyasync_hw/loop/event_loop.py):
- * `_closed`, `_stopping`, `_debug` and `_thread_id` of asyncio's own code are
- * fields of the C struct.  It owns its handles, descriptors and clock; closing
- * releases them, and dealloc does for a loop that was never closed.
+ * _core.Loop is a base under asyncio.SelectorEventLoop, in
+ * pyasync_hw/loop/event_loop.py:
+ * `_closed`, `_stopping`, `_debug` and `_thread_id` of asyncio's own code are fields of
+ * the C struct.  It owns its handles, descriptors and clock; closing releases them, and
+ * dealloc does for a loop that was never closed.
  */
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 
 #include <errno.h>
 
@@ -37,18 +37,6 @@ open_poller(LoopObject *self, const char **call)
 }
 
 /* -- after a fork ---------------------------------------------------------- */
-
-int
-loop_raise_closed(LoopObject *self)
-{
-    if (ah_is_inherited(&self->fork)) {
-        return ah_raise_inherited(
-            &self->fork, "event loop",
-            "make a new one with pyasync_hw.new_event_loop(), or use asyncio.run()");
-    }
-    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
-    return -1;
-}
 
 /* A loop that has never run becomes the child's own: what was scheduled and registered
  * goes on here, with a poller and a wake-up of its own.  0 or -errno. */
@@ -108,7 +96,7 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     self->inbox.wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
     ah_fork_watch(st, &self->fork, (PyObject *)self, loop_in_child);
-    loop_debug_init(self);
+    loop_slow_init(self);
     self->closed = true; /* until __init__ of BaseEventLoop opens it */
     const char *call;
     int err = open_poller(self, &call);
@@ -139,20 +127,36 @@ Loop_traverse(LoopObject *self, visitproc visit, void *arg)
     Py_VISIT(self->pending_exc);
     Py_VISIT(self->watchdog);
     Py_VISIT(self->current_handle);
-    int status = loop_traverse_schedule(self, visit, arg);
+    int status = loop_traverse_ring(&self->ready, visit, arg);
+    status = status != 0 ? status : loop_traverse_ring(&self->inherited, visit, arg);
+    status = status != 0 ? status : loop_traverse_timers(self, visit, arg);
     status = status != 0 ? status : loop_traverse_inbox(self, visit, arg);
     return status != 0 ? status : loop_traverse_fds(self, visit, arg);
+}
+
+static void
+clear_schedule(LoopObject *self)
+{
+    /* Releasing a handle may run Python that schedules again: empty first. */
+    struct ring ready = self->ready;
+    struct ring inherited = self->inherited;
+    struct heap timers = self->timers;
+    self->ready = self->inherited = (struct ring){0};
+    self->timers = (struct heap){0};
+    loop_disarm_all(&timers);      /* runs Python */
+    loop_release_ring(&ready);     /* runs Python */
+    loop_release_ring(&inherited); /* runs Python */
 }
 
 /* What close() and the collector have in common. */
 static void
 release(LoopObject *self)
 {
-    loop_close_inbox(self);    /* runs Python */
-    loop_clear_schedule(self); /* runs Python */
-    loop_clear_fds(self);      /* runs Python */
-    loop_debug_clear(self);    /* runs Python */
-    Py_CLEAR(self->lent);      /* runs Python */
+    loop_close_inbox(self); /* runs Python */
+    clear_schedule(self);   /* runs Python */
+    loop_clear_fds(self);   /* runs Python */
+    loop_slow_clear(self);  /* runs Python */
+    Py_CLEAR(self->lent);   /* runs Python */
     Py_CLEAR(self->found);
     context_snapshot_clear(&self->snapshot);
     Py_CLEAR(self->selector);
@@ -255,7 +259,7 @@ Loop_set_flag(LoopObject *self, PyObject *value, void *offset)
         return -1;
     }
     *(bool *)((char *)self + (uintptr_t)offset) = truth != 0;
-    loop_debug_update(self);
+    loop_slow_update(self);
     return 0;
 }
 
@@ -319,31 +323,6 @@ Loop_set_selector(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
     return 0;
 }
 
-/* In C, for asyncio's code sets attributes at moments where Ctrl+C must find none of
- * ours.  What is put over a method of the class is looked at: it may be a turn. */
-static int
-Loop_setattro(LoopObject *self, PyObject *name, PyObject *value)
-{
-    if (PyObject_GenericSetAttr((PyObject *)self, name, value) < 0) { /* runs Python */
-        return -1;
-    }
-    PyObject *on_class = PyObject_GetAttr((PyObject *)Py_TYPE(self), name);
-    if (on_class == NULL) {
-        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
-            return -1;
-        }
-        PyErr_Clear(); /* an attribute of this loop only */
-        return 0;
-    }
-    bool is_over_method = Py_TYPE(on_class)->tp_descr_set == NULL;
-    Py_DECREF(on_class);
-    if (!is_over_method) {
-        return 0;
-    }
-    self->hooked = true;
-    return loop_notice_patches(self); /* runs Python */
-}
-
 /* -- tables ---------------------------------------------------------------- */
 
 #define FLAG(field) (void *)offsetof(LoopObject, field)
@@ -402,35 +381,33 @@ static PyType_Spec Loop_spec = {
     .slots = Loop_slots,
 };
 
-/* The methods of the other files; a slot takes only one table. */
-static int
-add_methods(PyTypeObject *type, PyMethodDef *methods)
+/* The methods and attributes of the other files; a slot takes only one table. */
+AH_RAISES static int
+add_others(PyObject *type)
 {
-    for (PyMethodDef *def = methods; def->ml_name != NULL; def++) {
-        PyObject *method = PyDescr_NewMethod(type, def);
-        if (method == NULL ||
-            PyObject_SetAttrString((PyObject *)type, def->ml_name, method) < 0) {
+    PyMethodDef *const methods[] = {
+        loop_call_methods,    loop_factory_methods,   loop_patches_methods,
+        loop_readers_methods, loop_stats_methods,     loop_turn_methods,
+        loop_views_methods,   slow_callbacks_methods,
+    };
+    int status = 0;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(methods); i++) {
+        for (PyMethodDef *def = methods[i]; status == 0 && def->ml_name != NULL;
+             def++) {
+            PyObject *method = PyDescr_NewMethod((PyTypeObject *)type, def);
+            status = method != NULL ? PyObject_SetAttrString(type, def->ml_name, method)
+                                    : -1;
             Py_XDECREF(method);
-            return -1;
         }
-        Py_DECREF(method);
     }
-    return 0;
-}
-
-static int
-add_getset(PyTypeObject *type, PyGetSetDef *getset)
-{
-    for (PyGetSetDef *def = getset; def->name != NULL; def++) {
-        PyObject *attribute = PyDescr_NewGetSet(type, def);
-        if (attribute == NULL ||
-            PyObject_SetAttrString((PyObject *)type, def->name, attribute) < 0) {
-            Py_XDECREF(attribute);
-            return -1;
-        }
-        Py_DECREF(attribute);
+    for (PyGetSetDef *def = slow_callbacks_getset; status == 0 && def->name != NULL;
+         def++) {
+        PyObject *attribute = PyDescr_NewGetSet((PyTypeObject *)type, def);
+        status =
+            attribute != NULL ? PyObject_SetAttrString(type, def->name, attribute) : -1;
+        Py_XDECREF(attribute);
     }
-    return 0;
+    return status;
 }
 
 int
@@ -438,17 +415,8 @@ ah_loop_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
     st->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Loop_spec, NULL);
-    if (st->loop_type == NULL || add_methods(st->loop_type, loop_sched_methods) < 0 ||
-        add_methods(st->loop_type, loop_factory_methods) < 0 ||
-        add_methods(st->loop_type, loop_io_methods) < 0 ||
-        add_methods(st->loop_type, loop_run_methods) < 0 ||
-        add_methods(st->loop_type, loop_lend_methods) < 0 ||
-        add_methods(st->loop_type, loop_stats_methods) < 0 ||
-        add_methods(st->loop_type, loop_debug_methods) < 0 ||
-        add_getset(st->loop_type, loop_debug_getset) < 0) {
-        return -1;
-    }
-    if (ah_import(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
+    if (st->loop_type == NULL || add_others((PyObject *)st->loop_type) < 0 ||
+        ah_import(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
         return -1;
     }
     return PyModule_AddType(module, st->loop_type);

@@ -1,10 +1,10 @@
-/* TimerHandle: a handle with a time; see handle_type.h for ownership.
+/* TimerHandle: a handle with a time; see handle.h for ownership.
  *
  * Cancelling one takes it out of the heap at once, and the heap's reference to
  * it with it.  Comparing is by time, as asyncio.TimerHandle compares.
  */
-#include "loop/handle_common.h"
-#include "loop/loop_type.h"
+#include "loop/handle_type.h"
+#include "loop/loop_object.h"
 #include "py/lookup.h"
 #include "setup.h"
 
@@ -17,7 +17,7 @@ ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
     if (self == NULL) {
         return NULL;
     }
-    Py_DECREF(loop->timer_handle_type); /* see handle_type.h */
+    Py_DECREF(loop->timer_handle_type); /* see handle.h */
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     self->base.timer.node.index = -1;
     self->when = when;
@@ -114,10 +114,12 @@ timer_handles_equal(TimerHandleObject *a, TimerHandleObject *b)
         return 1;
     }
     /* Comparing may cancel both. */
-    PyObject *a_callback = Handle_get_callback(&a->base, NULL);
-    PyObject *b_callback = Handle_get_callback(&b->base, NULL);
-    PyObject *a_args = ah_handle_args(&a->base);
-    PyObject *b_args = ah_handle_args(&b->base);
+    PyObject *a_callback =
+        Py_NewRef(a->base.callback != NULL ? a->base.callback : Py_None);
+    PyObject *b_callback =
+        Py_NewRef(b->base.callback != NULL ? b->base.callback : Py_None);
+    PyObject *a_args = Handle_get_args(&a->base, NULL);
+    PyObject *b_args = Handle_get_args(&b->base, NULL);
     int equal = a_args == NULL || b_args == NULL ? -1 : 1;
     if (equal > 0) {
         equal = PyObject_RichCompareBool(a_callback, b_callback, Py_EQ);

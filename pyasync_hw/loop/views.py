@@ -1,7 +1,7 @@
 """`loop._ready`, `loop._scheduled` and the map of its selector: live views of what it has.
 
 asyncio has a deque and a list, kept by heapq, and so programs find them here: with handles
-in them, and what they do to them is done.  The C half is csrc/loop/loop_lend.c.
+in them, and what they do to them is done.  The C half is csrc/loop/loop_views.c.
 """
 
 from __future__ import annotations

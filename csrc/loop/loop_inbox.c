@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 #include "py/errors.h"
 
 /* The bit beside an inbox node: which of the two it is in. */

@@ -1,6 +1,6 @@
-/* The loop's struct, for the files of loop/ only. */
-#ifndef AH_LOOP_LOOP_TYPE_H
-#define AH_LOOP_LOOP_TYPE_H
+/* The loop's struct, and what its files offer each other: for loop/ only. */
+#ifndef AH_LOOP_LOOP_OBJECT_H
+#define AH_LOOP_LOOP_OBJECT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,9 +9,9 @@
 #include "base/poller.h"
 #include "base/ring.h"
 #include "loop/fd_table.h"
-#include "loop/handle_type.h"
+#include "loop/handle.h"
 #include "loop/loop.h"
-#include "loop/loop_stats.h"
+#include "loop/loop_counters.h"
 #include "loop/watchdog_type.h"
 #include "module.h"
 #include "py/context.h"
@@ -100,17 +100,17 @@ struct LoopObject {
     PyThreadState *run_tstate; /* of who runs it; NULL: nobody */
     bool polled_events;        /* the last poll found some */
 
-    struct running_handle *running; /* thread-safe handles: see handle_running.h */
+    struct running_handle *running; /* thread-safe handles: see handle_threadsafe.h */
 
     struct context_snapshot snapshot;
-    PyTypeObject *handle_type;       /* owned, for all handles: see handle_type.h */
+    PyTypeObject *handle_type;       /* owned, for all handles: see handle.h */
     PyTypeObject *timer_handle_type; /* owned */
     HandleObject *free_handles;      /* linked by `args` */
     int free_count;
 
     struct loop_stats stats;
 
-    /* loop_debug.c; times are seconds as set, and nanoseconds */
+    /* slow_callbacks.c; times are seconds as set, and nanoseconds */
     double slow_callback_duration; /* reported in debug mode */
     double watch_limit;            /* as set by who watches; or infinite */
     int64_t watch_limit_ns;        /* reported because somebody watches; or never */
@@ -120,15 +120,10 @@ struct LoopObject {
     PyObject *current_handle;      /* owned: what runs, when timed; or NULL */
 };
 
-/* RuntimeError: closed, or inherited by a forked child.  Always -1. */
-int loop_raise_closed(LoopObject *self);
-
-/* Is every callback timed? */
-static inline bool
-loop_is_timed(const LoopObject *self)
-{
-    return self->debug || self->watch_limit_ns != NS_NEVER;
-}
+/* loop_object.c */
+int loop_raise_closed(LoopObject *self); /* RuntimeError: closed, or a fork's; -1 */
+AH_RAISES int loop_raise_pending(
+    LoopObject *self); /* what a native callback asked for */
 
 AH_RAISES static inline int
 loop_check_open(LoopObject *self)
@@ -136,9 +131,55 @@ loop_check_open(LoopObject *self)
     return self->closed ? loop_raise_closed(self) : 0;
 }
 
-AH_RAISES int loop_collect_inbox(LoopObject *self);
+static inline int64_t
+loop_now(LoopObject *self)
+{
+    return self->vclock != NULL ? vclock_now(self->vclock) : clock_monotonic_ns();
+}
 
-/* What other threads posted goes to the ready ring. */
+/* loop_call.c */
+int64_t loop_seconds_to_ns_up(double seconds); /* so that ns / 1e9 >= seconds */
+void loop_timer_handle_due(LoopObject *self, struct ah_timer *timer);
+AH_RAISES int loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle);
+
+/* loop_ready.c */
+/* How to run a handle that Python code brings, and was it cancelled?  -1: it is none.
+ */
+AH_RAISES int loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled);
+AH_RAISES int loop_run_python_handle(PyObject *handle); /* runs Python */
+void loop_release_ring(struct ring *ring);              /* runs Python */
+int loop_traverse_ring(struct ring *ring, visitproc visit, void *arg);
+
+AH_RAISES static inline int
+loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag)
+{
+    if (ring_push(&self->ready, handle, tag) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    Py_INCREF(handle);
+    return 0;
+}
+
+/* loop_timers.c */
+AH_RAISES int loop_push_due_timers(LoopObject *self, int64_t now_ns); /* runs Python */
+void loop_disarm_all(struct heap *timers);                            /* runs Python */
+int loop_traverse_timers(LoopObject *self, visitproc visit, void *arg);
+
+static inline void
+loop_trim_schedule(LoopObject *self)
+{
+    ring_trim(&self->ready, SCHEDULE_IDLE);
+    heap_trim(&self->timers, SCHEDULE_IDLE);
+}
+
+/* loop_inbox.c: what other threads posted goes to the ready ring. */
+AH_RAISES int loop_collect_inbox(LoopObject *self);
+AH_RAISES int loop_post_handle(LoopObject *self, HandleObject *handle);
+void loop_close_inbox(LoopObject *self);              /* runs Python */
+void loop_arrive(LoopObject *self, inbox_item items); /* in order, oldest first */
+int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
+
 AH_RAISES static inline int
 loop_collect(LoopObject *self)
 {
@@ -148,7 +189,40 @@ loop_collect(LoopObject *self)
     return loop_collect_inbox(self);
 }
 
-/* loop_debug.c: one turn whose callbacks are timed. */
+/* fd_register.c */
+int loop_register_fds(LoopObject *self); /* all, with a new poller; 0 or -errno */
+void loop_clear_fds(LoopObject *self);   /* runs Python */
+int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
+
+/* fd_dispatch.c */
+void loop_note_event(LoopObject *self, int fd, uint32_t events); /* for Loop_select() */
+void loop_dispatch(LoopObject *self, const struct epoll_event *events,
+                   int count); /* runs Python */
+
+/* loop_poll.c: sleeps until something is due or comes, and dispatches it. */
+AH_RAISES int loop_poll(LoopObject *self, int64_t now_ns); /* runs Python */
+
+/* loop_factory.c: func(self, ...), a method of asyncio's BaseEventLoop */
+AH_RAISES PyObject *loop_call_base(LoopObject *self, PyObject *func,
+                                   PyObject *const *args, Py_ssize_t nargs,
+                                   PyObject *kwnames); /* runs Python */
+
+/* loop_patches.c */
+AH_RAISES int loop_notice_patches(LoopObject *self);                  /* runs Python */
+int Loop_setattro(LoopObject *self, PyObject *name, PyObject *value); /* runs Python */
+
+/* Has somebody patched its class, or asyncio's above it, since we looked? */
+static inline bool
+loop_is_patched_anew(LoopObject *self)
+{
+    unsigned tag = Py_TYPE(self)->tp_version_tag;
+    return tag != self->type_tag || tag == 0; /* 0: it changes too often to have one */
+}
+
+/* loop_views.c: lent timers move back to the heap */
+AH_RAISES int loop_take_timers_back(LoopObject *self); /* runs Python */
+
+/* slow_callbacks.c: one turn whose callbacks are timed. */
 struct timed_turn {
     int64_t first_ns; /* beginning of the first callback */
     int64_t began_ns; /* of the last one */
@@ -159,9 +233,9 @@ struct timed_turn {
     size_t count;
     bool reported; /* a slow callback accounts for the slow turn */
 };
-void loop_debug_init(LoopObject *self);
-void loop_debug_clear(LoopObject *self);  /* runs Python */
-void loop_debug_update(LoopObject *self); /* debug mode was switched */
+void loop_slow_init(LoopObject *self);
+void loop_slow_clear(LoopObject *self);  /* runs Python */
+void loop_slow_update(LoopObject *self); /* debug mode was switched */
 void loop_timed_begin(LoopObject *self, struct timed_turn *timed, PyObject *handle);
 /* What was running when the first watch was set is timed from then on. */
 void loop_timed_overtake(LoopObject *self, struct timed_turn *timed);
@@ -170,55 +244,22 @@ AH_RAISES int loop_timed_end(LoopObject *self, struct timed_turn *timed,
 AH_RAISES int loop_timed_turn_end(LoopObject *self, struct timed_turn *timed,
                                   int status); /* runs Python */
 
-/* loop_io.c */
-void loop_note_event(LoopObject *self, int fd, uint32_t events); /* for Loop_select() */
-void loop_dispatch(LoopObject *self, const struct epoll_event *events,
-                   int count);           /* runs Python */
-int loop_register_fds(LoopObject *self); /* all, with a new poller; 0 or -errno */
-void loop_clear_fds(LoopObject *self);
-int loop_traverse_fds(LoopObject *self, visitproc visit, void *arg);
-
-/* loop_factory.c: func(self, ...), a method of asyncio's class */
-AH_RAISES PyObject *loop_call_inherited(LoopObject *self, PyObject *func,
-                                        PyObject *const *args, Py_ssize_t nargs,
-                                        PyObject *kwnames); /* runs Python */
-
-/* loop_run.c */
-AH_RAISES int loop_notice_patches(LoopObject *self); /* runs Python */
-AH_RAISES int loop_raise_pending(LoopObject *self);
-AH_RAISES int loop_run_python_handle(PyObject *handle); /* runs Python */
-
-/* loop_lend.c: lent timers move back to the heap */
-AH_RAISES int loop_take_timers_back(LoopObject *self); /* runs Python */
-
-/* loop_post.c */
-AH_RAISES int loop_post_handle(LoopObject *self, HandleObject *handle);
-void loop_close_inbox(LoopObject *self);              /* runs Python */
-void loop_arrive(LoopObject *self, inbox_item items); /* in order, oldest first */
-int loop_traverse_inbox(LoopObject *self, visitproc visit, void *arg);
-
-/* loop_sched.c */
-AH_RAISES int loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag);
-AH_RAISES int loop_push_due_timers(LoopObject *self, int64_t now_ns); /* runs Python */
-int64_t loop_seconds_to_ns_up(double seconds); /* so that ns / 1e9 >= seconds */
-void loop_timer_handle_due(LoopObject *self, struct ah_timer *timer);
-AH_RAISES int loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle);
-/* How to run a handle that Python code brings, and was it cancelled?  -1: it is none.
- */
-AH_RAISES int loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled);
-void loop_release_ring(struct ring *ring); /* runs Python */
-void loop_trim_schedule(LoopObject *self);
-void loop_clear_schedule(LoopObject *self);
-int loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg);
+/* Is every callback timed? */
+static inline bool
+loop_is_timed(const LoopObject *self)
+{
+    return self->debug || self->watch_limit_ns != NS_NEVER;
+}
 
 /* Methods, put together in loop_type.c. */
-extern PyMethodDef loop_sched_methods[];
+extern PyMethodDef loop_call_methods[];
 extern PyMethodDef loop_factory_methods[];
-extern PyMethodDef loop_io_methods[];
-extern PyMethodDef loop_run_methods[];
-extern PyMethodDef loop_lend_methods[];
+extern PyMethodDef loop_patches_methods[];
+extern PyMethodDef loop_readers_methods[];
 extern PyMethodDef loop_stats_methods[];
-extern PyMethodDef loop_debug_methods[];
-extern PyGetSetDef loop_debug_getset[];
+extern PyMethodDef loop_turn_methods[];
+extern PyMethodDef loop_views_methods[];
+extern PyMethodDef slow_callbacks_methods[];
+extern PyGetSetDef slow_callbacks_getset[];
 
 #endif

@@ -6,9 +6,8 @@
  */
 #include <math.h>
 
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 #include "loop/watchdog_type.h"
-#include "py/errors.h"
 #include "py/exceptions.h"
 
 /* Of the limit for an iteration: a callback that took less is not worth naming. */
@@ -35,7 +34,7 @@ seconds_to_limit(double limit)
 }
 
 void
-loop_debug_update(LoopObject *self)
+loop_slow_update(LoopObject *self)
 {
     int64_t limit_ns = self->watch_limit_ns;
     int64_t look_ns = limit_ns; /* with a limit of 0, everything is slow: nothing is */
@@ -52,16 +51,16 @@ loop_debug_update(LoopObject *self)
 }
 
 void
-loop_debug_init(LoopObject *self)
+loop_slow_init(LoopObject *self)
 {
     self->slow_callback_duration = 0.1;
     self->watch_limit = Py_HUGE_VAL;
     self->watch_limit_ns = NS_NEVER;
-    loop_debug_update(self);
+    loop_slow_update(self);
 }
 
 void
-loop_debug_clear(LoopObject *self)
+loop_slow_clear(LoopObject *self)
 {
     if (self->watchdog != NULL) {
         watchdog_stop(&self->watchdog->dog); /* its thread ends */
@@ -224,7 +223,7 @@ Loop_set_watchdog(LoopObject *self, PyObject *args)
     self->watchdog = (WatchdogObject *)Py_XNewRef(after);
     self->watch_limit = limit;
     self->watch_limit_ns = seconds_to_limit(limit);
-    loop_debug_update(self);
+    loop_slow_update(self);
     if (before != NULL && before != after) {
         ah_watchdog_end(before);
         watchdog_stop(&before->dog); /* its thread ends */
@@ -281,7 +280,7 @@ Loop_set_slow_callback_duration(LoopObject *self, PyObject *value,
         return -1;
     }
     self->slow_callback_duration = seconds;
-    loop_debug_update(self);
+    loop_slow_update(self);
     return 0;
 }
 
@@ -300,12 +299,12 @@ Loop_set_current_handle(LoopObject *self, PyObject *value, void *Py_UNUSED(closu
     return 0;
 }
 
-PyMethodDef loop_debug_methods[] = {
+PyMethodDef slow_callbacks_methods[] = {
     {"_set_watchdog", (PyCFunction)Loop_set_watchdog, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
-PyGetSetDef loop_debug_getset[] = {
+PyGetSetDef slow_callbacks_getset[] = {
     {"slow_callback_duration", (getter)Loop_get_slow_callback_duration,
      (setter)Loop_set_slow_callback_duration,
      PyDoc_STR("In debug mode, what takes as many seconds is reported."), NULL},

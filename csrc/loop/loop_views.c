@@ -11,11 +11,10 @@
  * call_at(), or another loop's, is put in a TimerHandle of ours, whose callback is
  * `run_python_handle`.
  */
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 
 #include <math.h>
 
-#include "py/errors.h"
 #include "py/exceptions.h"
 #include "setup.h"
 
@@ -372,7 +371,7 @@ Loop_ready_replace(LoopObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-PyMethodDef loop_lend_methods[] = {
+PyMethodDef loop_views_methods[] = {
     {"_lend_timers", (PyCFunction)Loop_lend_timers, METH_VARARGS, NULL},
     {"_ready_count", (PyCFunction)Loop_ready_count, METH_NOARGS, NULL},
     {"_ready_list", (PyCFunction)Loop_ready_list, METH_NOARGS, NULL},
@@ -382,7 +381,7 @@ PyMethodDef loop_lend_methods[] = {
 };
 
 int
-ah_loop_lend_setup(PyObject *module)
+ah_loop_views_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
     st->run_python_handle = PyCFunction_New(run_python_handle_methods, NULL);

@@ -1,191 +1,12 @@
-/* Scheduling: the ready ring and the timer heap, and the call_* methods.
+/* call_soon(), call_later(), call_at(), call_soon_threadsafe(), time().
  *
- * The ring and the heap own one reference to each handle and device in them.  Times
- * are nanoseconds of the loop's clock; a timer is due when its time, rounded up, has
- * come, so loop.time() in its callback is never below when().
+ * Times are nanoseconds of the loop's clock; a timer is due when its time, rounded up,
+ * has come, so loop.time() in its callback is never below when().
  */
 #include "loop/loop_args.h"
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 
 #include <math.h>
-
-#include "py/errors.h"
-
-/* -- verbs ----------------------------------------------------------------- */
-
-int64_t
-ah_loop_now(LoopObject *self)
-{
-    return self->vclock != NULL ? vclock_now(self->vclock) : clock_monotonic_ns();
-}
-
-struct vclock *
-ah_loop_vclock(LoopObject *self)
-{
-    return self->vclock;
-}
-
-ModuleState *
-ah_loop_state(LoopObject *self)
-{
-    return self->st;
-}
-
-int
-ah_loop_check_open(LoopObject *self)
-{
-    return loop_check_open(self);
-}
-
-int
-ah_loop_check(ModuleState *st, PyObject *obj)
-{
-    return PyObject_TypeCheck(obj, st->loop_type);
-}
-
-int
-loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag)
-{
-    if (ring_push(&self->ready, handle, tag) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    Py_INCREF(handle);
-    return 0;
-}
-
-int
-ah_loop_timer_start(LoopObject *self, struct ah_timer *timer, int64_t when_ns,
-                    ah_timer_func func, PyObject *owner)
-{
-    if (loop_check_open(self) < 0) {
-        return -1;
-    }
-    Py_INCREF(owner); /* before the old one goes, which may be the last */
-    ah_loop_timer_stop(self, timer);
-    if (heap_push(&self->timers, &timer->node, when_ns) < 0) {
-        Py_DECREF(owner);
-        PyErr_NoMemory();
-        return -1;
-    }
-    timer->func = func;
-    timer->owner = owner;
-    return 0;
-}
-
-void
-ah_loop_timer_stop(LoopObject *self, struct ah_timer *timer)
-{
-    if (timer->node.index >= 0) {
-        heap_remove(&self->timers, &timer->node);
-        Py_CLEAR(timer->owner); /* runs Python */
-    }
-}
-
-void
-loop_timer_handle_due(LoopObject *self, struct ah_timer *timer)
-{
-    PyObject *handle = (PyObject *)timer_handle_of(timer);
-    if (loop_push(self, handle, READY_HANDLE) < 0) {
-        ah_loop_report(self, "Out of memory for a timer", handle);
-    }
-}
-
-int
-loop_push_due_timers(LoopObject *self, int64_t now_ns)
-{
-    while (heap_first_when(&self->timers) <= now_ns) {
-        struct ah_timer *timer = (struct ah_timer *)heap_first(&self->timers);
-        PyObject *owner = timer->owner;
-        heap_remove(&self->timers, &timer->node);
-        timer->owner = NULL;
-        self->stats.timers_fired++;
-        timer->func(self, timer); /* runs Python */
-        Py_DECREF(owner);         /* runs Python */
-        if (self->pending_exc != NULL) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-void
-loop_trim_schedule(LoopObject *self)
-{
-    ring_trim(&self->ready, SCHEDULE_IDLE);
-    heap_trim(&self->timers, SCHEDULE_IDLE);
-}
-
-void
-loop_release_ring(struct ring *ring)
-{
-    while (ring_count(ring) > 0) {
-        Py_DECREF(ready_owner(ring_pop(ring))); /* runs Python */
-    }
-    ring_free(ring);
-}
-
-/* All of them first: dropping an owner may start the timer of another one anew. */
-static void
-disarm_all(struct heap *timers)
-{
-    PyObject **owners = (PyObject **)timers->entries; /* no larger than an entry */
-    size_t count = 0;
-    for (size_t i = 0; i < timers->size; i++) {
-        struct ah_timer *timer = (struct ah_timer *)timers->entries[i].node;
-        if (timer != NULL) {
-            timer->node.index = -1;
-            owners[count++] = timer->owner;
-            timer->owner = NULL;
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        Py_DECREF(owners[i]); /* runs Python */
-    }
-    heap_free(timers);
-}
-
-void
-loop_clear_schedule(LoopObject *self)
-{
-    /* Releasing a handle may run Python that schedules again: empty first. */
-    struct ring ready = self->ready;
-    struct ring inherited = self->inherited;
-    struct heap timers = self->timers;
-    self->ready = self->inherited = (struct ring){0};
-    self->timers = (struct heap){0};
-    disarm_all(&timers);           /* runs Python */
-    loop_release_ring(&ready);     /* runs Python */
-    loop_release_ring(&inherited); /* runs Python */
-}
-
-static int
-traverse_ring(struct ring *ring, visitproc visit, void *arg)
-{
-    for (size_t i = 0; i < ring_count(ring); i++) {
-        Py_VISIT(ready_owner(ring_peek(ring, i)));
-    }
-    return 0;
-}
-
-int
-loop_traverse_schedule(LoopObject *self, visitproc visit, void *arg)
-{
-    int status = traverse_ring(&self->ready, visit, arg);
-    status = status != 0 ? status : traverse_ring(&self->inherited, visit, arg);
-    if (status != 0) {
-        return status;
-    }
-    for (size_t i = 0; i < self->timers.size; i++) {
-        struct ah_timer *timer = (struct ah_timer *)self->timers.entries[i].node;
-        if (timer != NULL) {
-            Py_VISIT(timer->owner);
-        }
-    }
-    return 0;
-}
-
-/* -- arguments ------------------------------------------------------------- */
 
 static const struct signature call_soon_signature = {
     "BaseEventLoop.call_soon", 1, {"callback"}};
@@ -238,21 +59,6 @@ loop_seconds_to_ns_up(double seconds)
         ns++;
     }
     return ns;
-}
-
-int
-loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled)
-{
-    if (Py_TYPE(handle) == self->st->handle_type ||
-        Py_TYPE(handle) == self->st->timer_handle_type) {
-        *cancelled = ((HandleObject *)handle)->cancelled;
-        return READY_HANDLE;
-    }
-    PyObject *attribute =
-        PyObject_GetAttrString(handle, "_cancelled"); /* runs Python */
-    *cancelled = attribute != NULL ? PyObject_IsTrue(attribute) : -1;
-    Py_XDECREF(attribute);
-    return *cancelled < 0 ? -1 : READY_PYTHON_HANDLE;
 }
 
 /* -- Python methods -------------------------------------------------------- */
@@ -320,6 +126,15 @@ parse_seconds(const struct signature *signature, PyObject *arg, const char *none
     return 0;
 }
 
+void
+loop_timer_handle_due(LoopObject *self, struct ah_timer *timer)
+{
+    PyObject *handle = (PyObject *)timer_handle_of(timer);
+    if (loop_push(self, handle, READY_HANDLE) < 0) {
+        ah_loop_report(self, "Out of memory for a timer", handle);
+    }
+}
+
 int
 loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle)
 {
@@ -362,7 +177,7 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 static PyObject *
 Loop_time(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return PyFloat_FromDouble((double)ah_loop_now(self) / 1e9);
+    return PyFloat_FromDouble((double)loop_now(self) / 1e9);
 }
 
 /* A delay that is no plain number: what Python makes of adding it to the time. */
@@ -392,8 +207,8 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
     struct call call;
     double delay;
     if (self->asyncio_later) {
-        return loop_call_inherited(self, self->st->asyncio_call_later, args, nargs,
-                                   kwnames); /* runs Python */
+        return loop_call_base(self, self->st->asyncio_call_later, args, nargs,
+                              kwnames); /* runs Python */
     }
     if (loop_parse_call(self, &call_later_signature, args, nargs, kwnames, &call) < 0) {
         return NULL;
@@ -408,7 +223,7 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
         (self->debug && check_debug(self, call.params[1], "call_at", true) < 0)) {
         return NULL;
     }
-    return schedule_at(self, (double)ah_loop_now(self) / 1e9 + delay, &call);
+    return schedule_at(self, (double)loop_now(self) / 1e9 + delay, &call);
 }
 
 /* Inherited code (signals) brings asyncio.Handle objects of its own. */
@@ -425,7 +240,7 @@ Loop_add_callback(LoopObject *self, PyObject *handle)
 
 #define FASTCALL(func) (PyCFunction)(void (*)(void)) func, METH_FASTCALL | METH_KEYWORDS
 
-PyMethodDef loop_sched_methods[] = {
+PyMethodDef loop_call_methods[] = {
     {"call_soon", FASTCALL(Loop_call_soon),
      PyDoc_STR("call_soon($self, callback, *args, context=None)\n--\n\n"
                "Call callback(*args) in the next turn of the loop; return a Handle.")},

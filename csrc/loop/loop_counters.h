@@ -6,8 +6,8 @@
  * within a stretch waits for its end; that wait is the loop's lag.  Stretches are
  * measured in real time, also on a virtual clock.
  */
-#ifndef AH_LOOP_LOOP_STATS_H
-#define AH_LOOP_LOOP_STATS_H
+#ifndef AH_LOOP_LOOP_COUNTERS_H
+#define AH_LOOP_LOOP_COUNTERS_H
 
 #include "base/clock.h"
 #include "base/histogram.h"

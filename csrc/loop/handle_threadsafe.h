@@ -5,10 +5,10 @@
  * waits brings a lock, so that a handle which nobody waits for costs neither.  GIL
  * held.
  */
-#ifndef AH_LOOP_HANDLE_RUNNING_H
-#define AH_LOOP_HANDLE_RUNNING_H
+#ifndef AH_LOOP_HANDLE_THREADSAFE_H
+#define AH_LOOP_HANDLE_THREADSAFE_H
 
-#include "loop/handle_type.h"
+#include "loop/handle.h"
 
 struct run_waiter;
 

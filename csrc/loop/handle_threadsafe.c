@@ -1,6 +1,6 @@
-#include "loop/handle_running.h"
+#include "loop/handle_threadsafe.h"
 
-#include "loop/loop_type.h"
+#include "loop/loop_object.h"
 
 struct run_waiter {
     struct run_waiter *next;
