@@ -7,6 +7,7 @@
 #include "base/clock_drivers.h"
 #include "base/clock_verdict.h"
 #include "base/clock_waits.h"
+#include "base/lock.h"
 #include "base/ready.h"
 
 #define GRACE_NS NS_PER_MS          /* for work that holds, where no loop waits */
@@ -16,22 +17,15 @@
 static int
 init_locks(struct vclock *clock)
 {
-    pthread_mutexattr_t attr;
-    int err = pthread_mutexattr_init(&attr);
-    if (err != 0) {
-        return -err;
+    int err = lock_init(&clock->driving, PTHREAD_MUTEX_RECURSIVE);
+    if (err < 0) {
+        return err;
     }
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-    err = pthread_mutex_init(&clock->driving, &attr);
-    pthread_mutexattr_destroy(&attr);
-    if (err != 0) {
-        return -err;
-    }
-    err = pthread_mutex_init(&clock->lock, NULL);
-    if (err != 0) {
+    err = -pthread_mutex_init(&clock->lock, NULL);
+    if (err < 0) {
         pthread_mutex_destroy(&clock->driving);
     }
-    return -err;
+    return err;
 }
 
 int

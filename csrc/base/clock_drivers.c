@@ -3,6 +3,7 @@
 
 #include "base/clock_verdict.h"
 #include "base/clock_waits.h"
+#include "base/list.h"
 
 int64_t
 drivers_lock(struct vclock *clock)
@@ -113,12 +114,7 @@ vclock_remove_driver(struct vclock *clock, struct clock_driver *driver)
 {
     drivers_lock(clock);
     pthread_mutex_lock(&clock->lock);
-    for (struct clock_driver **p = &clock->drivers; *p != NULL; p = &(*p)->next) {
-        if (*p == driver) {
-            *p = driver->next;
-            break;
-        }
-    }
+    LIST_REMOVE(clock->drivers, driver);
     pthread_mutex_unlock(&clock->lock);
     drivers_unlock(clock);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/ready.h"
 #include "base/stuck.h"
 #include "base/wake.h"
@@ -63,12 +64,7 @@ waits_leave_locked(struct vclock *clock, struct clock_wait *me)
 {
     bool looked = me == waits_lookout_locked(clock);
     clock->sleeps = -1;
-    for (struct clock_wait **p = &clock->waits; *p != NULL; p = &(*p)->next) {
-        if (*p == me) {
-            *p = me->next;
-            break;
-        }
-    }
+    LIST_REMOVE(clock->waits, me);
     if (!me->is_loop) {
         wake_close(&me->wake_fd);
     }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 
 /* -- seats ----------------------------------------------------------------- */
 
@@ -166,32 +167,12 @@ drain_locked(struct pool *pool)
 
 /* -- life ------------------------------------------------------------------ */
 
-static int
-init_cond(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-    int err = pthread_condattr_init(&attributes);
-    if (err == 0) {
-        err = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        err = err == 0 ? pthread_cond_init(cond, &attributes) : err;
-        pthread_condattr_destroy(&attributes);
-    }
-    return -err;
-}
-
 int
 pool_init(struct pool *pool, unsigned max_workers)
 {
     memset(pool, 0, sizeof *pool);
     pool->max_workers = max_workers;
-    int err = init_cond(&pool->settled);
-    if (err == 0) {
-        err = -pthread_mutex_init(&pool->lock, NULL);
-        if (err < 0) {
-            pthread_cond_destroy(&pool->settled);
-        }
-    }
-    return err;
+    return monitor_init(&pool->lock, &pool->settled);
 }
 
 static void
@@ -210,8 +191,7 @@ pool_destroy(struct pool *pool)
 {
     free_seats(pool->seats);
     free_seats(pool->lost);
-    pthread_cond_destroy(&pool->settled);
-    pthread_mutex_destroy(&pool->lock);
+    monitor_destroy(&pool->lock, &pool->settled);
 }
 
 void
@@ -237,8 +217,7 @@ pool_after_fork(struct pool *pool)
 {
     /* Other threads of the parent may have held the lock, and waited.  Making them
      * anew cannot fail where it once has not. */
-    (void)pthread_mutex_init(&pool->lock, NULL);
-    (void)init_cond(&pool->settled);
+    (void)monitor_init(&pool->lock, &pool->settled);
     while (pool->seats != NULL) {
         struct pool_seat *seat = pool->seats;
         pool->seats = seat->next;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 
 #define LIMIT_LEAST_NS NS_PER_MS
 #define AGAIN_LEAST_NS (2 * NS_PER_MS)
@@ -13,25 +14,9 @@
 int
 watchdog_open(struct watchdog *dog)
 {
-    pthread_condattr_t attr;
     *dog = (struct watchdog){
         .pid = getpid(), .limit_ns = NS_NEVER, .armed_ns = clock_monotonic_ns()};
-    int err = pthread_mutex_init(&dog->lock, NULL);
-    if (err != 0) {
-        return -err;
-    }
-    err = pthread_condattr_init(&attr);
-    if (err == 0) {
-        err = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-        if (err == 0) {
-            err = pthread_cond_init(&dog->changed, &attr);
-        }
-        pthread_condattr_destroy(&attr);
-    }
-    if (err != 0) {
-        pthread_mutex_destroy(&dog->lock);
-    }
-    return -err;
+    return monitor_init(&dog->lock, &dog->changed);
 }
 
 /* In a forked child the lock may be held by a thread that is not there. */
@@ -45,8 +30,7 @@ void
 watchdog_close(struct watchdog *dog)
 {
     if (!in_child(dog)) {
-        pthread_cond_destroy(&dog->changed);
-        pthread_mutex_destroy(&dog->lock);
+        monitor_destroy(&dog->lock, &dog->changed);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/wake.h"
 
 #define SHARE_EVENTS 64
@@ -334,19 +335,11 @@ static bool
 unlink_share(struct line_share *share)
 {
     struct shared_line *line = share->line;
-    struct line_share **s = &line->shares;
-    while (*s != share) {
-        s = &(*s)->next;
-    }
-    *s = share->next;
+    LIST_REMOVE(line->shares, share);
     if (line->shares != NULL) {
         return false;
     }
-    struct shared_line **l = &line->table->first;
-    while (*l != line) {
-        l = &(*l)->next;
-    }
-    *l = line->next;
+    LIST_REMOVE(line->table->first, line);
     return true;
 }
 

@@ -1,5 +1,6 @@
 #include "loop/handle_threadsafe.h"
 
+#include "base/list.h"
 #include "loop/loop_object.h"
 
 struct run_waiter {
@@ -16,16 +17,6 @@ running_elsewhere(HandleObject *handle)
         note = note->next;
     }
     return note;
-}
-
-static void
-take_out(struct running_handle *note, struct run_waiter *waiter)
-{
-    struct run_waiter **link = &note->waiters;
-    while (*link != waiter) {
-        link = &(*link)->next;
-    }
-    *link = waiter->next;
 }
 
 static int
@@ -47,7 +38,7 @@ wait_for(struct running_handle *note)
     bool ended =
         status == PY_LOCK_ACQUIRED || PyThread_acquire_lock(me.lock, NOWAIT_LOCK) != 0;
     if (!ended) {
-        take_out(note, &me);
+        LIST_REMOVE(note->waiters, &me);
     }
     PyThread_release_lock(me.lock);
     PyThread_free_lock(me.lock);

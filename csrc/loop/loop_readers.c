@@ -217,12 +217,7 @@ Loop_registered_fds(LoopObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 Loop_write_to_self(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    int err = inbox_wake(&self->inbox);
-    if (err < 0) {
-        ah_raise_errno(err, "eventfd");
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return ah_none_or_errno(inbox_wake(&self->inbox), "eventfd");
 }
 
 #define FASTCALL(func) (PyCFunction)(void (*)(void)) func, METH_FASTCALL | METH_KEYWORDS

@@ -41,6 +41,16 @@ ah_raise_errno(int err, const char *what)
         err, what, gone ? "it was unplugged; open it anew when it is back" : NULL);
 }
 
+PyObject *
+ah_none_or_errno(int err, const char *what)
+{
+    if (err < 0) {
+        ah_raise_errno(err, what);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 int
 ah_seconds_arg(PyObject *arg, const char *name, double *seconds)
 {

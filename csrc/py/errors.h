@@ -12,6 +12,9 @@ int ah_raise_errno(int err, const char *what);
 /* The same, with "; remedy" after the message.  Always -1. */
 int ah_raise_errno_remedy(int err, const char *what, const char *remedy);
 
+/* None, or the same for an `err` below 0: what a method of one step returns. */
+AH_RAISES PyObject *ah_none_or_errno(int err, const char *what);
+
 /* A Python number as seconds.  Raises TypeError that names the argument; NaN and
  * the range are the caller's.  0 or -1. */
 int ah_seconds_arg(PyObject *arg, const char *name, double *seconds);

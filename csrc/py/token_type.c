@@ -120,12 +120,7 @@ CancelToken_dealloc(CancelTokenObject *self)
 static PyObject *
 CancelToken_cancel(CancelTokenObject *self, PyObject *Py_UNUSED(ignored))
 {
-    int err = token_cancel(&self->token);
-    if (err < 0) {
-        ah_raise_errno(err, "eventfd");
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return ah_none_or_errno(token_cancel(&self->token), "eventfd");
 }
 
 static PyObject *

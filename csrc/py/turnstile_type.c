@@ -34,17 +34,6 @@ unlink_waiter(struct waiter **place)
     PyMem_Free(waiter);
 }
 
-/* Of token_cancel(), which cancels in any case. */
-static PyObject *
-none_or_error(int err)
-{
-    if (err < 0) {
-        ah_raise_errno(err, "eventfd");
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
 /* -- life ------------------------------------------------------------------ */
 
 static PyObject *
@@ -100,7 +89,7 @@ Turnstile_take(TurnstileObject *self, PyObject *arg)
     if (self->depth == 0 || self->owner == me) {
         self->owner = me;
         self->depth++;
-        return none_or_error(token_cancel(&token->token));
+        return ah_none_or_errno(token_cancel(&token->token), "eventfd");
     }
     struct waiter **end = &self->waiters;
     while (*end != NULL) {
@@ -160,7 +149,7 @@ Turnstile_leave(TurnstileObject *self, PyObject *Py_UNUSED(ignored))
         self->depth++;
         unlink_waiter(place);
     }
-    return none_or_error(err);
+    return ah_none_or_errno(err, "eventfd"); /* it is cancelled in any case */
 }
 
 static PyObject *

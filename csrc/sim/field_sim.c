@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "dev/iso14443a.h"
 
 static int64_t
@@ -209,12 +210,7 @@ field_leave(struct field_sim *field, struct field_card *card, int64_t now_ns)
     if (card->field != field) {
         return;
     }
-    for (struct field_card **p = &field->cards; *p != NULL; p = &(*p)->next) {
-        if (*p == card) {
-            *p = card->next;
-            break;
-        }
-    }
+    LIST_REMOVE(field->cards, card);
     if (field->visiting == card) {
         field->visiting = NULL;
     }

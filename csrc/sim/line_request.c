@@ -12,6 +12,7 @@
 
 #include "base/block.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/wake.h"
 #include "dev/line_rules.h"
 
@@ -228,12 +229,7 @@ request_close(void *self)
     struct sim_request *request = self;
     struct line_bank *bank = request->bank;
     int64_t now = bank_enter(bank);
-    for (struct sim_request **p = &bank->requests; *p != NULL; p = &(*p)->next) {
-        if (*p == request) {
-            *p = request->next;
-            break;
-        }
-    }
+    LIST_REMOVE(bank->requests, request);
     for (unsigned i = 0; i < request->num_lines; i++) {
         struct sim_line *line = &bank->lines[request->lines[i].offset];
         line->request = NULL;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/lock.h"
+
 /* Until something new is expected, or until `until`. */
 static void
 nap_locked(struct wall_clock *wall, int64_t until)
@@ -49,22 +51,7 @@ wall_clock_init(struct wall_clock *wall, struct clock_driver *driver)
     memset(wall, 0, sizeof *wall);
     wall->driver = driver;
     wall->until = NS_NEVER;
-    pthread_condattr_t attr;
-    int err = -pthread_condattr_init(&attr);
-    if (err < 0) {
-        return err;
-    }
-    err = -pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    err = err < 0 ? err : -pthread_cond_init(&wall->wake, &attr);
-    pthread_condattr_destroy(&attr);
-    if (err < 0) {
-        return err;
-    }
-    err = -pthread_mutex_init(&wall->lock, NULL);
-    if (err < 0) {
-        pthread_cond_destroy(&wall->wake);
-    }
-    return err;
+    return monitor_init(&wall->lock, &wall->wake);
 }
 
 static int
@@ -124,6 +111,5 @@ wall_clock_stop(struct wall_clock *wall)
 void
 wall_clock_destroy(struct wall_clock *wall)
 {
-    pthread_cond_destroy(&wall->wake);
-    pthread_mutex_destroy(&wall->lock);
+    monitor_destroy(&wall->lock, &wall->wake);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/block.h"
+#include "base/lock.h"
 
 static struct world *
 world_of_virtual(struct clock_driver *driver)
@@ -17,20 +18,6 @@ static struct world *
 world_of_real(struct clock_driver *driver)
 {
     return (struct world *)((char *)driver - offsetof(struct world, real_driver));
-}
-
-static int
-mutex_init(pthread_mutex_t *mutex, int type)
-{
-    pthread_mutexattr_t attr;
-    int err = pthread_mutexattr_init(&attr);
-    if (err != 0) {
-        return -err;
-    }
-    pthread_mutexattr_settype(&attr, type);
-    err = pthread_mutex_init(mutex, &attr);
-    pthread_mutexattr_destroy(&attr);
-    return -err;
 }
 
 int64_t
@@ -395,18 +382,18 @@ world_remove_device(struct world *world, struct world_device *device)
 static int
 init_locks(struct world *world)
 {
-    int err = mutex_init(&world->lock, PTHREAD_MUTEX_RECURSIVE);
+    int err = lock_init(&world->lock, PTHREAD_MUTEX_RECURSIVE);
     if (err < 0) {
         return err;
     }
-    err = mutex_init(&world->switching, PTHREAD_MUTEX_NORMAL);
+    err = lock_init(&world->switching, PTHREAD_MUTEX_NORMAL);
     if (err < 0) {
         pthread_mutex_destroy(&world->lock);
         return err;
     }
     int buses = 0;
     while (err == 0 && buses < WORLD_BUSES) {
-        err = mutex_init(&world->buses[buses], PTHREAD_MUTEX_ERRORCHECK);
+        err = lock_init(&world->buses[buses], PTHREAD_MUTEX_ERRORCHECK);
         buses += err == 0;
     }
     if (err == 0) {
