@@ -24,7 +24,8 @@
     X(job_type)          \
     X(executor_type)     \
     X(wait)              \
-    X(gpio_type)         \
+    X(line_type)         \
+    X(edge_event)        \
     X(edge_queue_type)   \
     X(spi_type)          \
     X(spi_adapter)       \

@@ -43,9 +43,7 @@ struct spi_device {
     const struct spi_ops *ops;
     void *self;
     struct spi_config config;
-    int needs_gil;     /* call ops->message with the GIL held */
-    uint64_t messages; /* counted by whoever calls ops->message */
-    uint64_t transfers;
+    int needs_gil; /* call ops->message with the GIL held */
     struct device_time time;
     char name[32]; /* for messages: "spi0.0" */
 };

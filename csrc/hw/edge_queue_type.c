@@ -1,9 +1,9 @@
-/* _core.EdgeQueue, the queue of one iterator over edges, and _core.EdgeEvent.
- *
- * An EdgeQueue has a ring of its own on somebody else's line request: it sees
- * every edge from its creation on, and is detached when it is closed or dropped.
- */
-#include "hw/gpio_event.h"
+/* _core.EdgeQueue; see edge_queue_type.h. */
+#include "hw/edge_queue_type.h"
+
+#include "hw/edges_await.h"
+#include "hw/edges_block.h"
+#include "hw/edges_read.h"
 #include "py/exceptions.h"
 #include "py/lookup.h"
 #include "setup.h"
@@ -13,40 +13,13 @@
 typedef struct {
     PyObject_HEAD
     ModuleState *st;
-    LineRequestObject *request; /* owned, NULL: closed */
-    char what[64];              /* the request's, also when closed */
+    struct line_edges *edges; /* of a request that is owned here; NULL: closed */
+    char what[sizeof((DeviceObject *)0)->what]; /* its, also when closed */
     struct edge_queue queue;
 } EdgeQueueObject;
 
 PyObject *
-ah_edge_event_new(ModuleState *st, const struct edge_record *record)
-{
-    PyObject *event = PyStructSequence_New(st->edge_event_type);
-    if (event == NULL) {
-        return NULL;
-    }
-    const struct line_event *e = &record->event;
-    PyObject *fields[] = {
-        PyUnicode_InternFromString(e->id == LINE_RISING_EDGE ? "rising" : "falling"),
-        PyLong_FromLongLong(e->timestamp_ns),
-        PyLong_FromUnsignedLong(e->offset),
-        PyLong_FromUnsignedLong(e->seqno),
-        PyLong_FromUnsignedLong(e->line_seqno),
-        PyLong_FromUnsignedLong(record->dropped),
-    };
-    bool complete = true;
-    for (int i = 0; i < 6; i++) {
-        complete = complete && fields[i] != NULL;
-        PyStructSequence_SetItem(event, i, fields[i]);
-    }
-    if (!complete) {
-        Py_CLEAR(event);
-    }
-    return event;
-}
-
-PyObject *
-ah_edge_queue_new(LineRequestObject *request, PyObject *args)
+ah_edge_queue_new(struct line_edges *edges, PyObject *args)
 {
     Py_ssize_t capacity;
     if (!PyArg_ParseTuple(args, "n:edge_queue", &capacity)) {
@@ -57,20 +30,21 @@ ah_edge_queue_new(LineRequestObject *request, PyObject *args)
                      CAPACITY_MAX, capacity);
         return NULL;
     }
-    if (ah_edges_read_all(request) < 0) { /* runs Python: these came before */
+    if (ah_edges_read_all(edges) < 0) { /* runs Python: these came before */
         return NULL;
     }
-    ModuleState *st = request->st;
-    PyTypeObject *type = st->edge_queue_type;
+    DeviceObject *line = edges->line;
+    PyTypeObject *type = line->st->edge_queue_type;
     EdgeQueueObject *self = (EdgeQueueObject *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
-    st->live[AH_LIVE_EdgeQueue]++;
-    self->st = st;
-    self->request = (LineRequestObject *)Py_NewRef(request);
-    memcpy(self->what, request->what, sizeof self->what);
-    ah_edges_attach(request, &self->queue, (PyObject *)self, (unsigned)capacity);
+    line->st->live[AH_LIVE_EdgeQueue]++;
+    self->st = line->st;
+    Py_INCREF(line);
+    self->edges = edges;
+    memcpy(self->what, line->what, sizeof self->what);
+    ah_edges_attach(edges, &self->queue, (PyObject *)self, (unsigned)capacity);
     return (PyObject *)self;
 }
 
@@ -78,30 +52,32 @@ static int
 EdgeQueue_traverse(EdgeQueueObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->request);
+    if (self->edges != NULL) {
+        Py_VISIT(self->edges->line);
+    }
     return edge_queue_traverse(&self->queue, visit, arg);
 }
 
 /* Whoever still waits is dropped. */
 static void
-leave(EdgeQueueObject *self, LineRequestObject *request)
+leave(EdgeQueueObject *self, struct line_edges *edges)
 {
     Py_INCREF(self); /* the request may hold the last reference */
     edge_queue_drop_waiters(&self->queue);
-    ah_edges_release_idle(request); /* runs Python */
-    ah_edges_detach(request, &self->queue);
-    ah_edges_wake_blockers(request); /* one of them may wait for ours */
-    Py_DECREF(request);
+    ah_edges_release_idle(edges); /* runs Python */
+    ah_edges_detach(edges, &self->queue);
+    ah_edges_wake_blockers(edges); /* one of them may wait for ours */
+    Py_DECREF(edges->line);
     Py_DECREF(self);
 }
 
 static int
 EdgeQueue_clear(EdgeQueueObject *self)
 {
-    LineRequestObject *request = self->request;
-    if (request != NULL) {
-        self->request = NULL;
-        leave(self, request); /* runs Python */
+    struct line_edges *edges = self->edges;
+    if (edges != NULL) {
+        self->edges = NULL;
+        leave(self, edges); /* runs Python */
     }
     return 0;
 }
@@ -111,11 +87,11 @@ EdgeQueue_dealloc(EdgeQueueObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    LineRequestObject *request = self->request;
-    if (request != NULL) { /* nobody waits: a waited-on queue is held */
-        self->request = NULL;
-        ah_edges_detach(request, &self->queue);
-        Py_DECREF(request);
+    struct line_edges *edges = self->edges;
+    if (edges != NULL) { /* nobody waits: a waited-on queue is held */
+        self->edges = NULL;
+        ah_edges_detach(edges, &self->queue);
+        Py_DECREF(edges->line);
     }
     edge_queue_free(&self->queue);
     self->st->live[AH_LIVE_EdgeQueue]--;
@@ -123,85 +99,87 @@ EdgeQueue_dealloc(EdgeQueueObject *self)
     Py_DECREF(type);
 }
 
-static int
-queue_check_open(EdgeQueueObject *self)
+/* The edges, with a reference to their line: meanwhile another thread may close this
+ * queue.  NULL with ValueError. */
+static struct line_edges *
+enter(EdgeQueueObject *self)
 {
-    if (self->request == NULL) {
+    if (self->edges == NULL) {
         PyErr_Format(PyExc_ValueError, "edge queue of %s is closed", self->what);
-        return -1;
+        return NULL;
     }
-    return 0;
+    Py_INCREF(self->edges->line);
+    return self->edges;
 }
 
 static PyObject *
 EdgeQueue_take(EdgeQueueObject *self, PyObject *args)
 {
-    if (queue_check_open(self) < 0) {
+    struct line_edges *edges = enter(self);
+    if (edges == NULL) {
         return NULL;
     }
-    /* Meanwhile another thread may close this queue. */
-    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
-    PyObject *event = ah_edges_take(request, &self->queue, args);
-    Py_DECREF(request);
+    PyObject *event = ah_edges_take(edges, &self->queue, args);
+    Py_DECREF(edges->line);
     return event;
 }
 
 static PyObject *
 EdgeQueue_arm(EdgeQueueObject *self, PyObject *args)
 {
-    if (queue_check_open(self) < 0) {
+    struct line_edges *edges = enter(self);
+    if (edges == NULL) {
         return NULL;
     }
-    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
-    PyObject *future = ah_edges_arm(request, &self->queue, args);
-    Py_DECREF(request);
+    PyObject *future = ah_edges_arm(edges, &self->queue, args);
+    Py_DECREF(edges->line);
     return future;
 }
 
 static PyObject *
 EdgeQueue_collect(EdgeQueueObject *self, PyObject *future)
 {
-    if (queue_check_open(self) < 0) {
+    struct line_edges *edges = enter(self);
+    if (edges == NULL) {
         return NULL;
     }
-    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
-    PyObject *event = ah_edges_collect(request, &self->queue, future);
-    Py_DECREF(request);
+    PyObject *event = ah_edges_collect(edges, &self->queue, future);
+    Py_DECREF(edges->line);
     return event;
 }
 
 static PyObject *
 EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
 {
-    if (self->request == NULL) {
+    if (self->edges == NULL) {
         Py_RETURN_NONE;
     }
-    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
-    PyObject *result = ah_edges_disarm(request, &self->queue, future);
-    Py_DECREF(request);
+    struct line_edges *edges = enter(self);
+    PyObject *result = ah_edges_disarm(edges, &self->queue, future);
+    Py_DECREF(edges->line);
     return result;
 }
 
 static PyObject *
 EdgeQueue_wait_edge_blocking(EdgeQueueObject *self, PyObject *args, PyObject *kwargs)
 {
-    if (queue_check_open(self) < 0) {
+    struct line_edges *edges = enter(self);
+    if (edges == NULL) {
         return NULL;
     }
-    LineRequestObject *request = (LineRequestObject *)Py_NewRef(self->request);
-    PyObject *event = ah_edges_block(request, &self->queue, args, kwargs);
-    Py_DECREF(request);
+    PyObject *event = ah_edges_block(edges, &self->queue, args, kwargs);
+    Py_DECREF(edges->line);
     return event;
 }
 
 static PyObject *
 EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
 {
-    LineRequestObject *request = self->request;
-    if (request == NULL) {
+    struct line_edges *edges = self->edges;
+    if (edges == NULL) {
         Py_RETURN_NONE;
     }
-    self->request = NULL;   /* whom we wake cannot wait again */
+    self->edges = NULL;     /* whom we wake cannot wait again */
     PyObject *error = NULL; /* the first one: the others are woken all the same */
     struct edge_waiter *waiter = edge_queue_take_waiting(&self->queue);
     while (waiter != NULL) {
@@ -212,7 +190,7 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
         edge_waiter_free(waiter); /* runs Python */
         waiter = next;
     }
-    leave(self, request); /* runs Python */
+    leave(self, edges); /* runs Python */
     if (error != NULL) {
         ah_restore_exception(error);
         return NULL;
@@ -223,7 +201,7 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 EdgeQueue_get_closed(EdgeQueueObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(self->request == NULL);
+    return PyBool_FromLong(self->edges == NULL);
 }
 
 static PyMethodDef EdgeQueue_methods[] = {
@@ -272,27 +250,6 @@ static PyType_Spec EdgeQueue_spec = {
     .slots = EdgeQueue_slots,
 };
 
-static PyTypeObject *
-edge_event_type_new(void)
-{
-    PyStructSequence_Field fields[] = {
-        {"event_type", "\"rising\" or \"falling\""},
-        {"timestamp_ns", "when, in ns of the line's clock (by default the loop's)"},
-        {"line_offset", "the line's offset on its chip"},
-        {"global_seqno", "number of the edge over all lines of the request, from 1"},
-        {"line_seqno", "number of the edge on its line, from 1"},
-        {"dropped", "edges lost right before this one, in the kernel or in our queue"},
-        {NULL, NULL},
-    };
-    PyStructSequence_Desc desc = {
-        .name = "pyasync_hw.gpio.EdgeEvent",
-        .doc = "One edge (struct gpio_v2_line_event of linux/gpio.h).",
-        .fields = fields,
-        .n_in_sequence = 6,
-    };
-    return PyStructSequence_NewType(&desc);
-}
-
 int
 ah_edge_queue_type_setup(PyObject *module)
 {
@@ -300,12 +257,6 @@ ah_edge_queue_type_setup(PyObject *module)
     if (ah_intern(&st->name_create_future, "create_future") < 0 ||
         ah_intern(&st->name_done, "done") < 0 ||
         ah_intern(&st->name_set_result, "set_result") < 0) {
-        return -1;
-    }
-    st->edge_event_type = edge_event_type_new();
-    if (st->edge_event_type == NULL ||
-        PyModule_AddObjectRef(module, "EdgeEvent", (PyObject *)st->edge_event_type) <
-            0) {
         return -1;
     }
     st->edge_queue_type =

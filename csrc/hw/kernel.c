@@ -7,7 +7,8 @@
 
 #include "dev/gpiochip.h"
 #include "dev/spidev.h"
-#include "hw/gpio_type.h"
+#include "hw/line_settings.h"
+#include "hw/line_type.h"
 #include "hw/spi_type.h"
 #include "py/errors.h"
 #include "setup.h"

@@ -1,7 +1,9 @@
-/* hardware.LineSettings, a Python object, as a struct line_settings. */
+/* Settings of lines and Python; see line_settings.h. */
+#include "hw/line_settings.h"
+
+#include <errno.h>
 #include <math.h>
 
-#include "hw/gpio_type.h"
 #include "py/errors.h"
 
 /* Index of the str attribute `name` of obj in `words` (NULL-terminated). */
@@ -110,4 +112,17 @@ ah_line_settings_parse(PyObject *obj, struct line_settings *settings)
         return -1;
     }
     return 0;
+}
+
+int
+ah_raise_line_conflict(const char *line, const struct line_conflict *conflict)
+{
+    char remedy[256];
+    const struct line_difference *difference = &conflict->difference;
+    PyOS_snprintf(remedy, sizeof remedy,
+                  "\"%s\" of this program has it with %s %s, and \"%s\" wants %s; "
+                  "give both the same %s, or close the first one before",
+                  conflict->consumer, difference->setting, difference->have,
+                  conflict->wanted_by, difference->want, difference->setting);
+    return ah_raise_errno_remedy(EBUSY, line, remedy);
 }

@@ -15,12 +15,12 @@ close_now(MFRC522Object *self)
 {
     PyObject *give_back = self->give_back;
     self->give_back = NULL;
-    self->closing = CLOSE_RUNS; /* who closes it meanwhile has nothing to do */
-    ah_mfrc522_run_close(self); /* runs Python */
-    Py_CLEAR(self->spi);        /* runs Python */
-    Py_CLEAR(self->irq);        /* runs Python */
-    Py_CLEAR(self->reset);      /* runs Python */
-    self->closing = CLOSE_NOT;
+    self->device.closing = CLOSE_RUNS; /* who closes it meanwhile has nothing to do */
+    ah_mfrc522_run_close(self);        /* runs Python */
+    ah_device_release(&self->device);  /* runs Python */
+    Py_CLEAR(self->irq);               /* runs Python */
+    Py_CLEAR(self->reset);             /* runs Python */
+    self->device.closing = CLOSE_NOT;
     if (give_back == NULL) {
         Py_RETURN_NONE;
     }
@@ -32,7 +32,7 @@ close_now(MFRC522Object *self)
 void
 ah_mfrc522_settle(MFRC522Object *self)
 {
-    if (self->closing != CLOSE_WANTED || self->driving || self->blocking) {
+    if (self->device.closing != CLOSE_WANTED || self->driving || self->blocking) {
         return;
     }
     PyObject *exc = ah_take_exception();
@@ -52,10 +52,10 @@ ah_mfrc522_close(MFRC522Object *self, PyObject *args)
         return NULL;
     }
     give_back = give_back == Py_None ? NULL : give_back;
-    if (self->closing != CLOSE_NOT) {
+    if (self->device.closing != CLOSE_NOT) {
         Py_RETURN_NONE;
     }
-    if (ah_is_inherited(&self->fork) || self->spi == NULL) {
+    if (ah_is_inherited(&self->device.fork) || self->device.handle == NULL) {
         return give_back != NULL ? PyObject_CallNoArgs(give_back) /* runs Python */
                                  : Py_NewRef(Py_None);
     }
@@ -63,7 +63,7 @@ ah_mfrc522_close(MFRC522Object *self, PyObject *args)
     if (!self->driving && !self->blocking) {
         return close_now(self); /* runs Python */
     }
-    self->closing = CLOSE_WANTED;
+    self->device.closing = CLOSE_WANTED;
     self->cancelling = self->driving;
     ah_mfrc522_closed_while_waited_for(self);
     Py_RETURN_NONE;

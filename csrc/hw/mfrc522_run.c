@@ -13,6 +13,7 @@
 #include "base/block.h"
 #include "hw/spi_type.h"
 #include "py/blocking.h"
+#include "py/clock_type.h"
 #include "py/errors.h"
 
 #define EVENT_BATCH 16
@@ -25,31 +26,31 @@ drop_edges(MFRC522Object *self)
 {
     struct line_event events[EVENT_BATCH];
     int total = 0;
-    if (ah_line_begin(self->irq) < 0) {
+    if (ah_device_begin(self->irq) == NULL) {
         PyErr_Clear();
         return -EBADF;
     }
     int n;
     do {
-        n = line_read_events(self->irq->request, events, EVENT_BATCH);
+        n = line_read_events(self->irq->handle, events, EVENT_BATCH);
         total += n > 0 ? n : 0;
     } while (n == EVENT_BATCH);
-    ah_line_end(self->irq);
+    ah_device_end(self->irq);
     return n < 0 && n != -EAGAIN ? n : total;
 }
 
 static int
 set_reset(MFRC522Object *self, int level)
 {
-    if (ah_line_begin(self->reset) < 0) {
+    if (ah_device_begin(self->reset) == NULL) {
         PyErr_Clear();
         return -EBADF;
     }
     int err;
     Py_BEGIN_ALLOW_THREADS
-    err = line_set(self->reset->request, 1, (uint64_t)level);
+    err = line_set(self->reset->handle, 1, (uint64_t)level);
     Py_END_ALLOW_THREADS
-    ah_line_end(self->reset);
+    ah_device_end(self->reset);
     return err;
 }
 
@@ -63,7 +64,7 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
         }
     }
     bool take_edges = step->take_edges && self->irq != NULL;
-    int result = ah_spi_message(self->spi, step->xfers, step->num_xfers);
+    int result = ah_spi_message(self->device.handle, step->xfers, step->num_xfers);
     if (take_edges && result >= 0) {
         self->chip.edge_came_late = drop_edges(self) > 0;
     }
@@ -78,7 +79,7 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
 static struct vclock *
 device_clock(MFRC522Object *self)
 {
-    struct spi_device *device = ah_spi_device_get(self->st, self->spi);
+    struct spi_device *device = ah_spi_device_get(self->device.st, self->device.handle);
     if (device == NULL) {
         PyErr_Clear(); /* closed: the next message says so */
         return NULL;
@@ -93,7 +94,7 @@ now_ns(MFRC522Object *self)
     if (self->loop == NULL) {
         return clock_now(device_clock(self));
     }
-    if (hw_wait_now(self->st, self->loop, &now) < 0) { /* runs Python */
+    if (hw_wait_now(self->device.st, self->loop, &now) < 0) { /* runs Python */
         PyErr_WriteUnraisable((PyObject *)self);
         return clock_monotonic_ns();
     }
@@ -104,12 +105,12 @@ now_ns(MFRC522Object *self)
 static void
 notice_reset(MFRC522Object *self)
 {
-    if (self->reset == NULL || ah_line_begin(self->reset) < 0) {
+    if (self->reset == NULL || ah_device_begin(self->reset) == NULL) {
         PyErr_Clear();
         return;
     }
-    uint32_t lowered = line_lowered(self->reset->request);
-    ah_line_end(self->reset);
+    uint32_t lowered = line_lowered(self->reset->handle);
+    ah_device_end(self->reset);
     if (lowered != self->lowered) {
         self->lowered = lowered;
         mfrc522_told_reset(&self->chip);
@@ -188,7 +189,8 @@ wants_irq(const MFRC522Object *self)
 static int
 irq_fd(const MFRC522Object *self)
 {
-    return self->irq->request != NULL ? self->irq->request->fd : -1;
+    const struct line_request *request = self->irq->handle;
+    return request != NULL ? request->fd : -1;
 }
 
 /* -- on a loop ------------------------------------------------------------- */
@@ -220,18 +222,19 @@ finish(MFRC522Object *self)
 static int
 arm_wait(MFRC522Object *self, hw_wait_func func)
 {
-    LineRequestObject *irq = wants_irq(self) ? self->irq : NULL;
-    if (irq != NULL && ah_line_begin(irq) < 0) {
+    DeviceObject *irq = wants_irq(self) ? self->irq : NULL;
+    struct line_request *request = irq != NULL ? ah_device_begin(irq) : NULL;
+    if (irq != NULL && request == NULL) {
         PyErr_Clear(); /* it is closed: then it is the time that ends the wait */
         irq = NULL;
     }
     Py_XINCREF(irq);
     self->wait.simulated = irq != NULL && irq->owner != NULL;
     int err =
-        hw_wait_arm(&self->wait, self->loop, irq != NULL ? irq->request->fd : -1,
+        hw_wait_arm(&self->wait, self->loop, request != NULL ? request->fd : -1,
                     self->chip.step.until_ns, func, (PyObject *)self); /* runs Python */
     if (irq != NULL) {
-        ah_line_end(irq);
+        ah_device_end(irq);
         Py_DECREF(irq);
     }
     return err;
@@ -276,13 +279,12 @@ on_wait(struct hw_wait *wait, int what)
 static int
 use_loop(MFRC522Object *self, PyObject *loop)
 {
-    if (ah_spi_device_use_loop(self->st, self->spi, loop) < 0) {
+    if (ah_device_use_loop(self->device.handle, loop) < 0) {
         return -1;
     }
-    LineRequestObject *lines[] = {self->irq, self->reset};
+    DeviceObject *lines[] = {self->irq, self->reset};
     for (int i = 0; i < 2; i++) {
-        if (lines[i] != NULL &&
-            ah_line_request_use_loop(self->st, (PyObject *)lines[i], loop) < 0) {
+        if (lines[i] != NULL && ah_device_use_loop(lines[i], loop) < 0) {
             return -1;
         }
     }
@@ -301,7 +303,7 @@ forget_operation(MFRC522Object *self)
 static int
 raise_closed_meanwhile(const MFRC522Object *self)
 {
-    return ah_raise_errno_remedy(EBADF, self->name,
+    return ah_raise_errno_remedy(EBADF, self->device.what,
                                  "it was closed while it was waited for");
 }
 
@@ -309,13 +311,13 @@ raise_closed_meanwhile(const MFRC522Object *self)
 static int
 check_pending(MFRC522Object *self)
 {
-    if (self->pending && self->spi != NULL) {
+    if (self->pending && self->device.handle != NULL) {
         return 0;
     }
     if (PyErr_Occurred()) {
         return -1;
     }
-    if (self->spi == NULL) {
+    if (self->device.handle == NULL) {
         return raise_closed_meanwhile(self);
     }
     PyErr_SetString(PyExc_RuntimeError, "no operation was started");
@@ -371,9 +373,9 @@ void
 ah_mfrc522_closed_while_waited_for(MFRC522Object *self)
 {
     if (mfrc522_is_running(&self->chip)) {
-        int raised = self->blocking
-                         ? ah_raise_block(self->st, BLOCK_CANCELLED, self->name)
-                         : raise_closed_meanwhile(self);
+        int raised = self->blocking ? ah_raise_block(self->device.st, BLOCK_CANCELLED,
+                                                     self->device.what)
+                                    : raise_closed_meanwhile(self);
         if (raised < 0) { /* always */
             ah_mfrc522_keep_error(self);
         }
@@ -416,13 +418,13 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
         if (PyErr_CheckSignals() < 0) { /* runs Python */
             return -1;
         }
-        if (self->closing) {
-            return ah_raise_block(self->st, BLOCK_CANCELLED, self->name);
+        if (self->device.closing) {
+            return ah_raise_block(self->device.st, BLOCK_CANCELLED, self->device.what);
         }
         int fd = step->need == MFRC522_WAIT_IRQ ? irq_fd(self) : -1;
         int64_t until = step->until_ns < deadline_ns ? step->until_ns : deadline_ns;
         int outcome = ah_block_once(device_clock(self), fd, tokens, until,
-                                    self->name); /* runs Python */
+                                    self->device.what); /* runs Python */
         if (outcome < 0) {
             return -1;
         }
@@ -431,7 +433,7 @@ block_for_step(MFRC522Object *self, const struct token_set *tokens, int64_t dead
             return MFRC522_TIME;
         }
         if (outcome == BLOCK_TIMEOUT || outcome == BLOCK_CANCELLED) {
-            return ah_raise_block(self->st, outcome, self->name);
+            return ah_raise_block(self->device.st, outcome, self->device.what);
         }
         if (outcome == BLOCK_READY && (*result = drop_edges(self)) != 0) {
             return MFRC522_EDGE;
@@ -458,16 +460,17 @@ ah_mfrc522_run(MFRC522Object *self, PyObject *args, PyObject *kwargs)
     struct vclock *clock = device_clock(self);
     PyObject *kept = ah_keep_clock(clock);
     bool ready =
-        ah_wait_tokens(self->st, token_arg, &tokens) == 0 &&
-        ah_wait_tokens_add(self->st, stop_arg, &tokens) == 0 &&
+        ah_wait_tokens(self->device.st, token_arg, &tokens) == 0 &&
+        ah_wait_tokens_add(self->device.st, stop_arg, &tokens) == 0 &&
         ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) == 0; /* runs Python */
     Py_XDECREF(kept);
     if (check_pending(self) < 0) {
         ah_wait_tokens_clear(&tokens);
         return NULL;
     }
-    if (!ready || (tokens_are_cancelled(&tokens.set) &&
-                   ah_raise_block(self->st, BLOCK_CANCELLED, self->name) < 0)) {
+    if (!ready ||
+        (tokens_are_cancelled(&tokens.set) &&
+         ah_raise_block(self->device.st, BLOCK_CANCELLED, self->device.what) < 0)) {
         ah_wait_tokens_clear(&tokens);
         forget_operation(self);
         return NULL;

@@ -10,6 +10,7 @@
  */
 #include "hw/mfrc522_type.h"
 
+#include "hw/line_type.h"
 #include "hw/spi_type.h"
 #include "py/errors.h"
 #include "setup.h"
@@ -17,7 +18,7 @@
 /* -- life ------------------------------------------------------------------ */
 
 static int
-line_arg(ModuleState *st, PyObject *arg, const char *name, LineRequestObject **line)
+line_arg(ModuleState *st, PyObject *arg, const char *name, DeviceObject **line)
 {
     *line = NULL;
     if (arg == NULL || arg == Py_None) {
@@ -32,7 +33,7 @@ line_arg(ModuleState *st, PyObject *arg, const char *name, LineRequestObject **l
                      request->num_lines);
         return -1;
     }
-    *line = (LineRequestObject *)Py_NewRef(arg);
+    *line = (DeviceObject *)Py_NewRef(arg);
     return 0;
 }
 
@@ -41,11 +42,40 @@ static void
 mfrc522_in_child(PyObject *object)
 {
     MFRC522Object *self = (MFRC522Object *)object;
+    const DeviceObject *spi = self->device.handle;
     bool idle = !mfrc522_is_running(&self->chip) && !self->driving && !self->blocking;
-    if (idle && self->spi != NULL && !ah_spi_device_is_simulated(self->spi)) {
-        self->fork.made_in = 0;
+    if (idle && spi != NULL && spi->owner == NULL) {
+        self->device.fork.made_in = 0;
     }
 }
+
+static void
+let_go_of_spi(void *handle)
+{
+    Py_DECREF((PyObject *)handle); /* runs Python */
+}
+
+static void
+mfrc522_free(DeviceObject *device)
+{
+    MFRC522Object *self = (MFRC522Object *)device;
+    mfrc522_abandon(&self->chip);
+    self->operation = OPERATION_NONE;
+    ah_mfrc522_run_clear(self);
+    ah_device_release(device);
+    Py_CLEAR(self->irq);
+    Py_CLEAR(self->reset);
+}
+
+static const struct device_kind mfrc522_kind = {
+    .counter = AH_LIVE_MFRC522,
+    .closed = "%s is closed",
+    .inherited = "reader",
+    .remedy = "open one in the child",
+    .close = let_go_of_spi,
+    .in_child = mfrc522_in_child,
+    .free = mfrc522_free,
+};
 
 static PyObject *
 MFRC522_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -62,62 +92,41 @@ MFRC522_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (st == NULL || ah_spi_device_get(st, spi) == NULL) {
         return NULL;
     }
-    MFRC522Object *self = (MFRC522Object *)type->tp_alloc(type, 0);
+    MFRC522Object *self =
+        (MFRC522Object *)ah_device_new(st, type, &mfrc522_kind, Py_NewRef(spi), NULL);
     if (self == NULL) {
         return NULL;
     }
-    self->st = st;
-    st->live[AH_LIVE_MFRC522]++;
+    DeviceObject *device = &self->device;
+    device->keeps_gil = 1;
+    PyOS_snprintf(device->what, sizeof device->what, "RC522 reader %s",
+                  ((DeviceObject *)spi)->what);
     ah_mfrc522_run_init(self);
     mfrc522_init(&self->chip, false, false);
-    self->spi = Py_NewRef(spi);
-    PyOS_snprintf(self->name, sizeof self->name, "RC522 reader %s",
-                  ah_spi_device_name(spi));
     if (line_arg(st, irq, "irq", &self->irq) < 0 ||
         line_arg(st, reset, "reset", &self->reset) < 0) {
         Py_DECREF(self);
         return NULL;
     }
     mfrc522_init(&self->chip, self->irq != NULL, self->reset != NULL);
-    ah_fork_watch(st, &self->fork, (PyObject *)self, mfrc522_in_child);
     return (PyObject *)self;
 }
 
 static int
 MFRC522_traverse(MFRC522Object *self, visitproc visit, void *arg)
 {
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->spi);
+    Py_VISIT((PyObject *)self->device.handle);
     Py_VISIT(self->irq);
     Py_VISIT(self->reset);
-    return ah_mfrc522_run_traverse(self, visit, arg);
+    int visited = ah_device_traverse(&self->device, visit, arg);
+    return visited != 0 ? visited : ah_mfrc522_run_traverse(self, visit, arg);
 }
 
 static int
 MFRC522_clear(MFRC522Object *self)
 {
-    mfrc522_abandon(&self->chip);
-    self->operation = OPERATION_NONE;
-    ah_mfrc522_run_clear(self);
-    Py_CLEAR(self->spi);
-    Py_CLEAR(self->irq);
-    Py_CLEAR(self->reset);
+    mfrc522_free(&self->device);
     return 0;
-}
-
-static void
-MFRC522_dealloc(MFRC522Object *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    ah_fork_unwatch(&self->fork);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    (void)MFRC522_clear(self);
-    self->st->live[AH_LIVE_MFRC522]--;
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
 }
 
 /* -- operations ------------------------------------------------------------ */
@@ -126,18 +135,14 @@ MFRC522_dealloc(MFRC522Object *self)
 static int
 check_idle(MFRC522Object *self)
 {
-    if (ah_is_inherited(&self->fork)) {
-        return ah_raise_inherited(&self->fork, "reader", "open one in the child");
-    }
-    if (self->spi == NULL || self->closing) {
-        PyErr_Format(PyExc_ValueError, "%s is closed", self->name);
+    if (ah_device_check(&self->device) == NULL) {
         return -1;
     }
     if (mfrc522_is_running(&self->chip) || self->driving || self->blocking) {
         PyErr_Format(PyExc_RuntimeError,
                      "%s is busy: one operation at a time; await the other one, or "
                      "cancel it",
-                     self->name);
+                     self->device.what);
         return -1;
     }
     Py_CLEAR(self->error);
@@ -534,8 +539,7 @@ static PyGetSetDef MFRC522_getset[] = {
 #define CHIP_OFFSET(field) offsetof(MFRC522Object, chip.field)
 
 static PyMemberDef MFRC522_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(MFRC522Object, weakrefs), READONLY,
-     NULL},
+    AH_DEVICE_WEAKREFS,
     {"version", T_UBYTE, CHIP_OFFSET(version), READONLY, PyDoc_STR("VersionReg.")},
     {"gain", T_UBYTE, CHIP_OFFSET(gain), READONLY, PyDoc_STR("RFCfgReg.RxGain.")},
     {"edges_missed", T_UINT, CHIP_OFFSET(edges_missed), READONLY,
@@ -552,7 +556,7 @@ static PyType_Slot MFRC522_slots[] = {
     {Py_tp_new, MFRC522_new},
     {Py_tp_traverse, MFRC522_traverse},
     {Py_tp_clear, MFRC522_clear},
-    {Py_tp_dealloc, MFRC522_dealloc},
+    {Py_tp_dealloc, ah_device_dealloc},
     {Py_tp_methods, MFRC522_methods},
     {Py_tp_getset, MFRC522_getset},
     {Py_tp_members, MFRC522_members},

@@ -10,9 +10,8 @@
 
 #include "module.h"
 #include "dev/mfrc522.h"
-#include "hw/gpio_type.h"
+#include "hw/device.h"
 #include "hw/wait.h"
-#include "py/fork.h"
 
 /* Which operation it is: tells what its result looks like in Python. */
 enum mfrc522_operation {
@@ -27,21 +26,17 @@ enum mfrc522_operation {
     OPERATION_READ,
 };
 
+/* Of device.closing. */
 enum mfrc522_closing {
-    CLOSE_NOT,    /* or it is done: spi is NULL */
+    CLOSE_NOT,    /* or it is done: there is no SPIDevice */
     CLOSE_WANTED, /* as soon as nobody drives it */
     CLOSE_RUNS,
 };
 
 typedef struct {
-    PyObject_HEAD
-    ModuleState *st;
-    struct fork_node fork;
-    char name[48];            /* for messages: "RC522 reader spi0.0" */
-    PyObject *spi;            /* owned SPIDevice; NULL: closed */
-    LineRequestObject *irq;   /* owned, or NULL */
-    LineRequestObject *reset; /* owned, or NULL */
-    PyObject *weakrefs;
+    DeviceObject device; /* its handle: the SPIDevice */
+    DeviceObject *irq;   /* owned LineRequest, or NULL */
+    DeviceObject *reset; /* owned LineRequest, or NULL */
     struct mfrc522 chip;
     enum mfrc522_operation operation;
     /* mfrc522_run.c */
@@ -57,7 +52,6 @@ typedef struct {
     uint32_t lowered;  /* what line_lowered() of `reset` has said */
     /* mfrc522_close.c */
     PyObject *give_back; /* owned: what close() is to call, or NULL */
-    enum mfrc522_closing closing;
 } MFRC522Object;
 
 void ah_mfrc522_run_init(MFRC522Object *self);

@@ -1,268 +1,97 @@
-/* _core.SPIDevice: transfers, whole messages, counters; see spi_type.h.
- *
- * While a message runs without the GIL, `busy` keeps the device open: close()
- * from another thread is then done by the last message that returns.
- */
+/* _core.SPIDevice: transfers, whole messages, counters; see spi_type.h. */
 #include "hw/spi_type.h"
 
 #include <errno.h>
-#include <stdbool.h>
-
 #include "hw/spi_message.h"
-#include "hw/wait.h"
-#include "py/clock_type.h"
 #include "py/errors.h"
-#include "py/exceptions.h"
-#include "py/fork.h"
 #include "setup.h"
 
 typedef struct {
-    PyObject_HEAD
-    ModuleState *st;
-    struct fork_node fork;                           /* of a simulated one */
-    struct spi_device *device;                       /* owned, NULL: closed */
-    char name[sizeof((struct spi_device *)0)->name]; /* device's, also when closed */
-    PyObject *owner;          /* owned: what must live as long as device, or NULL */
-    struct vclock *inherited; /* owned: what device was told, in a fork's child */
-    PyObject *weakrefs;
-    uint64_t messages, transfers; /* as they were when the device was closed */
-    int busy;                     /* messages that run now */
-    int closing;                  /* close() was called; the last message does it */
+    DeviceObject device; /* its handle: a struct spi_device */
+    uint64_t messages, transfers;
 } SPIDeviceObject;
 
 static void
-device_really_close(SPIDeviceObject *self)
+spi_close(void *handle)
 {
-    struct spi_device *device = self->device;
-    struct vclock *told = device->time.told;
-    self->device = NULL;
-    self->messages = device->messages;
-    self->transfers = device->transfers;
-    int needs_gil = device->needs_gil;
-    if (needs_gil) {
-        device->ops->close(device->self); /* runs Python */
-    }
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        device->ops->close(device->self);
-        Py_END_ALLOW_THREADS
-    }
-    ah_drop_clock(told);
-    Py_CLEAR(self->owner);
-}
-
-static void
-device_close(SPIDeviceObject *self)
-{
-    if (self->device == NULL) {
-        return;
-    }
-    if (self->busy > 0) {
-        self->closing = 1;
-    }
-    else {
-        device_really_close(self);
-    }
-}
-
-static void
-device_end(SPIDeviceObject *self)
-{
-    if (--self->busy == 0 && self->closing) {
-        self->closing = 0;
-        device_really_close(self);
-    }
+    struct spi_device *device = handle;
+    device->ops->close(device->self);
 }
 
 static int
-raise_closed(SPIDeviceObject *self)
+spi_use_clock(void *handle, struct vclock **clock)
 {
-    if (ah_is_inherited(&self->fork)) {
-        return ah_raise_inherited(&self->fork, "simulated SPI device",
-                                  "open one in the child");
+    struct spi_device *device = handle;
+    return device->ops->use_clock(device->self, clock);
+}
+
+static const struct device_kind spi_kind = {
+    .counter = AH_LIVE_SPIDevice,
+    .closed = "SPI device %s is closed",
+    .unclosed = "unclosed SPI device %s",
+    .on_clock = "SPI device",
+    .inherited = "simulated SPI device",
+    .remedy = "open one in the child",
+    .close = spi_close,
+    .use_clock = spi_use_clock,
+    .in_child = ah_device_in_child,
+};
+
+PyObject *
+ah_spi_device_new(ModuleState *st, struct spi_device *device, PyObject *owner)
+{
+    DeviceObject *self =
+        ah_device_new(st, st->spi_device_type, &spi_kind, device, owner);
+    if (self == NULL) {
+        return NULL;
     }
-    PyErr_Format(PyExc_ValueError, "SPI device %s is closed", self->name);
-    return -1;
+    self->time = &device->time;
+    self->keeps_gil = device->needs_gil;
+    PyOS_snprintf(self->what, sizeof self->what, "%s", device->name);
+    return (PyObject *)self;
 }
 
-static bool
-is_closed(const SPIDeviceObject *self)
-{
-    return self->device == NULL || self->closing;
-}
-
-static SPIDeviceObject *
-spi_checked(ModuleState *st, PyObject *obj)
+struct spi_device *
+ah_spi_device_get(ModuleState *st, PyObject *obj)
 {
     if (!Py_IS_TYPE(obj, st->spi_device_type)) {
         PyErr_Format(PyExc_TypeError, "expected an SPIDevice, not %.100s",
                      Py_TYPE(obj)->tp_name);
         return NULL;
     }
-    SPIDeviceObject *self = (SPIDeviceObject *)obj;
-    if (is_closed(self)) {
-        (void)raise_closed(self);
-        return NULL;
-    }
-    return self;
-}
-
-/* The world is not here any more, so nothing is closed in it. */
-static void
-spi_device_in_child(PyObject *object)
-{
-    SPIDeviceObject *self = (SPIDeviceObject *)object;
-    if (self->device != NULL) {
-        self->inherited = self->device->time.told;
-    }
-    self->device = NULL;
-    self->closing = 0;
-}
-
-PyObject *
-ah_spi_device_new(ModuleState *st, struct spi_device *device, PyObject *owner)
-{
-    PyTypeObject *type = st->spi_device_type;
-    SPIDeviceObject *self = (SPIDeviceObject *)type->tp_alloc(type, 0);
-    if (self == NULL) {
-        device->ops->close(device->self);
-        return NULL;
-    }
-    st->live[AH_LIVE_SPIDevice]++;
-    self->st = st;
-    self->device = device;
-    memcpy(self->name, device->name, sizeof self->name);
-    self->owner = Py_XNewRef(owner);
-    if (owner != NULL) {
-        ah_fork_watch(st, &self->fork, (PyObject *)self, spi_device_in_child);
-    }
-    return (PyObject *)self;
-}
-
-static int
-SPIDevice_traverse(SPIDeviceObject *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->owner);
-    return 0;
-}
-
-/* What `device` needs to close is dropped with it, in dealloc. */
-static int
-SPIDevice_clear(SPIDeviceObject *self)
-{
-    if (self->device == NULL) {
-        Py_CLEAR(self->owner);
-    }
-    return 0;
-}
-
-/* Not closed here: a __del__ of the same garbage, called later, may use it. */
-static void
-SPIDevice_finalize(SPIDeviceObject *self)
-{
-    if (self->device == NULL) {
-        return;
-    }
-    PyObject *exc = ah_take_exception();
-    if (PyErr_ResourceWarning((PyObject *)self, 1, "unclosed SPI device %s",
-                              self->device->name) < 0 &&
-        PyErr_ExceptionMatches(PyExc_Warning)) {
-        PyErr_WriteUnraisable((PyObject *)self);
-    }
-    ah_restore_exception(exc);
-}
-
-static void
-SPIDevice_dealloc(SPIDeviceObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    if (PyObject_CallFinalizerFromDealloc((PyObject *)self) < 0) {
-        return;
-    }
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    device_close(self);
-    ah_fork_unwatch(&self->fork);
-    self->st->live[AH_LIVE_SPIDevice]--;
-    Py_CLEAR(self->owner);
-    ah_drop_clock(self->inherited);
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
-}
-
-struct spi_device *
-ah_spi_device_get(ModuleState *st, PyObject *obj)
-{
-    SPIDeviceObject *self = spi_checked(st, obj);
-    return self == NULL ? NULL : self->device;
-}
-
-const char *
-ah_spi_device_name(PyObject *spi)
-{
-    return ((SPIDeviceObject *)spi)->name;
-}
-
-bool
-ah_spi_device_is_simulated(PyObject *spi)
-{
-    return ((SPIDeviceObject *)spi)->owner != NULL;
+    return ah_device_check((DeviceObject *)obj);
 }
 
 int
-ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n)
+ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n)
 {
     SPIDeviceObject *self = (SPIDeviceObject *)spi;
-    if (is_closed(self)) {
+    if (ah_device_is_closed(spi)) {
         return -EBADF;
     }
-    struct spi_device *device = self->device;
-    int result;
-    self->busy++;
-    device->messages++;
-    device->transfers += n;
-    if (device->needs_gil) {
-        result = device->ops->message(device->self, xfers, n); /* runs Python */
-        if (result >= 0 && PyErr_Occurred()) {                 /* in a simulated card */
-            result = -EIO;
-        }
+    struct spi_device *device = spi->handle;
+    spi->busy++;
+    self->messages++;
+    self->transfers += n;
+    PyThreadState *thread = ah_device_let_gil_go(spi);
+    int result = device->ops->message(device->self, xfers, n); /* runs Python */
+    ah_device_take_gil(thread);
+    if (spi->keeps_gil && result >= 0 && PyErr_Occurred()) { /* in a simulated card */
+        result = -EIO;
     }
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        result = device->ops->message(device->self, xfers, n);
-        Py_END_ALLOW_THREADS
-    }
-    device_end(self);
+    ah_device_end(spi); /* runs Python */
     return result;
-}
-
-int
-ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop)
-{
-    SPIDeviceObject *self = spi_checked(st, obj);
-    if (self == NULL) {
-        return -1;
-    }
-    struct spi_device *device = self->device;
-    self->busy++;
-    int status = hw_use_clock(hw_loop_vclock(st, loop), device->ops->use_clock,
-                              device->self, &device->time, "SPI device");
-    device_end(self);
-    return status;
 }
 
 static int
 raise_message_error(SPIDeviceObject *self, int err)
 {
-    if (err == -EBADF && is_closed(self)) {
-        return raise_closed(self);
+    if (err == -EBADF && ah_device_check(&self->device) == NULL) {
+        return -1;
     }
     if (err == -EMSGSIZE) {
         return ah_raise_errno_remedy(
-            err, self->name,
+            err, self->device.what,
             "a message is at most 511 transfers, and no longer than the driver's "
             "buffer: send less at once, or set spidev.bufsiz on the kernel command "
             "line");
@@ -270,7 +99,7 @@ raise_message_error(SPIDeviceObject *self, int err)
     if (PyErr_Occurred()) { /* from an adapter, or a simulated card */
         return -1;
     }
-    return ah_raise_errno(err, self->name);
+    return ah_raise_errno(err, self->device.what);
 }
 
 /* The items as one message; a list of bytes. */
@@ -279,14 +108,13 @@ message_run(SPIDeviceObject *self, PyObject *const *items, Py_ssize_t n)
 {
     struct message message;
     PyObject *answers = NULL;
-    if (is_closed(self)) {
-        (void)raise_closed(self);
+    if (ah_device_check(&self->device) == NULL) {
         return NULL;
     }
     if (message_build(&message, items, n) < 0) { /* runs Python */
         return NULL;
     }
-    int err = ah_spi_message((PyObject *)self, message.xfers, message.num_xfers);
+    int err = ah_spi_message(&self->device, message.xfers, message.num_xfers);
     if (err < 0) {
         (void)raise_message_error(self, err);
     }
@@ -327,51 +155,15 @@ SPIDevice_message(SPIDeviceObject *self, PyObject *transfers)
     return result;
 }
 
-static PyObject *
-SPIDevice_use_loop(SPIDeviceObject *self, PyObject *loop)
-{
-    if (ah_spi_device_use_loop(self->st, (PyObject *)self, loop) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-SPIDevice_close(SPIDeviceObject *self, PyObject *Py_UNUSED(ignored))
-{
-    device_close(self);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-SPIDevice_get_closed(SPIDeviceObject *self, void *Py_UNUSED(closure))
-{
-    return PyBool_FromLong(is_closed(self));
-}
-
-static PyObject *
-SPIDevice_get_messages(SPIDeviceObject *self, void *Py_UNUSED(closure))
-{
-    return PyLong_FromUnsignedLongLong(self->device != NULL ? self->device->messages
-                                                            : self->messages);
-}
-
-static PyObject *
-SPIDevice_get_transfers(SPIDeviceObject *self, void *Py_UNUSED(closure))
-{
-    return PyLong_FromUnsignedLongLong(self->device != NULL ? self->device->transfers
-                                                            : self->transfers);
-}
-
 /* The members of spi_config, by their offset in the closure. */
 static PyObject *
 SPIDevice_get_config(SPIDeviceObject *self, void *closure)
 {
-    if (is_closed(self)) {
-        (void)raise_closed(self);
+    const struct spi_device *device = ah_device_check(&self->device);
+    if (device == NULL) {
         return NULL;
     }
-    const struct spi_config *config = &self->device->config;
+    const struct spi_config *config = &device->config;
     switch ((uintptr_t)closure) {
         case offsetof(struct spi_config, speed_hz):
             return PyLong_FromUnsignedLong(config->speed_hz);
@@ -406,10 +198,11 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
     if (parsed < 0) {
         return -1;
     }
-    if (is_closed(self)) {
-        return raise_closed(self);
+    struct spi_device *device = ah_device_begin(&self->device);
+    if (device == NULL) {
+        return -1;
     }
-    struct spi_config config = self->device->config;
+    struct spi_config config = device->config;
     switch (member) {
         case offsetof(struct spi_config, speed_hz):
             config.speed_hz = (uint32_t)number;
@@ -420,9 +213,7 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
         default:
             config.bits_per_word = (uint8_t)number;
     }
-    struct spi_device *device = self->device;
     int err;
-    self->busy++;
     Py_BEGIN_ALLOW_THREADS
     err = device->ops->config(device->self, &config);
     Py_END_ALLOW_THREADS
@@ -432,35 +223,35 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
     else {
         (void)ah_raise_errno(err, device->name);
     }
-    device_end(self);
+    ah_device_end(&self->device);
     return err < 0 ? -1 : 0;
 }
 
 static PyObject *
 SPIDevice_get_name(SPIDeviceObject *self, void *Py_UNUSED(closure))
 {
-    if (is_closed(self)) {
-        (void)raise_closed(self);
+    if (ah_device_check(&self->device) == NULL) {
         return NULL;
     }
-    return PyUnicode_FromString(self->device->name);
+    return PyUnicode_FromString(self->device.what);
 }
 
 static PyObject *
 SPIDevice_get_simulated(SPIDeviceObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(ah_spi_device_is_simulated((PyObject *)self));
+    return PyBool_FromLong(self->device.owner != NULL);
 }
 
 static PyObject *
 SPIDevice_repr(SPIDeviceObject *self)
 {
-    if (is_closed(self)) {
+    if (ah_device_is_closed(&self->device)) {
         return PyUnicode_FromString("<SPIDevice closed>");
     }
-    return PyUnicode_FromFormat("<SPIDevice %s at %u Hz, mode %u>", self->device->name,
-                                (unsigned)self->device->config.speed_hz,
-                                (unsigned)self->device->config.mode);
+    const struct spi_device *device = self->device.handle;
+    return PyUnicode_FromFormat("<SPIDevice %s at %u Hz, mode %u>", device->name,
+                                (unsigned)device->config.speed_hz,
+                                (unsigned)device->config.mode);
 }
 
 static PyMethodDef SPIDevice_methods[] = {
@@ -475,26 +266,21 @@ static PyMethodDef SPIDevice_methods[] = {
          "a tuple (data, speed_hz=0, delay_us=0, cs_change=False, "
          "bits_per_word=0);\nzero is the device's setting.  With cs_change, chip "
          "select goes up between\nthis transfer and the next.  A list of bytes.")},
-    {"use_loop", (PyCFunction)SPIDevice_use_loop, METH_O,
+    {"use_loop", (PyCFunction)Device_use_loop, METH_O,
      PyDoc_STR("use_loop($self, loop, /)\n--\n\n"
                "Go on in that loop's time.  RuntimeError: a real device, and a virtual "
                "clock.")},
-    {"close", (PyCFunction)SPIDevice_close, METH_NOARGS,
+    {"close", (PyCFunction)Device_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
                "Give the device back; idempotent.  A message that runs is finished.")},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef SPIDevice_getset[] = {
-    {"closed", (getter)SPIDevice_get_closed, NULL, PyDoc_STR("True after close()."),
-     NULL},
+    {"closed", (getter)Device_get_closed, NULL, PyDoc_STR("True after close()."), NULL},
     {"name", (getter)SPIDevice_get_name, NULL, PyDoc_STR("Such as spi0.0."), NULL},
     {"simulated", (getter)SPIDevice_get_simulated, NULL,
      PyDoc_STR("Is it of a simulated board?"), NULL},
-    {"messages", (getter)SPIDevice_get_messages, NULL,
-     PyDoc_STR("How many messages were sent."), NULL},
-    {"transfers", (getter)SPIDevice_get_transfers, NULL,
-     PyDoc_STR("How many transfers they had."), NULL},
     {"speed_hz", (getter)SPIDevice_get_config, (setter)SPIDevice_set_config,
      PyDoc_STR("Clock rate, in Hz."), (void *)offsetof(struct spi_config, speed_hz)},
     {"mode", (getter)SPIDevice_get_config, (setter)SPIDevice_set_config,
@@ -507,18 +293,21 @@ static PyGetSetDef SPIDevice_getset[] = {
 };
 
 static PyMemberDef SPIDevice_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(SPIDeviceObject, weakrefs), READONLY,
-     NULL},
+    AH_DEVICE_WEAKREFS,
+    {"messages", T_ULONGLONG, offsetof(SPIDeviceObject, messages), READONLY,
+     PyDoc_STR("How many messages were sent.")},
+    {"transfers", T_ULONGLONG, offsetof(SPIDeviceObject, transfers), READONLY,
+     PyDoc_STR("How many transfers they had.")},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot SPIDevice_slots[] = {
     {Py_tp_doc, PyDoc_STR("One SPI device; made by a backend (see "
                           "pyasync_hw.hardware).")},
-    {Py_tp_traverse, SPIDevice_traverse},
-    {Py_tp_clear, SPIDevice_clear},
-    {Py_tp_finalize, SPIDevice_finalize},
-    {Py_tp_dealloc, SPIDevice_dealloc},
+    {Py_tp_traverse, ah_device_traverse},
+    {Py_tp_clear, ah_device_clear},
+    {Py_tp_finalize, ah_device_finalize},
+    {Py_tp_dealloc, ah_device_dealloc},
     {Py_tp_repr, SPIDevice_repr},
     {Py_tp_methods, SPIDevice_methods},
     {Py_tp_getset, SPIDevice_getset},

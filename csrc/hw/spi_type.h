@@ -8,6 +8,7 @@
 
 #include "module.h"
 #include "dev/spi_bus.h"
+#include "hw/device.h"
 
 /* An SPIDevice around `device`, which lives until device->ops->close() and is
  * freed by it (embed it in the backend's own struct).  On failure it is closed.
@@ -19,19 +20,9 @@ AH_RAISES PyObject *ah_spi_device_new(ModuleState *st,
 /* Borrowed; NULL with TypeError, or with ValueError when it is closed. */
 AH_RAISES struct spi_device *ah_spi_device_get(ModuleState *st, PyObject *obj);
 
-/* "spi0.0", also of one that is closed. */
-const char *ah_spi_device_name(PyObject *spi);
-
-/* Is it of a simulated board? */
-bool ah_spi_device_is_simulated(PyObject *spi);
-
-/* One message.  GIL held on entry and exit, released between.  `spi` must be an
+/* One message.  GIL held on entry and exit, released between.  `spi` is an
  * SPIDevice.  Number of bytes, or -errno (-EBADF: closed); with an exception set if
  * Python code of an adapter or a simulated card has raised it. */
-int ah_spi_message(PyObject *spi, const struct spi_xfer *xfers, unsigned n);
-
-/* Tell the device on which loop it is used.  -1: RuntimeError, a real device on a
- * virtual clock.  May release the GIL. */
-AH_RAISES int ah_spi_device_use_loop(ModuleState *st, PyObject *obj, PyObject *loop);
+int ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n);
 
 #endif

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <math.h>
 
-#include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
 #include "setup.h"
@@ -372,38 +371,6 @@ hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
     }
     *now_ns = (int64_t)llround(seconds * 1e9);
     return 0;
-}
-
-struct vclock *
-hw_loop_vclock(ModuleState *st, PyObject *loop)
-{
-    return ah_loop_check(st, loop) ? ah_loop_vclock((LoopObject *)loop) : NULL;
-}
-
-int
-hw_use_clock(struct vclock *clock, int (*use_clock)(void *self, struct vclock **clock),
-             void *self, const struct device_time *time, const char *what)
-{
-    if (time->clock == clock && time->speaks && time->told == clock) {
-        return 0;
-    }
-    int err;
-    (void)ah_keep_clock(clock); /* the device's */
-    Py_BEGIN_ALLOW_THREADS
-    err = use_clock(self, &clock);
-    Py_END_ALLOW_THREADS
-    ah_drop_clock(clock); /* what it was told before, or what it refuses */
-    if (err >= 0) {
-        return 0;
-    }
-    if (err == -EXDEV) {
-        PyErr_Format(PyExc_RuntimeError,
-                     "%s: a real device cannot be used on a virtual clock; use a "
-                     "simulated board, or a loop without clock=",
-                     what);
-        return -1;
-    }
-    return ah_raise_errno(err, what);
 }
 
 static PyMethodDef WaitCallback_methods[] = {

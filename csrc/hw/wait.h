@@ -4,15 +4,13 @@
  * reader and timer, no object per event) and any other asyncio loop
  * (loop.add_reader and loop.call_at).  A device embeds a struct hw_wait; while
  * it is armed the loop keeps the device alive.  Everything here needs the GIL
- * and runs on the loop's own thread.  Also here: telling a device which clock a loop
- * runs on.
+ * and runs on the loop's own thread.
  */
 #ifndef AH_HW_WAIT_H
 #define AH_HW_WAIT_H
 
 #include "module.h"
 #include "loop/loop.h"
-#include "py/clock_type.h"
 
 enum { HW_READABLE = 1, HW_TIMEOUT = 2 };
 
@@ -59,16 +57,5 @@ int hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg);
 
 /* Now on the clock of `loop`: ours, or any asyncio loop.  -1 with an exception. */
 AH_RAISES int hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns);
-
-/* The virtual clock of `loop`, or NULL: it is another loop, or in real time. */
-struct vclock *hw_loop_vclock(ModuleState *st, PyObject *loop);
-
-/* Tell a device to live on `clock`, unless it does and was told so; what it is told
- * it owns (time->told).  RuntimeError for a real device and a virtual clock.  Hold
- * the device open meanwhile. */
-AH_RAISES int hw_use_clock(struct vclock *clock,
-                           int (*use_clock)(void *self, struct vclock **clock),
-                           void *self, const struct device_time *time,
-                           const char *what);
 
 #endif

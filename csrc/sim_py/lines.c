@@ -5,7 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "hw/gpio_type.h"
+#include "hw/line_settings.h"
+#include "hw/line_type.h"
 #include "hw/spi_type.h"
 #include "py/errors.h"
 

@@ -6,17 +6,21 @@
  * waits for edges of a request or threads do: both at once is refused.  A thread takes
  * from the request's own queue, or from that of an EdgeQueue.
  */
+#include "hw/edges_block.h"
+
 #include <errno.h>
 
 #include "base/block.h"
-#include "hw/gpio_event.h"
+#include "hw/edge_event.h"
+#include "hw/edges_read.h"
 #include "py/blocking.h"
+#include "py/clock_type.h"
 #include "py/errors.h"
 
 static void
-blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
+blocker_unlink(struct line_edges *edges, struct edge_blocker *blocker)
 {
-    struct edge_blocker **link = &self->blockers;
+    struct edge_blocker **link = &edges->blockers;
     while (*link != NULL && *link != blocker) {
         link = &(*link)->next;
     }
@@ -27,8 +31,8 @@ blocker_unlink(LineRequestObject *self, struct edge_blocker *blocker)
 
 /* Take an edge, blocking until there is one; -1 with an exception. */
 static int
-block_for_edge(LineRequestObject *self, struct edge_queue *queue,
-               struct edge_blocker *blocker, unsigned edges, struct vclock *clock,
+block_for_edge(struct line_edges *edges, struct edge_queue *queue,
+               struct edge_blocker *blocker, unsigned kinds, struct vclock *clock,
                const struct token_set *tokens, int64_t deadline_ns,
                struct edge_record *record)
 {
@@ -40,26 +44,28 @@ block_for_edge(LineRequestObject *self, struct edge_queue *queue,
             return -1;
         }
         if (tokens_are_cancelled(tokens)) {
-            return ah_raise_block(self->st, BLOCK_CANCELLED, "wait for an edge");
+            return ah_raise_block(edges->line->st, BLOCK_CANCELLED, "wait for an edge");
         }
-        if (self->closing || self->request == NULL) { /* NULL: a forked child */
-            return ah_edges_raise(self, -EBADF);
+        if (ah_device_is_closed(edges->line)) {
+            return ah_edges_raise(edges, -EBADF);
         }
-        if (!ah_edges_is_attached(self, queue)) {
-            PyErr_Format(PyExc_ValueError, "edge queue of %s is closed", self->what);
+        if (!ah_edges_is_attached(edges, queue)) {
+            PyErr_Format(PyExc_ValueError, "edge queue of %s is closed",
+                         edges->line->what);
             return -1;
         }
-        if (edge_ring_pop(&queue->ring, edges, record)) {
+        if (edge_ring_pop(&queue->ring, kinds, record)) {
             return 0;
         }
-        int n = ah_edges_read(self);
+        int n = ah_edges_read(edges);
         if (n < 0) {
-            return ah_edges_raise(self, n);
+            return ah_edges_raise(edges, n);
         }
         if (n > 0) {
             continue;
         }
-        int result = ah_block_once(clock, self->request->fd, &all, deadline_ns,
+        const struct line_request *request = edges->line->handle;
+        int result = ah_block_once(clock, request->fd, &all, deadline_ns,
                                    "wait for an edge"); /* runs Python */
         if (result < 0) {
             return -1;
@@ -68,14 +74,14 @@ block_for_edge(LineRequestObject *self, struct edge_queue *queue,
         if (err < 0) {
             return ah_raise_errno(err, "eventfd");
         }
-        if (result == BLOCK_TIMEOUT && !self->closing) {
-            return ah_raise_block(self->st, result, "wait for an edge");
+        if (result == BLOCK_TIMEOUT && !edges->line->closing) {
+            return ah_raise_block(edges->line->st, result, "wait for an edge");
         }
     }
 }
 
 PyObject *
-ah_edges_block(LineRequestObject *self, struct edge_queue *queue, PyObject *args,
+ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *args,
                PyObject *kwargs)
 {
     static char *kwlist[] = {"edge", "timeout", "token", NULL};
@@ -83,48 +89,49 @@ ah_edges_block(LineRequestObject *self, struct edge_queue *queue, PyObject *args
     struct wait_tokens tokens = {0};
     struct edge_record record;
     int64_t deadline_ns;
-    unsigned edges;
+    unsigned kinds;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:wait_edge_blocking", kwlist,
                                      &word, &timeout, &token_arg) ||
-        ah_edges_parse(word, &edges) < 0) {
+        ah_edge_kinds_parse(word, &kinds) < 0) {
         return NULL;
     }
-    if (ah_wait_tokens(self->st, token_arg, &tokens) < 0 ||
+    if (ah_wait_tokens(edges->line->st, token_arg, &tokens) < 0 ||
         (tokens_are_cancelled(&tokens.set) &&
-         ah_raise_block(self->st, BLOCK_CANCELLED, "wait for an edge") < 0) ||
-        ah_line_begin(self) < 0) {
+         ah_raise_block(edges->line->st, BLOCK_CANCELLED, "wait for an edge") < 0) ||
+        ah_device_begin(edges->line) == NULL) {
         ah_wait_tokens_clear(&tokens);
         return NULL;
     }
     struct edge_blocker blocker = {.woken = CANCEL_TOKEN_INIT};
-    struct vclock *clock = self->request->time.clock; /* for all of this wait */
+    const struct line_request *request = edges->line->handle;
+    struct vclock *clock = request->time.clock; /* for all of this wait */
     PyObject *kept = ah_keep_clock(clock);
     int err;
-    if (hw_wait_is_armed(&self->wait)) {
+    if (hw_wait_is_armed(&edges->wait)) {
         PyErr_Format(PyExc_RuntimeError,
                      "edges of %s are awaited on an event loop: await them there, or "
                      "block in threads, not both at once",
-                     self->what);
+                     edges->line->what);
         goto done;
     }
     if (ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) < 0) {
         goto done;
     }
-    blocker.next = self->blockers;
-    self->blockers = &blocker;
-    err = block_for_edge(self, queue, &blocker, edges, clock, &tokens.set, deadline_ns,
+    blocker.next = edges->blockers;
+    edges->blockers = &blocker;
+    err = block_for_edge(edges, queue, &blocker, kinds, clock, &tokens.set, deadline_ns,
                          &record);
-    blocker_unlink(self, &blocker);
+    blocker_unlink(edges, &blocker);
     if (err == 0) {
-        event = ah_edge_event_new(self->st, &record);
+        event = ah_edge_event_new(edges->line->st, &record);
     }
     if (queue->ring.size > 0) {
-        ah_edges_wake_blockers(self);
+        ah_edges_wake_blockers(edges);
     }
 done:
     token_close(&blocker.woken);
     Py_XDECREF(kept);
-    ah_line_end(self);
+    ah_device_end(edges->line);
     ah_wait_tokens_clear(&tokens);
     return event;
 }

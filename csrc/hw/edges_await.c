@@ -1,0 +1,146 @@
+/* Edges that are awaited on a loop; see edges_await.h. */
+#include "hw/edges_await.h"
+
+#include <errno.h>
+
+#include "hw/edge_event.h"
+#include "hw/edges_fail.h"
+#include "hw/edges_read.h"
+
+static int
+on_readable(struct hw_wait *wait, int Py_UNUSED(what))
+{
+    struct line_edges *edges =
+        (struct line_edges *)((char *)wait - offsetof(struct line_edges, wait));
+    if (ah_device_begin(edges->line) == NULL) {
+        PyErr_Clear(); /* closed by an earlier callback of this turn */
+        return 0;
+    }
+    int err = ah_edges_read(edges);
+    if (err < 0) {
+        ah_edges_fail_waiters(edges, err); /* runs Python */
+    }
+    err = ah_edges_announce(edges); /* runs Python */
+    ah_edges_release_idle(edges);   /* runs Python */
+    ah_device_end(edges->line);
+    return err;
+}
+
+/* Is edges->wait free for `loop`?  A closed loop's waiters never come back. */
+static int
+claim_loop(struct line_edges *edges, PyObject *loop)
+{
+    if (edges->blockers != NULL) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "a thread blocks on edges of %s: await them on the loop, or block "
+                     "in threads, not both at once",
+                     edges->line->what);
+        return -1;
+    }
+    PyObject *other = edges->wait.loop;
+    if (other == NULL || other == loop) {
+        return 0;
+    }
+    int is_closed = ah_edges_loop_is_closed(edges); /* runs Python */
+    if (is_closed == 0) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "edges of %s are awaited on another event loop",
+                     edges->line->what);
+    }
+    if (is_closed <= 0) {
+        return -1;
+    }
+    ah_edges_drop_waiters(edges); /* runs Python */
+    ah_edges_release_idle(edges); /* runs Python */
+    if (edges->wait.loop != NULL) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "edges of %s are awaited on a closed event loop",
+                     edges->line->what);
+        return -1;
+    }
+    return 0;
+}
+
+/* Between begin and end. */
+static PyObject *
+arm_future(struct line_edges *edges, struct edge_queue *queue, PyObject *loop,
+           unsigned kinds)
+{
+    if (claim_loop(edges, loop) < 0 || ah_device_use_loop(edges->line, loop) < 0) {
+        return NULL;
+    }
+    PyObject *future = PyObject_CallMethodNoArgs(
+        loop, edges->line->st->name_create_future); /* runs Python */
+    if (future == NULL) {
+        return NULL;
+    }
+    if (ah_device_is_closed(edges->line) || !ah_edges_is_attached(edges, queue)) {
+        (void)ah_edges_raise(edges, -EBADF);
+        goto error;
+    }
+    int given = edge_queue_add(queue, future, kinds, edges->num_armed++);
+    if (given < 0) {
+        goto error;
+    }
+    if (given > 0) {
+        if (edge_future_complete(edges->line->st, future, NULL) < 0) { /* runs Python */
+            edge_queue_withdraw(queue, future, edges->num_armed);
+            goto error;
+        }
+        return future;
+    }
+    const struct line_request *request = edges->line->handle;
+    ah_edges_hold_queue(edges, queue);
+    edges->wait.simulated = edges->line->owner != NULL;
+    if (!hw_wait_is_armed(&edges->wait) &&
+        hw_wait_arm(&edges->wait, loop, request->fd, NS_NEVER, on_readable,
+                    (PyObject *)edges->line) < 0) /* runs Python */
+    {
+        edge_queue_withdraw(queue, future, edges->num_armed);
+        ah_edges_release_idle(edges); /* runs Python */
+        goto error;
+    }
+    return future;
+error:
+    Py_DECREF(future);
+    return NULL;
+}
+
+PyObject *
+ah_edges_arm(struct line_edges *edges, struct edge_queue *queue, PyObject *args)
+{
+    PyObject *loop, *word = NULL;
+    unsigned kinds;
+    if (!PyArg_ParseTuple(args, "O|O:arm", &loop, &word) ||
+        ah_edge_kinds_parse(word, &kinds) < 0 || ah_device_begin(edges->line) == NULL) {
+        return NULL;
+    }
+    PyObject *future = arm_future(edges, queue, loop, kinds);
+    ah_device_end(edges->line);
+    return future;
+}
+
+PyObject *
+ah_edges_collect(struct line_edges *edges, struct edge_queue *queue, PyObject *future)
+{
+    struct edge_record record;
+    if (!edge_queue_collect(queue, future, &record)) { /* runs Python */
+        ah_edges_release_idle(edges);                  /* runs Python */
+        Py_RETURN_NONE;
+    }
+    return ah_edge_event_new(edges->line->st, &record);
+}
+
+PyObject *
+ah_edges_disarm(struct line_edges *edges, struct edge_queue *queue, PyObject *future)
+{
+    edge_queue_withdraw(queue, future, edges->num_armed); /* runs Python */
+    if (ah_edges_announce(edges) < 0) {                   /* runs Python */
+        PyErr_WriteUnraisable((PyObject *)edges->line);   /* it is not the caller's */
+    }
+    if (queue->ring.size > 0) {
+        ah_edges_wake_blockers(edges);
+    }
+    ah_edges_release_idle(edges); /* runs Python */
+    Py_RETURN_NONE;
+}

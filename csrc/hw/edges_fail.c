@@ -1,0 +1,60 @@
+/* Errors for whoever waits for edges; see edges_fail.h. */
+#include "hw/edges_fail.h"
+
+#include <errno.h>
+
+#include "py/exceptions.h"
+
+int
+ah_edges_loop_is_closed(struct line_edges *edges)
+{
+    if (edges->wait.loop == NULL) {
+        return 0;
+    }
+    PyObject *loop = Py_NewRef(edges->wait.loop);
+    PyObject *closed = PyObject_CallMethod(loop, "is_closed", NULL); /* runs Python */
+    Py_DECREF(loop);
+    int is_closed = closed == NULL ? -1 : PyObject_IsTrue(closed);
+    Py_XDECREF(closed);
+    return is_closed;
+}
+
+/* OSError(err) as an object; owned. */
+static PyObject *
+line_error(struct line_edges *edges, int err)
+{
+    (void)ah_edges_raise(edges, err);
+    return ah_take_exception();
+}
+
+void
+ah_edges_fail_waiters(struct line_edges *edges, int err)
+{
+    PyObject *exc = ah_take_exception();
+    int is_closed = ah_edges_loop_is_closed(edges); /* runs Python */
+    if (is_closed < 0) {
+        PyErr_WriteUnraisable((PyObject *)edges->line);
+    }
+    struct edge_waiter *waiter = ah_edges_take_waiters(edges);
+    while (waiter != NULL) {
+        struct edge_waiter *next = waiter->next;
+        if (is_closed == 0) {
+            PyObject *error = line_error(edges, err);
+            if (edge_future_complete(edges->line->st, waiter->future, error) < 0) {
+                PyErr_WriteUnraisable((PyObject *)edges->line); /* runs Python */
+            }
+            Py_DECREF(error);
+        }
+        edge_waiter_free(waiter); /* runs Python */
+        waiter = next;
+    }
+    ah_restore_exception(exc);
+}
+
+void
+ah_edges_fail(struct line_edges *edges)
+{
+    ah_edges_fail_waiters(edges, -EBADF); /* runs Python */
+    ah_edges_wake_blockers(edges);
+    ah_edges_release_idle(edges); /* runs Python */
+}

@@ -1,0 +1,128 @@
+/* Edges, from the descriptor of a line request to whoever waits; see edges_read.h. */
+#include "hw/edges_read.h"
+
+#include <errno.h>
+
+#include "hw/edge_event.h"
+#include "py/exceptions.h"
+
+#define READ_BATCH 16 /* events in one read */
+
+int
+ah_edges_announce(struct line_edges *edges)
+{
+    uint64_t before = edges->num_armed;
+    PyObject *error = NULL; /* the first one: the others are told all the same */
+    struct edge_queue *queue = edges->queues;
+    while (queue != NULL) {
+        struct edge_waiter *waiter = edge_queue_untold(queue);
+        if (waiter == NULL) {
+            queue = queue->next;
+            continue;
+        }
+        waiter->told = true;
+        PyObject *owner = Py_NewRef(queue->owner);
+        PyObject *future = Py_NewRef(waiter->future);
+        int woken =
+            edge_future_complete(edges->line->st, future, NULL); /* runs Python */
+        if (woken < 0) {
+            ah_keep_exception(&error, owner); /* runs Python */
+        }
+        if (woken <= 0) {
+            edge_queue_withdraw(queue, future, before); /* runs Python */
+        }
+        Py_DECREF(future);
+        Py_DECREF(owner);
+        queue = edges->queues; /* the list may have changed */
+    }
+    if (error != NULL) {
+        ah_restore_exception(error);
+        return -1;
+    }
+    return 0;
+}
+
+int
+ah_edges_read(struct line_edges *edges)
+{
+    struct line_event events[READ_BATCH];
+    int n = line_read_events(edges->line->handle, events, READ_BATCH);
+    if (n < 0) {
+        return n == -EAGAIN ? 0 : n;
+    }
+    for (int i = 0; i < n; i++) {
+        struct edge_record record = {events[i],
+                                     events[i].seqno - edges->last_seqno - 1};
+        edges->last_seqno = events[i].seqno;
+        for (struct edge_queue *q = edges->queues; q != NULL; q = q->next) {
+            int err = edge_queue_put(q, record, UINT64_MAX);
+            if (err < 0) {
+                return err;
+            }
+        }
+    }
+    if (n > 0) {
+        ah_edges_wake_blockers(edges);
+    }
+    return n;
+}
+
+int
+ah_edges_read_all(struct line_edges *edges)
+{
+    if (ah_device_begin(edges->line) == NULL) {
+        return -1;
+    }
+    int n, total = 0;
+    do {
+        n = ah_edges_read(edges);
+        total += n;
+    } while (n == READ_BATCH);
+    if (n < 0) {
+        (void)ah_edges_raise(edges, n);
+    }
+    else {
+        n = ah_edges_announce(edges); /* runs Python */
+    }
+    ah_device_end(edges->line);
+    return n < 0 ? -1 : total;
+}
+
+PyObject *
+ah_edges_take(struct line_edges *edges, struct edge_queue *queue, PyObject *args)
+{
+    PyObject *word = NULL;
+    struct edge_record record;
+    unsigned kinds;
+    if (!PyArg_ParseTuple(args, "|O:take", &word) ||
+        ah_edge_kinds_parse(word, &kinds) < 0 || ah_device_begin(edges->line) == NULL) {
+        return NULL;
+    }
+    PyObject *event = NULL;
+    bool taken = edge_ring_pop(&queue->ring, kinds, &record);
+    if (!taken) {
+        int n = ah_edges_read(edges); /* those who wait come first */
+        if (n < 0) {
+            (void)ah_edges_raise(edges, n);
+            goto done;
+        }
+        if (n > 0 && ah_edges_announce(edges) < 0) { /* runs Python */
+            goto done;
+        }
+        taken = edge_ring_pop(&queue->ring, kinds, &record);
+    }
+    event = taken ? ah_edge_event_new(edges->line->st, &record) : Py_NewRef(Py_None);
+done:
+    ah_device_end(edges->line);
+    return event;
+}
+
+PyObject *
+ah_edges_forget(struct line_edges *edges, struct edge_queue *queue)
+{
+    if (ah_edges_read_all(edges) < 0) { /* runs Python */
+        return NULL;
+    }
+    edge_queue_forget(queue);
+    Py_RETURN_NONE;
+}

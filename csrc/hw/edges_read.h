@@ -1,0 +1,27 @@
+/* Edges, from the descriptor of a line request into its queues.
+ *
+ * 16 at once, into every queue, where each is given to the first who waits for its
+ * kind; then the futures of those are told.  An edge is kept for its future until that
+ * is collected; one that was cancelled meanwhile passes its edge on.
+ */
+#ifndef AH_HW_EDGES_READ_H
+#define AH_HW_EDGES_READ_H
+
+#include "hw/line_edges.h"
+
+/* One batch into all queues.  How many, or -errno.  Between begin and end. */
+int ah_edges_read(struct line_edges *edges);
+
+/* Tell all who were given an edge; who is done by then passes it on, to those who wait
+ * already: who begins to wait meanwhile looks into the ring first. */
+AH_RAISES int ah_edges_announce(struct line_edges *edges); /* runs Python */
+
+/* Read what is there by now into all queues.  Number of edges, or -1. */
+AH_RAISES int ah_edges_read_all(struct line_edges *edges); /* runs Python */
+
+/* The methods take() and clear() of whoever owns the queue. */
+AH_RAISES PyObject *ah_edges_take(struct line_edges *edges, struct edge_queue *queue,
+                                  PyObject *args);
+AH_RAISES PyObject *ah_edges_forget(struct line_edges *edges, struct edge_queue *queue);
+
+#endif

@@ -1,0 +1,151 @@
+/* The edges of a line request: its queues, and who waits; see line_edges.h. */
+#include "hw/line_edges.h"
+
+#include "py/errors.h"
+
+#define EDGES_PER_LINE 64 /* capacity of a request's own ring */
+
+void
+ah_edges_attach(struct line_edges *edges, struct edge_queue *queue, PyObject *owner,
+                unsigned capacity)
+{
+    edge_queue_init(queue, owner, capacity);
+    queue->next = edges->queues;
+    edges->queues = queue;
+}
+
+void
+ah_edges_detach(struct line_edges *edges, struct edge_queue *queue)
+{
+    struct edge_queue **link = &edges->queues;
+    while (*link != NULL && *link != queue) {
+        link = &(*link)->next;
+    }
+    if (*link != NULL) {
+        *link = queue->next;
+    }
+    queue->next = NULL;
+}
+
+bool
+ah_edges_is_attached(struct line_edges *edges, const struct edge_queue *queue)
+{
+    const struct edge_queue *q = edges->queues;
+    while (q != NULL && q != queue) {
+        q = q->next;
+    }
+    return q != NULL;
+}
+
+void
+ah_edges_hold_queue(struct line_edges *edges, struct edge_queue *queue)
+{
+    if (!queue->held && queue->owner != (PyObject *)edges->line) {
+        Py_INCREF(queue->owner);
+        queue->held = 1;
+    }
+}
+
+void
+ah_edges_release_idle(struct line_edges *edges)
+{
+    bool waited_on = false;
+    Py_INCREF(edges->line);
+    struct edge_queue *queue = edges->queues;
+    while (queue != NULL) {
+        if (!edge_queue_is_waited_on(queue) && queue->held) {
+            queue->held = 0;
+            Py_DECREF(queue->owner); /* runs Python */
+            waited_on = false;
+            queue = edges->queues; /* the list may have changed */
+            continue;
+        }
+        waited_on = waited_on || edge_queue_is_waited_on(queue);
+        queue = queue->next;
+    }
+    if (!waited_on) {
+        hw_wait_disarm(&edges->wait); /* runs Python */
+    }
+    Py_DECREF(edges->line);
+}
+
+struct edge_waiter *
+ah_edges_take_waiters(struct line_edges *edges)
+{
+    struct edge_waiter *all = NULL, **end = &all;
+    for (struct edge_queue *queue = edges->queues; queue != NULL; queue = queue->next) {
+        *end = edge_queue_take_waiting(queue);
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
+    }
+    return all;
+}
+
+void
+ah_edges_drop_waiters(struct line_edges *edges)
+{
+    struct edge_waiter *waiter = ah_edges_take_waiters(edges);
+    while (waiter != NULL) {
+        struct edge_waiter *next = waiter->next;
+        edge_waiter_free(waiter); /* runs Python */
+        waiter = next;
+    }
+}
+
+void
+ah_edges_wake_blockers(struct line_edges *edges)
+{
+    for (struct edge_blocker *b = edges->blockers; b != NULL; b = b->next) {
+        (void)token_cancel(&b->woken); /* it cannot fail: see wake_up() */
+    }
+}
+
+int
+ah_edges_raise(struct line_edges *edges, int err)
+{
+    if (err == -EBADF) {
+        return ah_raise_errno_remedy(err, edges->line->what,
+                                     "it was closed while it was waited for");
+    }
+    return ah_raise_errno(err, edges->line->what);
+}
+
+void
+ah_edges_init(struct line_edges *edges, DeviceObject *line, unsigned num_lines)
+{
+    edges->line = line;
+    hw_wait_init(&edges->wait);
+    unsigned capacity = EDGES_PER_LINE * num_lines;
+    ah_edges_attach(edges, &edges->queue, (PyObject *)edges->line, capacity);
+}
+
+int
+ah_edges_traverse(struct line_edges *edges, visitproc visit, void *arg)
+{
+    int visited = edge_queue_traverse(&edges->queue, visit, arg);
+    if (visited != 0) {
+        return visited;
+    }
+    for (struct edge_queue *queue = edges->queues; queue != NULL; queue = queue->next) {
+        if (queue->held) {
+            Py_VISIT(queue->owner);
+        }
+    }
+    return hw_wait_traverse(&edges->wait, visit, arg);
+}
+
+void
+ah_edges_clear(struct line_edges *edges)
+{
+    ah_edges_drop_waiters(edges);           /* runs Python */
+    edge_queue_drop_waiters(&edges->queue); /* runs Python */
+    ah_edges_release_idle(edges);           /* runs Python */
+}
+
+void
+ah_edges_free(struct line_edges *edges)
+{
+    hw_wait_disarm(&edges->wait); /* on another loop, which is garbage as well */
+    edge_queue_free(&edges->queue);
+}
