@@ -19,8 +19,9 @@ from .errors import WiringError
 from .hardware import LineSettings, ReaderWiring
 from .hardware.device import BlockingLife, DeviceLife
 from .hardware.wiring import MAX_SPI_HZ
-from .reader.meaning import Meaning, SimulatedMeaning
-from .reader.port import AwaitingPort, BlockingPort, Chip, finish
+from .reader.chip import Chip
+from .reader.failures import Failures, SimulatedFailures
+from .reader.port import AwaitingPort, BlockingPort, finish
 from .reader.verbs import Verbs
 from .spi import Device, check_speed
 from .tags import BlockingTag, Tag
@@ -161,8 +162,8 @@ class Reader(DeviceLife, _Face):
             label = self.name if self.name == wired.bus else f"{self.name} ({wired.bus})"
             what = (f"RC522 reader {label}", wired.bus, irq, reset)
             simulated = self._spi.simulated
-            meaning = SimulatedMeaning(*what, backend) if simulated else Meaning(*what)
-            self._chip = Chip(core, meaning, opened)
+            failures = SimulatedFailures(*what, backend) if simulated else Failures(*what)
+            self._chip = Chip(core, failures, opened)
             self._verbs = Verbs(AwaitingPort(self._chip))
             self.blocking = BlockingReader(self._chip, self._spi)
         except BaseException:

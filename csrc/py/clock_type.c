@@ -55,7 +55,7 @@ ah_virtual_clock_detach(PyObject *clock)
 int
 ah_raise_sleep(struct vclock *clock, int err, const char *what)
 {
-    PyObject *module = PyImport_ImportModule("pyasync_hw.loop.waiting");
+    PyObject *module = PyImport_ImportModule("pyasync_hw.loop.sleep_forever");
     if (module == NULL) {
         return -1;
     }

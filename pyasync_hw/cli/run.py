@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..compat import shims
 from ..hardware.tomlfile import ConfigError
 from .machine import HARDWARE, MachineError
-from .place import put_in_place
+from .prelude import put_in_place
 from .program import find_program
 
 

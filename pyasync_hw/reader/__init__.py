@@ -1,1 +1,1 @@
-"""What is behind rc522: how its verbs reach the chip, and what its errors mean."""
+"""What is behind rc522: how its verbs reach the chip, and what goes wrong with it."""

@@ -12,101 +12,19 @@ blocks without the GIL and never suspends, so finish() runs the verb to its end.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
-import warnings
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError as BlockingCancelledError
 from typing import Any, Protocol, TypeVar
 
 from .. import _core
-from ..errors import TagTimeoutError, WiringError
-from .meaning import Meaning, Outcome
-from .thread_lock import ThreadLock
+from ..errors import TagTimeoutError
+from .chip import Chip
 
-__all__ = ["AwaitingPort", "BlockingPort", "Chip", "Port", "finish"]
+__all__ = ["AwaitingPort", "BlockingPort", "Port", "finish"]
 
 _T = TypeVar("_T")
-
-
-class Chip:
-    """One reader chip, and what both ports share of it; whoever drops it last gives
-    its bus and lines (`opened`) back."""
-
-    def __init__(
-        self,
-        core: _core.MFRC522,
-        meaning: Meaning,
-        opened: contextlib.ExitStack,
-    ) -> None:
-        self.core = core
-        self.name = meaning.name
-        self.meaning = meaning
-        self.closed = False
-        self._opened = opened
-        self._given_back = False
-        self._pid = os.getpid()
-        self.wiring_error: WiringError | None = None
-        self.lock = asyncio.Lock()
-        self.thread_lock = ThreadLock()
-        # What ends the blocking verb that runs, and those that its signal handlers run.
-        self.stops: list[_core.CancelToken] = []
-        # A card that a cancelled wait_for_tag() had just found, and when.
-        self.found: tuple[Any, asyncio.AbstractEventLoop, float] | None = None
-
-    def notice_fork(self) -> None:
-        """In a forked child: locks of its own, for threads of the parent hold the others."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self.lock = asyncio.Lock()
-            self.thread_lock = ThreadLock()
-            self.stops.clear()
-
-    def check_open(self) -> None:
-        """Raises ValueError once close() was called."""
-        if self.closed:
-            raise ValueError(f"{self.name} is closed")
-
-    def cancel_blocking(self) -> None:
-        """End the blocking waits that run."""
-        for stop in list(self.stops):
-            stop.cancel()
-
-    def close(self) -> None:
-        """See Reader.close()."""
-        if self._given_back:
-            return
-        self._given_back = self.closed = True
-        try:
-            self.notice_fork()
-            self.cancel_blocking()
-            with self.thread_lock:
-                self.core.close(self._opened.close)
-        except BaseException:  # Ctrl+C while another thread had the lock, say
-            self._given_back = False  # it can be done again
-            raise
-
-    def unwrap(self, outcome: Outcome, tag: bytes | None) -> Any:
-        """The result of an operation; raises what its error means."""
-        error, result = outcome
-        self._check_lines()
-        if error is None:
-            return result
-        raise self.meaning.exception(error, tag)
-
-    def _check_lines(self) -> None:
-        """Say once that a line does nothing; the reader works without."""
-        core, meaning = self.core, self.meaning
-        if self.wiring_error is not None or not core.ready:
-            return
-        if meaning.irq is not None and not core.irq_works:
-            self.wiring_error = meaning.dead_irq()
-        elif meaning.reset is not None and not core.reset_works:
-            self.wiring_error = meaning.dead_reset()
-        else:
-            return
-        warnings.warn(str(self.wiring_error), RuntimeWarning, stacklevel=2)
 
 
 class Port(Protocol):

@@ -10,7 +10,7 @@ match await reader.wait_for_tag():
 
 from __future__ import annotations
 
-from ..reader.port import Chip
+from ..reader.chip import Chip
 from .mifare_classic import BlockingMifareClassic, MifareClassic
 from .tag import BlockingTag, Tag, product_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Self
 
-from ..reader.port import AwaitingPort, BlockingPort, Chip, Port, finish
+from ..reader.chip import Chip
+from ..reader.port import AwaitingPort, BlockingPort, Port, finish
 
 __all__ = ["BlockingTag", "Tag", "product_of"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from pyasync_hw import _core, gpio, hardware, rc522, sim
 from pyasync_hw.errors import ChipNotFoundError, TagLostError, TagTimeoutError
-from pyasync_hw.reader.meaning import Meaning, SimulatedMeaning
+from pyasync_hw.reader.failures import Failures, SimulatedFailures
 
 UID = "a61d227e"
 WIRES = (
@@ -84,12 +84,12 @@ ERRORS = [
 
 
 def test_no_error_of_the_simulator_is_about_wires(hw_board: sim.Board) -> None:
-    real = Meaning("reader", "spi0.0", 24, 25)
-    simulated = SimulatedMeaning("reader", "spi0.0", 24, 25, hw_board)
-    makes: list[Callable[[Meaning], OSError]] = [Meaning.dead_irq, Meaning.dead_reset]
+    real = Failures("reader", "spi0.0", 24, 25)
+    simulated = SimulatedFailures("reader", "spi0.0", 24, 25, hw_board)
+    makes: list[Callable[[Failures], OSError]] = [Failures.dead_irq, Failures.dead_reset]
     for word in [*ERRORS, errno.ENODEV, errno.ESHUTDOWN, "cancelled"]:
-        makes += [lambda meaning, word=word: meaning.exception(word, None)]  # type: ignore[misc]
-    makes += [lambda meaning: meaning.exception("timeout", bytes.fromhex(UID))]
+        makes += [lambda failures, word=word: failures.exception(word, None)]  # type: ignore[misc]
+    makes += [lambda failures: failures.exception("timeout", bytes.fromhex(UID))]
     for make in makes:
         assert type(make(real)) is type(make(simulated))
         text = str(make(simulated))

@@ -1,7 +1,7 @@
 """What goes wrong with a reader: the exception, and what to do about it.
 
 That is something about wires and tags, or on a simulated board about how the program has
-set it up; the words that the chip's steps give are in csrc/hw/mfrc522_run.c.
+set it up; the words that the chip's steps give are in csrc/hw/mfrc522_outcome.c.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..errors import (
 if TYPE_CHECKING:
     from ..hardware import Backend
 
-__all__ = ["Meaning", "Outcome", "SimulatedMeaning"]
+__all__ = ["Failures", "Outcome", "SimulatedFailures"]
 
 Outcome = tuple[str | int | None, Any]
 Pin = int | str | None
@@ -60,7 +60,7 @@ _TEXTS = {
 }
 
 
-class Meaning:
+class Failures:
     """Of the errors of one reader; `name` for messages, `bus`, `irq` and `reset` its wiring."""
 
     def __init__(self, name: str, bus: str, irq: Pin, reset: Pin) -> None:
@@ -105,7 +105,7 @@ class Meaning:
         return f"connect the module's {module_pin} pin to it, or pass {argument}=None"
 
 
-class SimulatedMeaning(Meaning):
+class SimulatedFailures(Failures):
     """The same on a simulated board, whose program does what else hands and wires do."""
 
     def __init__(self, name: str, bus: str, irq: Pin, reset: Pin, board: Backend) -> None:
