@@ -23,6 +23,8 @@
     X(worker_type)       \
     X(job_type)          \
     X(executor_type)     \
+    X(job_functions)     \
+    X(run_in_executor)   \
     X(wait)              \
     X(line_type)         \
     X(edge_event)        \

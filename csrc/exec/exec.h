@@ -103,6 +103,12 @@ void ah_job_drop(AH_STEALS JobObject *job); /* runs Python */
 void ah_jobs_end(AH_STEALS struct pool_job *first,
                  AH_BORROWED PyObject *exc); /* runs Python */
 
+/* submit.c: queue a job; the pool has a reference then.  RuntimeError: no __init__ yet.
+ */
+AH_RAISES int ah_executor_check_open(ExecutorObject *self);
+AH_RAISES int ah_executor_submit(ExecutorObject *self,
+                                 JobObject *job); /* runs Python */
+
 /* worker.c */
 AH_RAISES WorkerObject *ah_worker_new(ModuleState *st, ThreadPoolObject *pool,
                                       struct pool_seat *seat);

@@ -105,12 +105,6 @@ Handle_get_object(HandleObject *self, void *offset)
 }
 
 PyObject *
-Handle_get_context_attr(HandleObject *self, void *Py_UNUSED(closure))
-{
-    return Handle_get_context(self, NULL);
-}
-
-PyObject *
 Handle_get_repr(HandleObject *self, void *Py_UNUSED(closure))
 {
     return Py_NewRef(self->callback == NULL && self->args != NULL ? self->args

@@ -11,7 +11,6 @@ PyObject *Handle_repr_info(HandleObject *self, PyObject *ignored);
 PyObject *Handle_repr(HandleObject *self);
 PyObject *Handle_get_args(HandleObject *self, void *closure);
 PyObject *Handle_get_object(HandleObject *self, void *offset);
-PyObject *Handle_get_context_attr(HandleObject *self, void *closure);
 PyObject *Handle_get_repr(HandleObject *self, void *closure);
 PyObject *Handle_get_cancelled(HandleObject *self, void *closure);
 
@@ -28,14 +27,14 @@ PyObject *Handle_get_cancelled(HandleObject *self, void *closure);
 #define HANDLE_OBJECT(name, field) \
     {name, (getter)Handle_get_object, NULL, NULL, (void *)offsetof(HandleObject, field)}
 
-#define HANDLE_COMMON_GETSET                                             \
-    HANDLE_OBJECT("_callback", callback), HANDLE_OBJECT("_loop", loop),  \
-        HANDLE_OBJECT("_source_traceback", source_traceback),            \
-        {"_args", (getter)Handle_get_args, NULL, NULL, NULL},            \
-        {"_context", (getter)Handle_get_context_attr, NULL, NULL, NULL}, \
-        {"_repr", (getter)Handle_get_repr, NULL, NULL, NULL},            \
-    {                                                                    \
-        "_cancelled", (getter)Handle_get_cancelled, NULL, NULL, NULL     \
+#define HANDLE_COMMON_GETSET                                            \
+    HANDLE_OBJECT("_callback", callback), HANDLE_OBJECT("_loop", loop), \
+        HANDLE_OBJECT("_source_traceback", source_traceback),           \
+        {"_args", (getter)Handle_get_args, NULL, NULL, NULL},           \
+        {"_context", (getter)Handle_get_context, NULL, NULL, NULL},     \
+        {"_repr", (getter)Handle_get_repr, NULL, NULL, NULL},           \
+    {                                                                   \
+        "_cancelled", (getter)Handle_get_cancelled, NULL, NULL, NULL    \
     }
 
 #endif

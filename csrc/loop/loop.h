@@ -100,4 +100,7 @@ int ah_loop_post_pinned(LoopObject *loop, struct ah_post *post, ah_post_func fun
 void ah_loop_report(LoopObject *loop, const char *message,
                     AH_BORROWED PyObject *source);
 
+/* Methods of the loop that another floor has. */
+AH_RAISES int ah_loop_add_methods(ModuleState *st, PyMethodDef *methods);
+
 #endif

@@ -126,15 +126,6 @@ parse_seconds(const struct signature *signature, PyObject *arg, const char *none
     return 0;
 }
 
-void
-loop_timer_handle_due(LoopObject *self, struct ah_timer *timer)
-{
-    PyObject *handle = (PyObject *)timer_handle_of(timer);
-    if (loop_push(self, handle, READY_HANDLE) < 0) {
-        ah_loop_report(self, "Out of memory for a timer", handle);
-    }
-}
-
 int
 loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle)
 {

@@ -34,6 +34,13 @@ ah_loop_check_open(LoopObject *self)
     return loop_check_open(self);
 }
 
+PyObject *
+Loop_get_object(LoopObject *self, void *offset)
+{
+    PyObject *object = *(PyObject **)((char *)self + (uintptr_t)offset);
+    return Py_NewRef(object != NULL ? object : Py_None);
+}
+
 int
 loop_raise_closed(LoopObject *self)
 {

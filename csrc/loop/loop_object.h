@@ -139,27 +139,17 @@ loop_now(LoopObject *self)
 
 /* loop_call.c */
 int64_t loop_seconds_to_ns_up(double seconds); /* so that ns / 1e9 >= seconds */
-void loop_timer_handle_due(LoopObject *self, struct ah_timer *timer);
 AH_RAISES int loop_arm_timer_handle(LoopObject *self, TimerHandleObject *handle);
 
 /* loop_ready.c */
+AH_RAISES int loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag);
+void loop_timer_handle_due(LoopObject *self, struct ah_timer *timer);
 /* How to run a handle that Python code brings, and was it cancelled?  -1: it is none.
  */
 AH_RAISES int loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled);
 AH_RAISES int loop_run_python_handle(PyObject *handle); /* runs Python */
 void loop_release_ring(struct ring *ring);              /* runs Python */
 int loop_traverse_ring(struct ring *ring, visitproc visit, void *arg);
-
-AH_RAISES static inline int
-loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag)
-{
-    if (ring_push(&self->ready, handle, tag) < 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    Py_INCREF(handle);
-    return 0;
-}
 
 /* loop_timers.c */
 AH_RAISES int loop_push_due_timers(LoopObject *self, int64_t now_ns); /* runs Python */
@@ -250,6 +240,10 @@ loop_is_timed(const LoopObject *self)
 {
     return self->debug || self->watch_limit_ns != NS_NEVER;
 }
+
+/* A getter of an owned object, or None; FIELD() is its closure. */
+PyObject *Loop_get_object(LoopObject *self, void *offset);
+#define FIELD(name) (void *)offsetof(LoopObject, name)
 
 /* Methods, put together in loop_type.c. */
 extern PyMethodDef loop_call_methods[];

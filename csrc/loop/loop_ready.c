@@ -2,6 +2,26 @@
 #include "loop/loop_object.h"
 
 int
+loop_push(LoopObject *self, PyObject *handle, enum ready_tag tag)
+{
+    if (ring_push(&self->ready, handle, tag) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    Py_INCREF(handle);
+    return 0;
+}
+
+void
+loop_timer_handle_due(LoopObject *self, struct ah_timer *timer)
+{
+    PyObject *handle = (PyObject *)timer_handle_of(timer);
+    if (loop_push(self, handle, READY_HANDLE) < 0) {
+        ah_loop_report(self, "Out of memory for a timer", handle);
+    }
+}
+
+int
 loop_ready_tag(LoopObject *self, PyObject *handle, int *cancelled)
 {
     if (Py_TYPE(handle) == self->st->handle_type ||

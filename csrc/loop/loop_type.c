@@ -228,6 +228,7 @@ Loop_is_running(LoopObject *self, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(self->thread_id != Py_None);
 }
 
+/* Given back as it was set, which need not be a bool. */
 static PyObject *
 Loop_get_debug(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -244,7 +245,7 @@ Loop_check_closed(LoopObject *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* The flags that inherited code assigns; the closure is the field's offset. */
+/* The flags that inherited code assigns; the closure is FIELD(). */
 static PyObject *
 Loop_get_flag(LoopObject *self, void *offset)
 {
@@ -263,13 +264,6 @@ Loop_set_flag(LoopObject *self, PyObject *value, void *offset)
     return 0;
 }
 
-/* Given back as it was set, which need not be a bool. */
-static PyObject *
-Loop_get_debug_attr(LoopObject *self, void *Py_UNUSED(closure))
-{
-    return Loop_get_debug(self, NULL);
-}
-
 static int
 Loop_set_debug_attr(LoopObject *self, PyObject *value, void *flag)
 {
@@ -281,12 +275,6 @@ Loop_set_debug_attr(LoopObject *self, PyObject *value, void *flag)
     return 0;
 }
 
-static PyObject *
-Loop_get_thread_id(LoopObject *self, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(self->thread_id);
-}
-
 static int
 Loop_set_thread_id(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
 {
@@ -296,18 +284,6 @@ Loop_set_thread_id(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
     }
     Py_XSETREF(self->thread_id, Py_NewRef(value));
     return 0;
-}
-
-static PyObject *
-Loop_get_clock(LoopObject *self, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(self->clock != NULL ? self->clock : Py_None);
-}
-
-static PyObject *
-Loop_get_selector(LoopObject *self, void *Py_UNUSED(closure))
-{
-    return Py_NewRef(self->selector != NULL ? self->selector : Py_None);
 }
 
 /* asyncio's own code sets it once, and None when it closes. */
@@ -325,8 +301,6 @@ Loop_set_selector(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
 
 /* -- tables ---------------------------------------------------------------- */
 
-#define FLAG(field) (void *)offsetof(LoopObject, field)
-
 static PyMethodDef loop_state_methods[] = {
     {"is_closed", (PyCFunction)Loop_is_closed, METH_NOARGS,
      PyDoc_STR("is_closed($self, /)\n--\n\nTrue after close().")},
@@ -341,14 +315,15 @@ static PyMethodDef loop_state_methods[] = {
 };
 
 static PyGetSetDef Loop_getset[] = {
-    {"_closed", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(closed)},
-    {"_stopping", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FLAG(stopping)},
-    {"_debug", (getter)Loop_get_debug_attr, (setter)Loop_set_debug_attr, NULL,
-     FLAG(debug)},
-    {"_thread_id", (getter)Loop_get_thread_id, (setter)Loop_set_thread_id, NULL, NULL},
-    {"_selector", (getter)Loop_get_selector, (setter)Loop_set_selector, NULL, NULL},
-    {"clock", (getter)Loop_get_clock, NULL,
-     PyDoc_STR("The VirtualClock this loop runs on, or None."), NULL},
+    {"_closed", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FIELD(closed)},
+    {"_stopping", (getter)Loop_get_flag, (setter)Loop_set_flag, NULL, FIELD(stopping)},
+    {"_debug", (getter)Loop_get_debug, (setter)Loop_set_debug_attr, NULL, FIELD(debug)},
+    {"_thread_id", (getter)Loop_get_object, (setter)Loop_set_thread_id, NULL,
+     FIELD(thread_id)},
+    {"_selector", (getter)Loop_get_object, (setter)Loop_set_selector, NULL,
+     FIELD(selector)},
+    {"clock", (getter)Loop_get_object, NULL,
+     PyDoc_STR("The VirtualClock this loop runs on, or None."), FIELD(clock)},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -381,9 +356,23 @@ static PyType_Spec Loop_spec = {
     .slots = Loop_slots,
 };
 
+int
+ah_loop_add_methods(ModuleState *st, PyMethodDef *methods)
+{
+    int status = 0;
+    for (; status == 0 && methods->ml_name != NULL; methods++) {
+        PyObject *method = PyDescr_NewMethod(st->loop_type, methods);
+        status = method != NULL ? PyObject_SetAttrString((PyObject *)st->loop_type,
+                                                         methods->ml_name, method)
+                                : -1;
+        Py_XDECREF(method);
+    }
+    return status;
+}
+
 /* The methods and attributes of the other files; a slot takes only one table. */
 AH_RAISES static int
-add_others(PyObject *type)
+add_others(ModuleState *st)
 {
     PyMethodDef *const methods[] = {
         loop_call_methods,    loop_factory_methods,   loop_patches_methods,
@@ -391,20 +380,15 @@ add_others(PyObject *type)
         loop_views_methods,   slow_callbacks_methods,
     };
     int status = 0;
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(methods); i++) {
-        for (PyMethodDef *def = methods[i]; status == 0 && def->ml_name != NULL;
-             def++) {
-            PyObject *method = PyDescr_NewMethod((PyTypeObject *)type, def);
-            status = method != NULL ? PyObject_SetAttrString(type, def->ml_name, method)
-                                    : -1;
-            Py_XDECREF(method);
-        }
+    for (size_t i = 0; status == 0 && i < Py_ARRAY_LENGTH(methods); i++) {
+        status = ah_loop_add_methods(st, methods[i]);
     }
     for (PyGetSetDef *def = slow_callbacks_getset; status == 0 && def->name != NULL;
          def++) {
-        PyObject *attribute = PyDescr_NewGetSet((PyTypeObject *)type, def);
-        status =
-            attribute != NULL ? PyObject_SetAttrString(type, def->name, attribute) : -1;
+        PyObject *attribute = PyDescr_NewGetSet(st->loop_type, def);
+        status = attribute != NULL ? PyObject_SetAttrString((PyObject *)st->loop_type,
+                                                            def->name, attribute)
+                                   : -1;
         Py_XDECREF(attribute);
     }
     return status;
@@ -415,7 +399,7 @@ ah_loop_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
     st->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Loop_spec, NULL);
-    if (st->loop_type == NULL || add_others((PyObject *)st->loop_type) < 0 ||
+    if (st->loop_type == NULL || add_others(st) < 0 ||
         ah_import(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
         return -1;
     }

@@ -239,21 +239,9 @@ Loop_set_watchdog(LoopObject *self, PyObject *args)
 }
 
 static PyObject *
-Loop_get_watchdog(LoopObject *self, void *Py_UNUSED(closure))
+Loop_get_seconds(LoopObject *self, void *offset)
 {
-    return Py_NewRef(self->watchdog != NULL ? (PyObject *)self->watchdog : Py_None);
-}
-
-static PyObject *
-Loop_get_watch_limit(LoopObject *self, void *Py_UNUSED(closure))
-{
-    return PyFloat_FromDouble(self->watch_limit);
-}
-
-static PyObject *
-Loop_get_slow_callback_duration(LoopObject *self, void *Py_UNUSED(closure))
-{
-    return PyFloat_FromDouble(self->slow_callback_duration);
+    return PyFloat_FromDouble(*(double *)((char *)self + (uintptr_t)offset));
 }
 
 static int
@@ -284,13 +272,6 @@ Loop_set_slow_callback_duration(LoopObject *self, PyObject *value,
     return 0;
 }
 
-static PyObject *
-Loop_get_current_handle(LoopObject *self, void *Py_UNUSED(closure))
-{
-    PyObject *current = self->current_handle;
-    return Py_NewRef(current != NULL ? current : Py_None);
-}
-
 static int
 Loop_set_current_handle(LoopObject *self, PyObject *value, void *Py_UNUSED(closure))
 {
@@ -305,12 +286,13 @@ PyMethodDef slow_callbacks_methods[] = {
 };
 
 PyGetSetDef slow_callbacks_getset[] = {
-    {"slow_callback_duration", (getter)Loop_get_slow_callback_duration,
+    {"slow_callback_duration", (getter)Loop_get_seconds,
      (setter)Loop_set_slow_callback_duration,
-     PyDoc_STR("In debug mode, what takes as many seconds is reported."), NULL},
-    {"_watchdog", (getter)Loop_get_watchdog, NULL, NULL, NULL},
-    {"_watch_limit", (getter)Loop_get_watch_limit, NULL, NULL, NULL},
-    {"_current_handle", (getter)Loop_get_current_handle,
-     (setter)Loop_set_current_handle, NULL, NULL},
+     PyDoc_STR("In debug mode, what takes as many seconds is reported."),
+     FIELD(slow_callback_duration)},
+    {"_watchdog", (getter)Loop_get_object, NULL, NULL, FIELD(watchdog)},
+    {"_watch_limit", (getter)Loop_get_seconds, NULL, NULL, FIELD(watch_limit)},
+    {"_current_handle", (getter)Loop_get_object, (setter)Loop_set_current_handle, NULL,
+     FIELD(current_handle)},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -183,12 +183,6 @@ TimerHandle_set_scheduled(TimerHandleObject *self, PyObject *value,
     return 0;
 }
 
-static PyObject *
-TimerHandle_get_when(TimerHandleObject *self, void *Py_UNUSED(closure))
-{
-    return PyFloat_FromDouble(self->when);
-}
-
 /* -- tables ---------------------------------------------------------------- */
 
 static PyMethodDef TimerHandle_methods[] = {
@@ -208,7 +202,7 @@ static PyGetSetDef TimerHandle_getset[] = {
     HANDLE_COMMON_GETSET,
     {"_scheduled", (getter)TimerHandle_get_scheduled, (setter)TimerHandle_set_scheduled,
      NULL, NULL},
-    {"_when", (getter)TimerHandle_get_when, NULL, NULL, NULL},
+    {"_when", (getter)TimerHandle_when, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
