@@ -2,32 +2,21 @@
  *
  * Each has a token of its own beside those that cancel its wait, by which it learns of
  * a close() and of edges that another thread has read.  The GIL is released meanwhile;
- * signal handlers run on EINTR (PEP 475).  Either a loop
- * waits for edges of a request or threads do: both at once is refused.  A thread takes
- * from the request's own queue, or from that of an EdgeQueue.
+ * signal handlers run on EINTR (PEP 475).  Either a loop waits for edges of a request
+ * or threads do: both at once is refused.  A thread takes from the request's own queue,
+ * or from that of an EdgeQueue.
  */
 #include "hw/edges_block.h"
 
 #include <errno.h>
 
 #include "base/block.h"
+#include "base/list.h"
 #include "hw/edge_event.h"
 #include "hw/edges_read.h"
 #include "py/blocking.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
-
-static void
-blocker_unlink(struct line_edges *edges, struct edge_blocker *blocker)
-{
-    struct edge_blocker **link = &edges->blockers;
-    while (*link != NULL && *link != blocker) {
-        link = &(*link)->next;
-    }
-    if (*link != NULL) { /* a signal handler may have forked */
-        *link = blocker->next;
-    }
-}
 
 /* Take an edge, blocking until there is one; -1 with an exception. */
 static int
@@ -121,7 +110,7 @@ ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *arg
     edges->blockers = &blocker;
     err = block_for_edge(edges, queue, &blocker, kinds, clock, &tokens.set, deadline_ns,
                          &record);
-    blocker_unlink(edges, &blocker);
+    LIST_REMOVE(edges->blockers, &blocker); /* a signal handler may have forked */
     if (err == 0) {
         event = ah_edge_event_new(edges->line->st, &record);
     }

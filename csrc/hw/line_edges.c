@@ -1,6 +1,7 @@
 /* The edges of a line request: its queues, and who waits; see line_edges.h. */
 #include "hw/line_edges.h"
 
+#include "base/list.h"
 #include "py/errors.h"
 
 #define EDGES_PER_LINE 64 /* capacity of a request's own ring */
@@ -17,13 +18,7 @@ ah_edges_attach(struct line_edges *edges, struct edge_queue *queue, PyObject *ow
 void
 ah_edges_detach(struct line_edges *edges, struct edge_queue *queue)
 {
-    struct edge_queue **link = &edges->queues;
-    while (*link != NULL && *link != queue) {
-        link = &(*link)->next;
-    }
-    if (*link != NULL) {
-        *link = queue->next;
-    }
+    LIST_REMOVE(edges->queues, queue);
     queue->next = NULL;
 }
 

@@ -61,7 +61,7 @@ _TEXTS = {
 
 
 class Failures:
-    """Of the errors of one reader; `name` for messages, `bus`, `irq` and `reset` its wiring."""
+    """Those of one reader; `name` for messages, `bus`, `irq` and `reset` its wiring."""
 
     def __init__(self, name: str, bus: str, irq: Pin, reset: Pin) -> None:
         self.name = name
