@@ -1,27 +1,37 @@
 /* The one place through which every operation of a line passes; see line.h. */
 #include "dev/line.h"
 
+/* `line` becomes the one that has the operation. */
+#define GO_IN_TO(op)                                       \
+    while (line->ops->op == NULL && line->inner != NULL) { \
+        line = line->inner;                                \
+    }
+
 int
 line_read_events(struct line_request *line, struct line_event *buf, int n)
 {
+    GO_IN_TO(read_events)
     return line->ops->read_events(line->self, buf, n);
 }
 
 int
 line_get(struct line_request *line, uint64_t mask, uint64_t *bits)
 {
+    GO_IN_TO(get)
     return line->ops->get(line->self, mask, bits);
 }
 
 int
 line_set(struct line_request *line, uint64_t mask, uint64_t bits)
 {
+    GO_IN_TO(set)
     return line->ops->set(line->self, mask, bits);
 }
 
 int
 line_config(struct line_request *line, const struct line_settings *settings)
 {
+    GO_IN_TO(config)
     return line->ops->config(line->self, settings);
 }
 
@@ -29,6 +39,7 @@ bool
 line_find_conflict(struct line_request *line, const struct line_settings *settings,
                    struct line_conflict *conflict)
 {
+    GO_IN_TO(conflict)
     return line->ops->conflict != NULL &&
            line->ops->conflict(line->self, settings, conflict);
 }
@@ -36,12 +47,14 @@ line_find_conflict(struct line_request *line, const struct line_settings *settin
 uint32_t
 line_lowered(struct line_request *line)
 {
+    GO_IN_TO(lowered)
     return line->ops->lowered != NULL ? line->ops->lowered(line->self) : 0;
 }
 
 int
 line_use_clock(struct line_request *line, struct vclock **clock)
 {
+    GO_IN_TO(use_clock)
     return line->ops->use_clock(line->self, clock);
 }
 
@@ -54,6 +67,7 @@ line_close(struct line_request *line)
 void
 line_in_child(struct line_request *line)
 {
+    GO_IN_TO(in_child)
     if (line->ops->in_child != NULL) {
         line->ops->in_child(line->self);
     }

@@ -4,7 +4,8 @@
  * gpio_v2_line_values.  Every function returns >= 0 or -errno; none needs the
  * GIL.  `fd` is pollable (EPOLLIN = events to read) and belongs to the request.
  * Backends fill a struct line_ops; all others call the functions below it, through
- * which every operation of every line passes.
+ * which every operation of every line passes.  What a request has no operation for, the
+ * request that it is a part of does.
  */
 #ifndef AH_DEV_LINE_H
 #define AH_DEV_LINE_H
@@ -61,17 +62,18 @@ struct line_ops {
     int (*config)(void *self, const struct line_settings *settings);
     int (*use_clock)(void *self, struct vclock **clock);
     void (*close)(void *self); /* frees self */
-    /* NULL: no other user of this process can have the line. */
+    /* None: no other user of this process can have the line. */
     bool (*conflict)(void *self, const struct line_settings *settings,
                      struct line_conflict *conflict);
     uint32_t (*lowered)(void *self);
-    /* NULL: a fork's child goes on using it (a real line). */
+    /* None: a fork's child goes on using it (a real line). */
     void (*in_child)(void *self);
 };
 
 struct line_request {
     const struct line_ops *ops;
     void *self;
+    struct line_request *inner; /* what this is a part of, or NULL */
     int fd;
     unsigned num_lines;
     uint32_t offsets[LINES_MAX]; /* on the chip */

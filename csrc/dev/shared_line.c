@@ -196,13 +196,6 @@ tell_lowered_locked(struct line_share *share, bool value)
 }
 
 static int
-share_get(void *self, uint64_t mask, uint64_t *bits)
-{
-    struct line_request *inner = &((struct line_share *)self)->line->inner;
-    return line_get(inner, mask, bits);
-}
-
-static int
 share_set(void *self, uint64_t mask, uint64_t bits)
 {
     struct line_share *share = self;
@@ -301,13 +294,6 @@ share_conflict(void *self, const struct line_settings *settings,
     return found;
 }
 
-static int
-share_use_clock(void *self, struct vclock **clock)
-{
-    struct line_request *inner = &((struct line_share *)self)->line->inner;
-    return line_use_clock(inner, clock);
-}
-
 static uint32_t
 share_lowered(void *self)
 {
@@ -384,10 +370,8 @@ share_in_child(void *self)
 
 static const struct line_ops share_ops = {
     .read_events = share_read_events,
-    .get = share_get,
     .set = share_set,
     .config = share_config,
-    .use_clock = share_use_clock,
     .close = share_close,
     .conflict = share_conflict,
     .lowered = share_lowered,
@@ -410,6 +394,7 @@ share_new(struct shared_line *line, const struct line_wish *wish,
     share->request = line->inner;
     share->request.ops = &share_ops;
     share->request.self = share;
+    share->request.inner = &line->inner;
     share->request.fd = epoll_create1(EPOLL_CLOEXEC);
     int err = share->request.fd < 0 ? -errno : watch(share, line->inner.fd);
     if (err < 0) {

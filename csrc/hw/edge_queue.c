@@ -48,22 +48,22 @@ waiters_take(struct edge_waiters *list)
     return all;
 }
 
-static void
-free_all(struct edge_waiter *all)
-{
-    while (all != NULL) {
-        struct edge_waiter *next = all->next;
-        edge_waiter_free(all); /* runs Python */
-        all = next;
-    }
-}
-
 void
 edge_waiter_free(struct edge_waiter *waiter)
 {
     PyObject *future = waiter->future;
     PyMem_Free(waiter);
     Py_DECREF(future); /* runs Python */
+}
+
+void
+edge_waiters_free(struct edge_waiter *all)
+{
+    while (all != NULL) {
+        struct edge_waiter *next = all->next;
+        edge_waiter_free(all); /* runs Python */
+        all = next;
+    }
 }
 
 /* -- the queue ------------------------------------------------------------- */
@@ -187,8 +187,8 @@ void
 edge_queue_drop_waiters(struct edge_queue *queue)
 {
     struct edge_waiter *given = waiters_take(&queue->given);
-    free_all(waiters_take(&queue->waiting)); /* runs Python */
-    free_all(given);                         /* runs Python */
+    edge_waiters_free(waiters_take(&queue->waiting)); /* runs Python */
+    edge_waiters_free(given);                         /* runs Python */
 }
 
 int
@@ -208,25 +208,4 @@ edge_queue_free(struct edge_queue *queue)
 {
     edge_queue_drop_waiters(queue);
     edge_ring_free(&queue->ring);
-}
-
-int
-edge_future_complete(ModuleState *st, PyObject *future, PyObject *error)
-{
-    PyObject *done = PyObject_CallMethodNoArgs(future, st->name_done); /* runs Python */
-    if (done == NULL) {
-        return -1;
-    }
-    int is_done = PyObject_IsTrue(done);
-    Py_DECREF(done);
-    if (is_done != 0) {
-        return is_done < 0 ? -1 : 0;
-    }
-    PyObject *result =
-        error != NULL
-            ? PyObject_CallMethod(future, "set_exception", "O", error) /* runs Python */
-            : PyObject_CallMethodOneArg(future, st->name_set_result,
-                                        Py_None); /* runs Python */
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 1;
 }

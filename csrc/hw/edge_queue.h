@@ -68,17 +68,15 @@ void edge_queue_withdraw(struct edge_queue *queue, PyObject *future,
 /* Forget all edges but for those who were given them already. */
 void edge_queue_forget(struct edge_queue *queue);
 
-/* All who wait and have no edge, as a list of the caller's; free each. */
+/* All who wait and have no edge, as a list of the caller's; free each, or all. */
 struct edge_waiter *edge_queue_take_waiting(struct edge_queue *queue);
 void edge_waiter_free(struct edge_waiter *waiter); /* runs Python */
+void edge_waiters_free(struct edge_waiter *all);   /* runs Python */
 
 /* Nobody waits any more, and what was given is gone. */
 void edge_queue_drop_waiters(struct edge_queue *queue); /* runs Python */
 
 int edge_queue_traverse(const struct edge_queue *queue, visitproc visit, void *arg);
 void edge_queue_free(struct edge_queue *queue);
-
-/* 1: woken; 0: it was done (cancelled) before; -1.  `error` NULL: no error. */
-AH_RAISES int edge_future_complete(ModuleState *st, PyObject *future, PyObject *error);
 
 #endif

@@ -99,74 +99,66 @@ EdgeQueue_dealloc(EdgeQueueObject *self)
     Py_DECREF(type);
 }
 
-/* The edges, with a reference to their line: meanwhile another thread may close this
- * queue.  NULL with ValueError. */
-static struct line_edges *
-enter(EdgeQueueObject *self)
+static int
+check_open(const EdgeQueueObject *self)
 {
     if (self->edges == NULL) {
         PyErr_Format(PyExc_ValueError, "edge queue of %s is closed", self->what);
-        return NULL;
+        return -1;
     }
-    Py_INCREF(self->edges->line);
-    return self->edges;
+    return 0;
 }
 
+/* With a reference to the line: meanwhile another thread may close this queue. */
 static PyObject *
-EdgeQueue_take(EdgeQueueObject *self, PyObject *args)
+call(EdgeQueueObject *self,
+     PyObject *(*method)(struct line_edges *edges, struct edge_queue *queue,
+                         PyObject *arg),
+     PyObject *arg)
 {
-    struct line_edges *edges = enter(self);
-    if (edges == NULL) {
+    if (check_open(self) < 0) {
         return NULL;
     }
-    PyObject *event = ah_edges_take(edges, &self->queue, args);
-    Py_DECREF(edges->line);
-    return event;
-}
-
-static PyObject *
-EdgeQueue_arm(EdgeQueueObject *self, PyObject *args)
-{
-    struct line_edges *edges = enter(self);
-    if (edges == NULL) {
-        return NULL;
-    }
-    PyObject *future = ah_edges_arm(edges, &self->queue, args);
-    Py_DECREF(edges->line);
-    return future;
-}
-
-static PyObject *
-EdgeQueue_collect(EdgeQueueObject *self, PyObject *future)
-{
-    struct line_edges *edges = enter(self);
-    if (edges == NULL) {
-        return NULL;
-    }
-    PyObject *event = ah_edges_collect(edges, &self->queue, future);
-    Py_DECREF(edges->line);
-    return event;
-}
-
-static PyObject *
-EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
-{
-    if (self->edges == NULL) {
-        Py_RETURN_NONE;
-    }
-    struct line_edges *edges = enter(self);
-    PyObject *result = ah_edges_disarm(edges, &self->queue, future);
+    struct line_edges *edges = self->edges;
+    Py_INCREF(edges->line);
+    PyObject *result = method(edges, &self->queue, arg); /* runs Python */
     Py_DECREF(edges->line);
     return result;
 }
 
 static PyObject *
+EdgeQueue_take(EdgeQueueObject *self, PyObject *args)
+{
+    return call(self, ah_edges_take, args);
+}
+
+static PyObject *
+EdgeQueue_arm(EdgeQueueObject *self, PyObject *args)
+{
+    return call(self, ah_edges_arm, args);
+}
+
+static PyObject *
+EdgeQueue_collect(EdgeQueueObject *self, PyObject *future)
+{
+    return call(self, ah_edges_collect, future);
+}
+
+static PyObject *
+EdgeQueue_disarm(EdgeQueueObject *self, PyObject *future)
+{
+    return self->edges != NULL ? call(self, ah_edges_disarm, future)
+                               : Py_NewRef(Py_None);
+}
+
+static PyObject *
 EdgeQueue_wait_edge_blocking(EdgeQueueObject *self, PyObject *args, PyObject *kwargs)
 {
-    struct line_edges *edges = enter(self);
-    if (edges == NULL) {
+    if (check_open(self) < 0) {
         return NULL;
     }
+    struct line_edges *edges = self->edges;
+    Py_INCREF(edges->line);
     PyObject *event = ah_edges_block(edges, &self->queue, args, kwargs);
     Py_DECREF(edges->line);
     return event;
@@ -184,7 +176,7 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
     struct edge_waiter *waiter = edge_queue_take_waiting(&self->queue);
     while (waiter != NULL) {
         struct edge_waiter *next = waiter->next;
-        if (edge_future_complete(self->st, waiter->future, NULL) < 0) {
+        if (hw_future_complete(self->st, waiter->future, NULL) < 0) {
             ah_keep_exception(&error, (PyObject *)self); /* runs Python */
         }
         edge_waiter_free(waiter); /* runs Python */

@@ -83,7 +83,7 @@ arm_future(struct line_edges *edges, struct edge_queue *queue, PyObject *loop,
         goto error;
     }
     if (given > 0) {
-        if (edge_future_complete(edges->line->st, future, NULL) < 0) { /* runs Python */
+        if (hw_future_complete(edges->line->st, future, NULL) < 0) { /* runs Python */
             edge_queue_withdraw(queue, future, edges->num_armed);
             goto error;
         }

@@ -8,15 +8,8 @@
 int
 ah_edges_loop_is_closed(struct line_edges *edges)
 {
-    if (edges->wait.loop == NULL) {
-        return 0;
-    }
-    PyObject *loop = Py_NewRef(edges->wait.loop);
-    PyObject *closed = PyObject_CallMethod(loop, "is_closed", NULL); /* runs Python */
-    Py_DECREF(loop);
-    int is_closed = closed == NULL ? -1 : PyObject_IsTrue(closed);
-    Py_XDECREF(closed);
-    return is_closed;
+    PyObject *loop = edges->wait.loop;
+    return loop != NULL ? hw_loop_is_closed(loop) : 0; /* runs Python */
 }
 
 /* OSError(err) as an object; owned. */
@@ -40,7 +33,7 @@ ah_edges_fail_waiters(struct line_edges *edges, int err)
         struct edge_waiter *next = waiter->next;
         if (is_closed == 0) {
             PyObject *error = line_error(edges, err);
-            if (edge_future_complete(edges->line->st, waiter->future, error) < 0) {
+            if (hw_future_complete(edges->line->st, waiter->future, error) < 0) {
                 PyErr_WriteUnraisable((PyObject *)edges->line); /* runs Python */
             }
             Py_DECREF(error);

@@ -23,8 +23,7 @@ ah_edges_announce(struct line_edges *edges)
         waiter->told = true;
         PyObject *owner = Py_NewRef(queue->owner);
         PyObject *future = Py_NewRef(waiter->future);
-        int woken =
-            edge_future_complete(edges->line->st, future, NULL); /* runs Python */
+        int woken = hw_future_complete(edges->line->st, future, NULL); /* runs Python */
         if (woken < 0) {
             ah_keep_exception(&error, owner); /* runs Python */
         }

@@ -80,12 +80,7 @@ ah_edges_take_waiters(struct line_edges *edges)
 void
 ah_edges_drop_waiters(struct line_edges *edges)
 {
-    struct edge_waiter *waiter = ah_edges_take_waiters(edges);
-    while (waiter != NULL) {
-        struct edge_waiter *next = waiter->next;
-        edge_waiter_free(waiter); /* runs Python */
-        waiter = next;
-    }
+    edge_waiters_free(ah_edges_take_waiters(edges)); /* runs Python */
 }
 
 void

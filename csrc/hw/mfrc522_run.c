@@ -207,14 +207,9 @@ finish(MFRC522Object *self)
     if (future == NULL) {
         return;
     }
-    PyObject *done = PyObject_CallMethod(future, "done", NULL); /* runs Python */
-    if (done == Py_False) {
-        Py_SETREF(done, PyObject_CallMethod(future, "set_result", "O", Py_None));
-    }
-    if (done == NULL) {
+    if (hw_future_complete(self->device.st, future, NULL) < 0) { /* runs Python */
         PyErr_WriteUnraisable(future);
     }
-    Py_XDECREF(done);
     Py_DECREF(future);
 }
 

@@ -112,22 +112,27 @@ hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg)
     return 0;
 }
 
+int
+hw_loop_is_closed(PyObject *loop)
+{
+    Py_INCREF(loop);
+    PyObject *closed = PyObject_CallMethod(loop, "is_closed", NULL); /* runs Python */
+    Py_DECREF(loop);
+    int is_closed = closed == NULL ? -1 : PyObject_IsTrue(closed);
+    Py_XDECREF(closed);
+    return is_closed;
+}
+
 /* The loop may be closed by now; then it has dropped what it held. */
 static void
 foreign_call(PyObject *loop, const char *method, PyObject *arg)
 {
-    PyObject *closed = PyObject_CallMethod(loop, "is_closed", NULL); /* runs Python */
-    if (closed == NULL) {
-        PyErr_WriteUnraisable(loop);
-        return;
+    int is_closed = hw_loop_is_closed(loop); /* runs Python */
+    PyObject *result = NULL;
+    if (is_closed == 0) {
+        result = PyObject_CallMethod(loop, method, "O", arg); /* runs Python */
     }
-    int is_closed = PyObject_IsTrue(closed);
-    Py_DECREF(closed);
-    if (is_closed != 0) {
-        return;
-    }
-    PyObject *result = PyObject_CallMethod(loop, method, "O", arg); /* runs Python */
-    if (result == NULL) {
+    if (is_closed <= 0 && result == NULL) {
         PyErr_WriteUnraisable(loop);
     }
     Py_XDECREF(result);
@@ -371,6 +376,27 @@ hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
     }
     *now_ns = (int64_t)llround(seconds * 1e9);
     return 0;
+}
+
+int
+hw_future_complete(ModuleState *st, PyObject *future, PyObject *error)
+{
+    PyObject *done = PyObject_CallMethodNoArgs(future, st->name_done); /* runs Python */
+    if (done == NULL) {
+        return -1;
+    }
+    int is_done = PyObject_IsTrue(done);
+    Py_DECREF(done);
+    if (is_done != 0) {
+        return is_done < 0 ? -1 : 0;
+    }
+    PyObject *result =
+        error != NULL
+            ? PyObject_CallMethod(future, "set_exception", "O", error) /* runs Python */
+            : PyObject_CallMethodOneArg(future, st->name_set_result,
+                                        Py_None); /* runs Python */
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 1;
 }
 
 static PyMethodDef WaitCallback_methods[] = {

@@ -55,6 +55,14 @@ void hw_wait_disarm(struct hw_wait *wait);
 /* For tp_traverse of the owner. */
 int hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg);
 
+/* Was that loop closed?  -1 with an exception. */
+AH_RAISES int hw_loop_is_closed(PyObject *loop); /* runs Python */
+
+/* Wake who awaits `future`.  1: woken; 0: it was done (cancelled) before; -1.  `error`
+ * NULL: no error. */
+AH_RAISES int hw_future_complete(ModuleState *st, PyObject *future,
+                                 PyObject *error); /* runs Python */
+
 /* Now on the clock of `loop`: ours, or any asyncio loop.  -1 with an exception. */
 AH_RAISES int hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns);
 

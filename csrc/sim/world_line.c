@@ -13,60 +13,10 @@ struct world_line {
 };
 
 static int
-world_line_read_events(void *self, struct line_event *buf, int n)
-{
-    struct world_line *line = self;
-    return line_read_events(&line->inner, buf, n);
-}
-
-static int
-world_line_get(void *self, uint64_t mask, uint64_t *bits)
-{
-    struct world_line *line = self;
-    return line_get(&line->inner, mask, bits);
-}
-
-static int
-world_line_set(void *self, uint64_t mask, uint64_t bits)
-{
-    struct world_line *line = self;
-    return line_set(&line->inner, mask, bits);
-}
-
-static int
-world_line_config(void *self, const struct line_settings *settings)
-{
-    struct world_line *line = self;
-    return line_config(&line->inner, settings);
-}
-
-static int
 world_line_use_clock(void *self, struct vclock **clock)
 {
     struct world_line *line = self;
     return world_use_clock(line->world, &line->request.time, clock);
-}
-
-static bool
-world_line_conflict(void *self, const struct line_settings *settings,
-                    struct line_conflict *conflict)
-{
-    struct world_line *line = self;
-    return line_find_conflict(&line->inner, settings, conflict);
-}
-
-static uint32_t
-world_line_lowered(void *self)
-{
-    struct world_line *line = self;
-    return line_lowered(&line->inner);
-}
-
-static void
-world_line_in_child(void *self)
-{
-    struct world_line *line = self;
-    line_in_child(&line->inner);
 }
 
 static void
@@ -79,15 +29,8 @@ world_line_close(void *self)
 }
 
 static const struct line_ops world_line_ops = {
-    .read_events = world_line_read_events,
-    .get = world_line_get,
-    .set = world_line_set,
-    .config = world_line_config,
     .use_clock = world_line_use_clock,
     .close = world_line_close,
-    .conflict = world_line_conflict,
-    .lowered = world_line_lowered,
-    .in_child = world_line_in_child,
 };
 
 static int
@@ -137,6 +80,7 @@ world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
     line->request = line->inner;
     line->request.ops = &world_line_ops;
     line->request.self = line;
+    line->request.inner = &line->inner;
     world_add_device(world, &line->device, &line->request.time);
     *out = &line->request;
     return 0;
