@@ -1,8 +1,7 @@
-"""Child processes: subprocess.Popen over a native spawn, watched by pidfd.
+"""Child processes: how asyncio's transport hears of the exit, by pidfd.
 
-The transport is asyncio's own; what is here is how it starts the program and how
-it hears of the exit: neither by a child watcher of the policy, nor by SIGCHLD, and
-by a thread only where the kernel gives no pidfd.
+Neither by a child watcher of the policy, nor by SIGCHLD, and by a thread only where the
+kernel gives no pidfd.  How it starts the program is in spawn.py.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import errno
 import functools
 import os
 import subprocess
@@ -21,16 +19,16 @@ from asyncio.log import logger
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from .._core import Child, VirtualClock, _can_spawn, _spawn
+from .._core import Child, VirtualClock
+from .spawn import Popen
 
 if TYPE_CHECKING:
     from .event_loop import EventLoop
 
-__all__ = ["Popen", "SubprocessTransport", "make_transport"]
+__all__ = ["SubprocessTransport", "make_transport"]
 
 _StandardPopen = subprocess.Popen
 _standard_execute_child = subprocess.Popen._execute_child  # type: ignore[attr-defined]
-_standard_fork_exec = subprocess._fork_exec  # type: ignore[attr-defined]
 
 if sys.version_info < (3, 14):
     _HARMLESS_WATCHERS = (unix_events.PidfdChildWatcher, unix_events.ThreadedChildWatcher)
@@ -40,135 +38,7 @@ _READ_ALREADY = "child process pid %d exit status already read:  will report ret
 _UNKNOWN_CHILD = "Unknown child process pid %d, will report returncode 255"
 _NOT_TOLD = "child process pid %d: exit status is not to be had (%s), will report returncode 255"
 
-_INHERITED = (-1, -1, -1, -1, -1, -1)  # no pipe, no redirection
-
 _KILLED_IN_TIME = 1.0  # seconds that a child gets to die of SIGKILL when its loop is closed
-
-
-def _argument_list(args: Any, shell: Any, executable: Any) -> list[Any]:
-    arguments: list[Any]
-    if type(args) is tuple or type(args) is list:  # to ask for an os.PathLike is slow
-        arguments = list(args)
-    elif isinstance(args, (str, bytes)):
-        arguments = [args]
-    elif isinstance(args, os.PathLike):
-        if shell:
-            raise TypeError("path-like args is not allowed when shell is true")
-        arguments = [args]
-    else:
-        arguments = list(args)
-    if shell:
-        arguments = ["/bin/sh", "-c", *arguments]
-        if executable:
-            arguments[0] = executable
-    return arguments
-
-
-def _environment(env: Any) -> list[bytes] | None:
-    if env is None:
-        return None
-    variables = []
-    for key, value in env.items():
-        key = os.fsencode(key)
-        if b"=" in key:
-            raise ValueError("illegal environment variable name")
-        variables.append(key + b"=" + os.fsencode(value))
-    return variables
-
-
-def _candidates(executable: Any, env: Any) -> list[bytes] | None:
-    """Where a program without a folder may be; None: it has one."""
-    if type(executable) is str and "/" in executable:
-        return None
-    program = os.fsencode(executable)
-    if b"/" in program:
-        return None
-    return [os.path.join(os.fsencode(folder), program) for folder in os.get_exec_path(env)]
-
-
-class Popen(subprocess.Popen[bytes]):
-    """subprocess.Popen that starts the program by one native call where that can do it."""
-
-    child: Child | None = None
-
-    def _execute_child(
-        self,
-        args: Any,
-        executable: Any,
-        preexec_fn: Any,
-        close_fds: Any,
-        pass_fds: Any,
-        cwd: Any,
-        env: Any,
-        startupinfo: Any,
-        creationflags: Any,
-        shell: Any,
-        p2cread: int,
-        p2cwrite: int,
-        c2pread: int,
-        c2pwrite: int,
-        errread: int,
-        errwrite: int,
-        restore_signals: Any,
-        gid: Any,
-        gids: Any,
-        uid: Any,
-        umask: int,
-        start_new_session: Any,
-        process_group: int,
-    ) -> None:
-        if (
-            preexec_fn is not None
-            or gid is not None
-            or gids is not None
-            or uid is not None
-            # Somebody has switched vfork off, or taken exec over: a debugger.
-            or not getattr(subprocess, "_USE_VFORK", True)
-            or subprocess._fork_exec is not _standard_fork_exec  # type: ignore[attr-defined]
-            or not _can_spawn()  # an emulator
-        ):
-            super()._execute_child(  # type: ignore[misc]
-                args, executable, preexec_fn, close_fds, pass_fds, cwd, env,
-                startupinfo, creationflags, shell,
-                p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite,
-                restore_signals, gid, gids, uid, umask, start_new_session, process_group,
-            )  # fmt: skip
-            return
-
-        args = _argument_list(args, shell, executable)
-        if executable is None:
-            executable = args[0]
-        sys.audit("subprocess.Popen", executable, args, cwd, env)
-        variables = _environment(env)
-        handles = (p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
-        if min(handles) < -1:  # -1 is none
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        self.child = child = _spawn(
-            executable,
-            _candidates(executable, env),
-            args,
-            variables,
-            cwd,
-            tuple(sorted(set(map(int, pass_fds)))) if pass_fds else (),
-            close_fds,
-            handles,
-            restore_signals,
-            start_new_session,
-            process_group,
-            umask,
-        )
-        self.pid = child.pid
-        self._child_created = True
-        if handles == _INHERITED:
-            self._closed_child_pipe_fds = True
-        else:
-            self._close_pipe_fds(*handles)  # type: ignore[attr-defined]
-
-    def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> tuple[int, ...]:
-        if stdin is None and stdout is None and stderr is None:
-            return _INHERITED
-        handles: tuple[int, ...] = super()._get_handles(stdin, stdout, stderr)  # type: ignore[misc]
-        return handles
 
 
 class SubprocessTransport(unix_events._UnixSubprocessTransport):  # type: ignore[name-defined,misc]
@@ -186,30 +56,12 @@ class SubprocessTransport(unix_events._UnixSubprocessTransport):  # type: ignore
                 self.collect()
             raise
 
-    def _start(
-        self,
-        args: Any,
-        shell: Any,
-        stdin: Any,
-        stdout: Any,
-        stderr: Any,
-        bufsize: int,
-        **kwargs: Any,
-    ) -> None:
+    def _start(self, **kwargs: Any) -> None:
         standard = (
             subprocess.Popen is _StandardPopen
             and _StandardPopen._execute_child is _standard_execute_child  # type: ignore[attr-defined]
         )
-        self._proc = (Popen if standard else subprocess.Popen)(
-            args,
-            shell=shell,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            universal_newlines=False,
-            bufsize=bufsize,
-            **kwargs,
-        )
+        self._proc = (Popen if standard else subprocess.Popen)(**kwargs, universal_newlines=False)
 
     def close(self) -> None:
         if self._closed or self._loop is None or not self._loop.is_closed():
@@ -262,11 +114,11 @@ def policy_has_own_watcher() -> bool:
 
 
 def make_transport(
-    loop: EventLoop, inherited: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+    loop: EventLoop, asyncios: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
 ) -> Awaitable[Any]:
-    """What _make_subprocess_transport() returns; `inherited` is asyncio's own."""
+    """What _make_subprocess_transport() returns; `asyncios` is its own."""
     if policy_has_own_watcher():
-        return _make_watched_transport(loop, inherited, *args, **kwargs)
+        return _make_for_watcher(loop, asyncios, *args, **kwargs)
     return _make_transport(loop, *args, **kwargs)
 
 
@@ -291,7 +143,7 @@ async def _make_transport(
             waiter=waiter, extra=extra, **kwargs,
         )  # fmt: skip
         try:
-            _watch(loop, transport, hold)
+            _wait_for_exit(loop, transport, hold)
         except BaseException:
             waiter.cancel()
             transport.close()
@@ -315,15 +167,15 @@ async def _make_transport(
     return transport
 
 
-async def _make_watched_transport(
-    loop: EventLoop, inherited: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
+async def _make_for_watcher(
+    loop: EventLoop, asyncios: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
 ) -> Any:
     """Leave it to asyncio, and so to the watcher that the program has set."""
     if loop.clock is None:
-        return await inherited(*args, **kwargs)
+        return await asyncios(*args, **kwargs)
     loop.clock._hold_child()
     try:
-        return await inherited(*args, **kwargs)
+        return await asyncios(*args, **kwargs)
     except BaseException:
         loop.clock._release_child()
         raise
@@ -332,7 +184,7 @@ async def _make_watched_transport(
 # -- the exit ----------------------------------------------------------------
 
 
-def _watch(loop: EventLoop, transport: SubprocessTransport, hold: _Hold | None) -> None:
+def _wait_for_exit(loop: EventLoop, transport: SubprocessTransport, hold: _Hold | None) -> None:
     exited = functools.partial(_exited, loop, transport, hold, _READ_ALREADY)
     proc = transport._proc
     child = getattr(proc, "child", None)

@@ -9,20 +9,19 @@ this relies on are asserted in tests/loop/test_contract.py.
 from __future__ import annotations
 
 import asyncio
-import selectors
 import signal
 import sys
 import threading
-import weakref
 from asyncio import format_helpers
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import _core
 from .._core import VirtualClock
 from . import patches
+from .selector_view import PollerView
 
 if TYPE_CHECKING:  # imported where they are needed: not every program does
     from .. import insight
@@ -32,60 +31,10 @@ if TYPE_CHECKING:  # imported where they are needed: not every program does
 
 __all__ = ["EventLoop", "new_event_loop"]
 
-_EPOLLIN, _EPOLLOUT = 1, 4
 _CANCELLED_MAX = 256
 _FORMATS_DEBUG = (  # inspect.signature() takes longer than the import of a module
     "debug" in format_helpers._format_callback_source.__code__.co_varnames  # type: ignore[attr-defined]
 )
-
-
-class _PollerView(selectors.BaseSelector):
-    """The loop's poller, as the selector that inherited code expects.
-
-    It is read by reprs of transports; registering goes through the loop's
-    add_reader() and add_writer(), and closing through its close().
-    """
-
-    def __init__(self, loop: Any) -> None:
-        self._loop = weakref.ref(loop)
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        raise NotImplementedError("use loop.add_reader() or loop.add_writer()")
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        raise NotImplementedError("use loop.remove_reader() or loop.remove_writer()")
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """For turns that are not ours; native descriptors and timers are served meanwhile."""
-        ready = []
-        loop = self._loop()
-        watched = self.get_map()
-        for fd, events in loop._select(timeout) if loop is not None else ():
-            # What has no descriptor is asyncio's self-pipe: that is what wakes its loop.
-            key = watched.get(fd if fd >= 0 else loop._ssock)
-            if key is not None:
-                reading = selectors.EVENT_READ if events & ~_EPOLLOUT else 0
-                writing = selectors.EVENT_WRITE if events & ~_EPOLLIN else 0
-                ready.append((key, (reading | writing) & key.events))
-        return ready
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        self._look_at(name)
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        self._look_at(name)
-
-    def _look_at(self, name: str) -> None:
-        loop = self._loop()
-        if name == "select" and loop is not None:
-            patches.notice(loop)
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        from .views import SelectorMap
-
-        return SelectorMap(self._loop)
 
 
 class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
@@ -129,7 +78,7 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
             if selector is not None:
                 raise TypeError("EventLoop has a poller of its own and takes no selector")
             self._set_clock(clock)
-            super().__init__(_PollerView(self))
+            super().__init__(PollerView(self))
             self._look_for_patches()
         except BaseException:  # no descriptor left, or Ctrl+C: half a loop cannot close()
             self._closed = True
@@ -380,7 +329,7 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
     def _run_in_foreign_executor(
         self, executor: Executor, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        from ..executor import run_in_foreign_executor
+        from .foreign_executor import run_in_foreign_executor
 
         return run_in_foreign_executor(self, executor, func, *args)
 

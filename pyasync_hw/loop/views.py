@@ -1,4 +1,4 @@
-"""`loop._ready`, `loop._scheduled` and the map of its selector: live views of what it has.
+"""`loop._ready` and `loop._scheduled`: live views of what the loop has.
 
 asyncio has a deque and a list, kept by heapq, and so programs find them here: with handles
 in them, and what they do to them is done.  The C half is csrc/loop/loop_views.c.
@@ -7,11 +7,10 @@ in them, and what they do to them is done.  The C half is csrc/loop/loop_views.c
 from __future__ import annotations
 
 import operator
-import selectors
 import weakref
 from asyncio import base_events
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import _core
@@ -19,9 +18,7 @@ from .. import _core
 if TYPE_CHECKING:
     from .event_loop import EventLoop
 
-__all__ = ["Ready", "Scheduled", "SelectorMap", "refuse"]
-
-_EPOLLIN, _EPOLLOUT = 1, 4
+__all__ = ["Ready", "Scheduled", "refuse"]
 
 _call_at = base_events.BaseEventLoop.call_at.__code__
 
@@ -133,31 +130,6 @@ for _name in ("__add__", "__contains__", "__delitem__", "__eq__", "__getitem__",
               "__setitem__", "append", "clear", "copy", "count", "extend", "index",
               "insert", "pop", "remove", "reverse", "sort"):  # fmt: skip
     setattr(Scheduled, _name, _fetching(_name))
-
-
-class SelectorMap(Mapping[Any, selectors.SelectorKey]):
-    """What is watched, by descriptor: the `get_map()` of a selector."""
-
-    def __init__(self, loop: weakref.ref[Any]) -> None:
-        self._loop = loop
-
-    def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
-        loop = self._loop()
-        watched = loop._registered(fileobj) if loop is not None else None
-        if watched is None:
-            raise KeyError(f"{fileobj!r} is not registered")
-        registered, fd, events, reader, writer = watched
-        mask = (selectors.EVENT_READ if events & _EPOLLIN else 0) | (
-            selectors.EVENT_WRITE if events & _EPOLLOUT else 0
-        )
-        return selectors.SelectorKey(registered, fd, mask, (reader, writer))
-
-    def __iter__(self) -> Iterator[int]:
-        loop = self._loop()
-        return iter(loop._registered_fds() if loop is not None else ())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 def refuse(name: str, value: object, kind: type) -> NoReturn:

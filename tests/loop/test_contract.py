@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import pyasync_hw
-from pyasync_hw.loop import child
+from pyasync_hw.loop import spawn
 
 SELF_PIPE = {"_make_self_pipe", "_close_self_pipe", "_read_from_self", "_process_self_data"}
 BASE_HOOKS = {
@@ -46,7 +46,7 @@ TRANSPORT_HOOKS = {
     "get_pid": ["self"],
 }
 POPEN_HOOKS = {
-    "_execute_child": list(inspect.signature(child.Popen._execute_child).parameters),
+    "_execute_child": list(inspect.signature(spawn.Popen._execute_child).parameters),
     "_get_handles": ["self", "stdin", "stdout", "stderr"],
     "_close_pipe_fds": [
         "self", "p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite",

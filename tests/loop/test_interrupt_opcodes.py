@@ -23,9 +23,10 @@ from processes import nothing_left
 
 import pyasync_hw
 from pyasync_hw import executor as executor_module
-from pyasync_hw import loop as loop_module
-from pyasync_hw.loop import child as child_module
+from pyasync_hw.loop import child, event_loop, selector_view, spawn
+from pyasync_hw.loop import foreign_executor as foreign_executor_module
 
+MODULES = (child, event_loop, executor_module, foreign_executor_module, selector_view, spawn)
 MAIN = threading.main_thread()
 TOOL = 4  # of sys.monitoring
 
@@ -40,7 +41,7 @@ def codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def all_codes() -> Iterator[CodeType]:
-    for module in (child_module, executor_module, loop_module):
+    for module in MODULES:
         for value in vars(module).values():
             for one in vars(value).values() if isinstance(value, type) else [value]:
                 function = getattr(one, "__func__", one)

@@ -12,7 +12,7 @@ import pytest
 from processes import nothing_left
 
 import pyasync_hw
-from pyasync_hw.loop import child
+from pyasync_hw.loop import spawn
 
 PROBE = r"""
 import json, os, resource, sys
@@ -43,8 +43,8 @@ def _nothing_left():
 def native(monkeypatch):
     """Calls of the native spawn."""
     calls = []
-    spawn = child._spawn
-    monkeypatch.setattr(child, "_spawn", lambda *args: calls.append(args) or spawn(*args))
+    native_spawn = spawn._spawn
+    monkeypatch.setattr(spawn, "_spawn", lambda *args: calls.append(args) or native_spawn(*args))
     return calls
 
 
@@ -87,7 +87,7 @@ def inheritable():
 )
 def test_the_child_is_the_same(kwargs, inheritable, native):
     ours, standard = (
-        probe(popen, ["a", "ü", ""], **kwargs) for popen in (child.Popen, subprocess.Popen)
+        probe(popen, ["a", "ü", ""], **kwargs) for popen in (spawn.Popen, subprocess.Popen)
     )
     assert {name: fact for name, fact in ours[1].items() if fact != standard[1][name]} == {}
     assert ours == standard
@@ -98,7 +98,7 @@ def test_descriptors_passed_are_the_same(inheritable, native):
     private = os.open("/dev/null", os.O_RDONLY)
     try:
         passed = [inheritable[2], private, inheritable[2]]
-        ours, standard = (probe(p, pass_fds=passed) for p in (child.Popen, subprocess.Popen))
+        ours, standard = (probe(p, pass_fds=passed) for p in (spawn.Popen, subprocess.Popen))
         assert ours == standard
         assert ours[1]["fds"] == sorted({0, 1, 2, inheritable[2], private})
         assert not os.get_inheritable(private)
@@ -109,7 +109,7 @@ def test_descriptors_passed_are_the_same(inheritable, native):
 
 def test_blocked_and_ignored_signals_are_inherited(native):
     def both():
-        ours, standard = (probe(p, restore_signals=False) for p in (child.Popen, subprocess.Popen))
+        ours, standard = (probe(p, restore_signals=False) for p in (spawn.Popen, subprocess.Popen))
         assert ours == standard
         return ours[1]["signals"]
 
@@ -134,7 +134,7 @@ def test_standard_descriptors_swapped(tmp_path, native):
     script = "read x; echo out $x; echo err $x >&2"
     for order in [(0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2)]:
         said = []
-        for popen in (child.Popen, subprocess.Popen):
+        for popen in (spawn.Popen, subprocess.Popen):
             saved = [os.dup(fd) for fd in range(3)]
             files = [tmp_path / name for name in ("in", "out", "err")]
             files[0].write_text("word\n")
@@ -161,7 +161,7 @@ def test_with_the_standard_descriptors_closed(native):
     code = """
 import os, sys
 sys.path[:0] = {path!r}
-from pyasync_hw.loop.child import Popen
+from pyasync_hw.loop.spawn import Popen
 from subprocess import PIPE
 saved = os.dup(2)
 for closed in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]:
@@ -219,7 +219,7 @@ print("ok")
 )
 def test_errors_are_the_same(args, kwargs):
     raised = []
-    for popen in (child.Popen, subprocess.Popen):
+    for popen in (spawn.Popen, subprocess.Popen):
         with pytest.raises(Exception) as caught:
             popen(args, **{"stdin": PIPE, "stdout": PIPE, "stderr": DEVNULL, **kwargs})
         exc = caught.value
@@ -235,7 +235,7 @@ def test_shells_and_search_paths_are_the_same(args, shell, native):
         args = ["echo $0 $1", "zero", "one"]
     said = [
         popen(args, shell=shell, stdout=PIPE).communicate()
-        for popen in (child.Popen, subprocess.Popen)
+        for popen in (spawn.Popen, subprocess.Popen)
     ]
     assert said[0] == said[1]
     assert len(native) == 1
@@ -249,16 +249,16 @@ def test_a_name_is_searched_in_the_childs_path(tmp_path, native):
     program.write_text("#!/bin/sh\necho found\n")
     program.chmod(0o755)
     env = {"PATH": f"/nowhere:{tmp_path}/a:{tmp_path}/b"}
-    with child.Popen([program.name], env=env, stdout=PIPE) as process:
+    with spawn.Popen([program.name], env=env, stdout=PIPE) as process:
         assert process.communicate()[0] == b"found\n"
     assert len(native) == 1
 
 
 def test_the_environment_of_now_is_inherited(monkeypatch, native):
     monkeypatch.setenv("PYASYNC_HW_TEST", "first")
-    assert ["PYASYNC_HW_TEST", "first"] in probe(child.Popen)[1]["env"]
+    assert ["PYASYNC_HW_TEST", "first"] in probe(spawn.Popen)[1]["env"]
     monkeypatch.delenv("PYASYNC_HW_TEST")
-    assert "PYASYNC_HW_TEST" not in dict(probe(child.Popen)[1]["env"])
+    assert "PYASYNC_HW_TEST" not in dict(probe(spawn.Popen)[1]["env"])
 
 
 @pytest.mark.parametrize(
@@ -271,31 +271,31 @@ def test_the_environment_of_now_is_inherited(monkeypatch, native):
     ids=["preexec_fn", "user", "group"],
 )
 def test_what_must_not_share_memory_is_left_to_the_standard_popen(kwargs, native):
-    with child.Popen(["/bin/echo", "x"], stdout=PIPE, **kwargs) as process:
+    with spawn.Popen(["/bin/echo", "x"], stdout=PIPE, **kwargs) as process:
         assert process.communicate()[0].endswith(b"x\n")
     assert process.returncode == 0
     assert not native
 
 
 def test_under_an_emulator_the_standard_popen_starts_the_child(monkeypatch, native):
-    monkeypatch.setattr(child, "_can_spawn", lambda: False)
+    monkeypatch.setattr(spawn, "_can_spawn", lambda: False)
     with pytest.raises(FileNotFoundError) as caught:
-        child.Popen(["/nowhere"])
+        spawn.Popen(["/nowhere"])
     assert caught.value.filename == "/nowhere"
-    assert child.Popen(["/bin/true"]).wait() == 0
+    assert spawn.Popen(["/bin/true"]).wait() == 0
     assert not native
 
 
 def test_vfork_switched_off_or_exec_taken_over(monkeypatch, native):
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "_USE_VFORK", False, raising=False)
-        assert child.Popen(["/bin/true"]).wait() == 0
+        assert spawn.Popen(["/bin/true"]).wait() == 0
     taken = []
     fork_exec = subprocess._fork_exec
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "_fork_exec", lambda *a: taken.append(a) or fork_exec(*a))
         patch.setattr(subprocess, "_USE_POSIX_SPAWN", False)  # what would not ask for it
-        assert child.Popen(["/bin/true"]).wait() == 0
+        assert spawn.Popen(["/bin/true"]).wait() == 0
     assert len(taken) == 1
     assert not native
 
@@ -304,7 +304,7 @@ def test_the_audit_event_is_raised():
     code = """
 import sys
 sys.path[:0] = {path!r}
-from pyasync_hw.loop.child import Popen
+from pyasync_hw.loop.spawn import Popen
 seen = []
 sys.addaudithook(lambda name, args: seen.append(args) if name == "subprocess.Popen" else None)
 Popen(["/bin/true", "x"], cwd="/", env={{}}).wait()
@@ -327,7 +327,7 @@ except PermissionError:
 
 
 def test_a_running_popen_that_is_dropped_warns():
-    process = child.Popen(["/bin/sleep", "600"])
+    process = spawn.Popen(["/bin/sleep", "600"])
     pid = process.pid
     with pytest.warns(ResourceWarning, match=f"subprocess {pid} is still running"):
         del process
