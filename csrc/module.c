@@ -1,16 +1,14 @@
-/* The extension module _core: slots, module state, one setup call per type. */
+/* The extension module _core: its slots and state, of what types.h and names.h name. */
 #include "module.h"
 
 #include <string.h>
-
-#include "setup.h"
 
 static PyObject *
 core_live(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     static const char *const names[] = {
-#define X(name) #name,
-        AH_LIVE_TYPES(X)
+#define X(field, name) #name,
+        AH_TYPES(X)
 #undef X
     };
     ModuleState *st = ah_state(module);
@@ -38,86 +36,79 @@ static PyMethodDef core_methods[] = {
 };
 
 static int
+intern(PyObject **where, const char *text)
+{
+    *where = PyUnicode_InternFromString(text);
+    return *where != NULL ? 0 : -1;
+}
+
+/* An attribute of a module, "Class.method", too; owned. */
+static int
+import(PyObject **where, const char *module, const char *path)
+{
+    if (path == NULL) {
+        return 0;
+    }
+    PyObject *found = PyImport_ImportModule(module); /* runs Python */
+    while (found != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".");
+        PyObject *name = PyUnicode_FromStringAndSize(path, (Py_ssize_t)length);
+        Py_SETREF(found, name != NULL ? PyObject_GetAttr(found, name) : NULL);
+        Py_XDECREF(name);
+        path += length + (path[length] == '.');
+    }
+    *where = found;
+    return found != NULL ? 0 : -1;
+}
+
+static int
+add_type(PyObject *module, PyTypeObject **where, PyType_Spec *spec)
+{
+    *where = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+    return *where != NULL ? PyModule_AddType(module, *where) : -1;
+}
+
+static int
+fill(PyObject *module, ModuleState *st)
+{
+#define TRY(call)     \
+    if ((call) < 0) { \
+        return -1;    \
+    }
+#define X(field, text) TRY(intern(&st->field, text))
+    AH_NAMES(X)
+#undef X
+#define X(field, from, path) TRY(import(&st->field, from, path))
+    AH_IMPORTS(X)
+#undef X
+#define X(field, name) TRY(add_type(module, &st->field, &name##_spec))
+    AH_TYPES(X)
+#undef X
+#define X(name) TRY(ah_##name##_setup(module))
+    AH_SETUPS(X)
+#undef X
+#undef TRY
+    return 0;
+}
+
+static int
 core_exec(PyObject *module)
 {
-    static int (*const setups[])(PyObject *) = {
-#define X(name) ah_##name##_setup,
-        AH_SETUPS(X)
-#undef X
-            NULL,
-    };
     ModuleState *st = PyMem_RawCalloc(1, sizeof *st);
     if (st == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     *(ModuleState **)PyModule_GetState(module) = st;
-    for (int i = 0; setups[i] != NULL; i++) {
-        if (setups[i](module) < 0) {
-            /* PyType_FromModuleAndSpec() without memory for the name says nothing. */
-            if (!PyErr_Occurred()) {
-                PyErr_NoMemory();
-            }
-            return -1;
-        }
+    int status = fill(module, st);
+    if (status < 0 && !PyErr_Occurred()) {
+        PyErr_NoMemory(); /* CPython's makers of types don't say so everywhere */
     }
-    return 0;
+    return status;
 }
 
 /* Every object that the state owns: visited and cleared in one place. */
-#define AH_STATE_OBJECTS(X)          \
-    X(loop_type)                     \
-    X(handle_type)                   \
-    X(timer_handle_type)             \
-    X(watchdog_type)                 \
-    X(virtual_clock_type)            \
-    X(cancel_token_type)             \
-    X(turnstile_type)                \
-    X(executor_type)                 \
-    X(thread_pool_type)              \
-    X(worker_type)                   \
-    X(job_type)                      \
-    X(child_type)                    \
-    X(wait_callback_type)            \
-    X(line_request_type)             \
-    X(edge_queue_type)               \
-    X(edge_event_type)               \
-    X(spi_device_type)               \
-    X(sim_world_type)                \
-    X(mfrc522_type)                  \
-    X(name_cancelled)                \
-    X(name_cancel)                   \
-    X(name_add_done_callback)        \
-    X(name_create_future)            \
-    X(name_default_executor)         \
-    X(name_done)                     \
-    X(name_end_unrun)                \
-    X(name_executor_shutdown_called) \
-    X(name_job_note)                 \
-    X(name_new_default_executor)     \
-    X(name_refuse)                   \
-    X(name_run_in_foreign_executor)  \
-    X(name_start_worker)             \
-    X(name_set_exception)            \
-    X(name_set_result)               \
-    X(convert_future_exc)            \
-    X(run_python_handle)             \
-    X(handle_run)                    \
-    X(asyncio_call_later)            \
-    X(asyncio_run_once)              \
-    X(events_namespace)              \
-    X(asyncio_handle)                \
-    X(asyncio_timer_handle)          \
-    X(asyncio_threadsafe_handle)     \
-    X(name_context)                  \
-    X(name_task)                     \
-    X(name_future)                   \
-    X(name_name)                     \
-    X(name_loop)                     \
-    X(asyncio_tasks)                 \
-    X(asyncio_futures)               \
-    X(asyncio_create_task)           \
-    X(cancelled_error)
+#define AH_STATE_OBJECTS(X) AH_TYPES(X) AH_NAMES(X) AH_IMPORTS(X) AH_OTHER_OBJECTS(X)
 
 static int
 core_traverse(PyObject *module, visitproc visit, void *arg)
@@ -126,7 +117,7 @@ core_traverse(PyObject *module, visitproc visit, void *arg)
     if (st == NULL) {
         return 0;
     }
-#define X(field) Py_VISIT(st->field);
+#define X(field, ...) Py_VISIT(st->field);
     AH_STATE_OBJECTS(X)
 #undef X
     return 0;
@@ -139,7 +130,7 @@ core_clear(PyObject *module)
     if (st == NULL) {
         return 0;
     }
-#define X(field) Py_CLEAR(st->field);
+#define X(field, ...) Py_CLEAR(st->field);
     AH_STATE_OBJECTS(X)
 #undef X
     return 0;

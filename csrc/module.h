@@ -2,7 +2,7 @@
  *
  * Every floor above base/ includes this header for the type pointers, the
  * interned names and the live-object counters.  A type's own struct lives in
- * its own header; a type is created by its ah_<type>_setup().
+ * its own header.
  */
 #ifndef AH_MODULE_H
 #define AH_MODULE_H
@@ -14,36 +14,17 @@
 #include <structmember.h>
 #include <sys/types.h>
 #include "dev/shared_line.h"
+#include "names.h"
 #include "py/annot.h"
+#include "types.h"
 
-/* One counter per C type: tests assert that none grows (see _live()). */
-#define AH_LIVE_TYPES(X) \
-    X(Loop)              \
-    X(Handle)            \
-    X(TimerHandle)       \
-    X(VirtualClock)      \
-    X(CancelToken)       \
-    X(Turnstile)         \
-    X(ThreadPool)        \
-    X(Worker)            \
-    X(Job)               \
-    X(Child)             \
-    X(Watchdog)          \
-    X(WaitCallback)      \
-    X(LineRequest)       \
-    X(EdgeQueue)         \
-    X(SPIDevice)         \
-    X(SimWorld)          \
-    X(MFRC522)
+/* Other objects that the state owns: X(pointer in the state, C type) */
+#define AH_OTHER_OBJECTS(X)                                  \
+    X(edge_event_type, PyTypeObject) /* hw/edge_event.c */   \
+    X(run_python_handle, PyObject)   /* loop/loop_views.c */ \
+    X(handle_run, PyObject)          /* Handle._run, if patched; or NULL */
 
 struct fork_node;
-
-enum ah_live_type {
-#define X(name) AH_LIVE_##name,
-    AH_LIVE_TYPES(X)
-#undef X
-        AH_LIVE_COUNT
-};
 
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
@@ -55,68 +36,16 @@ typedef struct {
     pid_t pid;                        /* this process */
     struct shared_lines shared_lines; /* of the kernel, hw/kernel.c */
 
-    /* loop/ (loop_type.c, handle_type.c) */
-    PyTypeObject *loop_type;
-    PyTypeObject *handle_type;
-    PyTypeObject *timer_handle_type;
-    PyTypeObject *watchdog_type;
-    PyTypeObject *virtual_clock_type;
-    PyTypeObject *cancel_token_type;
-    PyTypeObject *turnstile_type;
-    PyTypeObject *child_type;
-
-    /* exec/ */
-    PyTypeObject *executor_type;
-    PyTypeObject *thread_pool_type;
-    PyTypeObject *worker_type;
-    PyTypeObject *job_type;
-
-    /* hw/ */
-    PyTypeObject *wait_callback_type;
-    PyTypeObject *line_request_type;
-    PyTypeObject *edge_queue_type;
-    PyTypeObject *edge_event_type;
-    PyTypeObject *spi_device_type;
-    PyTypeObject *sim_world_type;
-    PyTypeObject *mfrc522_type;
-
-    /* method names, interned */
-    PyObject *name_add_done_callback;
-    PyObject *name_cancel;
-    PyObject *name_cancelled;
-    PyObject *name_create_future;
-    PyObject *name_default_executor;
-    PyObject *name_done;
-    PyObject *name_end_unrun;
-    PyObject *name_executor_shutdown_called;
-    PyObject *name_job_note; /* py/token_type.h */
-    PyObject *name_new_default_executor;
-    PyObject *name_refuse;
-    PyObject *name_run_in_foreign_executor;
-    PyObject *name_set_exception;
-    PyObject *name_set_result;
-    PyObject *name_start_worker;
-
-    PyObject *name_context;
-    PyObject *name_task;   /* "Task" */
-    PyObject *name_future; /* "Future" */
-    PyObject *name_name;
-    PyObject *name_loop; /* "loop" */
-
-    /* borrowed from the standard library, owned here */
-    PyObject *run_python_handle;         /* loop/loop_views.c */
-    PyObject *handle_run;                /* Handle._run, if patched; or NULL */
-    PyObject *asyncio_call_later;        /* BaseEventLoop.call_later */
-    PyObject *asyncio_run_once;          /* BaseEventLoop._run_once */
-    PyObject *events_namespace;          /* of the module asyncio.events */
-    PyObject *asyncio_handle;            /* asyncio.Handle */
-    PyObject *asyncio_timer_handle;      /* asyncio.TimerHandle */
-    PyObject *asyncio_threadsafe_handle; /* since Python 3.14, else NULL */
-    PyObject *convert_future_exc;        /* asyncio.futures._convert_future_exc */
-    PyObject *asyncio_tasks;             /* the namespace of asyncio.tasks */
-    PyObject *asyncio_futures;           /* the namespace of asyncio.futures */
-    PyObject *asyncio_create_task;       /* BaseEventLoop.create_task */
-    PyObject *cancelled_error;           /* concurrent.futures.CancelledError */
+#define X(field, ...) PyTypeObject *field;
+    AH_TYPES(X)
+#undef X
+#define X(field, ...) PyObject *field;
+    AH_NAMES(X)
+    AH_IMPORTS(X)
+#undef X
+#define X(field, type) type *field;
+    AH_OTHER_OBJECTS(X)
+#undef X
 } ModuleState;
 
 extern struct PyModuleDef ah_module_def;

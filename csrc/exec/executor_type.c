@@ -3,8 +3,6 @@
 
 #include "exec/exec.h"
 #include "py/errors.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 #define IDLE_TIMEOUT_MAX 1e9 /* seconds */
 
@@ -18,6 +16,7 @@ Executor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(
     ExecutorObject *self = (ExecutorObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->st = st;
+        st->live[AH_LIVE_Executor]++;
     }
     return (PyObject *)self;
 }
@@ -31,6 +30,7 @@ Executor_dealloc(ExecutorObject *self)
         pool_close(&self->pool->pool);
         Py_DECREF(self->pool);
     }
+    self->st->live[AH_LIVE_Executor]--;
     type->tp_free((PyObject *)self);
     Py_DECREF(type);
 }
@@ -124,45 +124,9 @@ static PyType_Slot Executor_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Executor_spec = {
+PyType_Spec Executor_spec = {
     .name = "pyasync_hw._core.Executor",
     .basicsize = sizeof(ExecutorObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .slots = Executor_slots,
 };
-
-/* Interned, or each call would leave a string in the interpreter's type cache. */
-AH_RAISES static int
-intern_names(ModuleState *st)
-{
-    const struct {
-        PyObject **where;
-        const char *name;
-    } names[] = {
-        {&st->name_add_done_callback, "add_done_callback"},
-        {&st->name_default_executor, "_default_executor"},
-        {&st->name_executor_shutdown_called, "_executor_shutdown_called"},
-        {&st->name_new_default_executor, "_new_default_executor"},
-        {&st->name_refuse, "_refuse"},
-        {&st->name_run_in_foreign_executor, "_run_in_foreign_executor"},
-        {&st->name_start_worker, "_start_worker"},
-    };
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
-        if (ah_intern(names[i].where, names[i].name) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-int
-ah_executor_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->executor_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Executor_spec, NULL);
-    if (st->executor_type == NULL || intern_names(st) < 0) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->executor_type);
-}

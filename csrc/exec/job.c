@@ -13,8 +13,6 @@
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 /* -- ends ------------------------------------------------------------------ */
 
@@ -426,7 +424,7 @@ static PyType_Slot Job_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Job_spec = {
+PyType_Spec Job_spec = {
     .name = "pyasync_hw._core.Job",
     .basicsize = offsetof(JobObject, args),
     .itemsize = sizeof(PyObject *),
@@ -434,22 +432,3 @@ static PyType_Spec Job_spec = {
              Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_HAVE_VECTORCALL,
     .slots = Job_slots,
 };
-
-int
-ah_job_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    if (ah_intern(&st->name_cancel, "cancel") < 0 ||
-        ah_intern(&st->name_cancelled, "cancelled") < 0 ||
-        ah_intern(&st->name_end_unrun, "_end_unrun") < 0 ||
-        ah_intern(&st->name_set_exception, "set_exception") < 0 ||
-        ah_import(&st->convert_future_exc, "asyncio.futures", "_convert_future_exc") <
-            0) {
-        return -1;
-    }
-    st->job_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Job_spec, NULL);
-    if (st->job_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->job_type);
-}

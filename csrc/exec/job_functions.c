@@ -2,7 +2,6 @@
 #include "base/block.h"
 #include "exec/exec.h"
 #include "py/blocking.h"
-#include "setup.h"
 
 static PyObject *
 core_current_token(PyObject *module, PyObject *Py_UNUSED(ignored))

@@ -2,7 +2,6 @@
  * concurrent.futures future in between.  Foreign executors go asyncio's way, in Python.
  */
 #include "exec/exec.h"
-#include "setup.h"
 
 /* A new reference to the executor to use. */
 AH_RAISES static PyObject *

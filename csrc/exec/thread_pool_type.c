@@ -1,7 +1,6 @@
 /* ThreadPool: Python's hold on base/pool.h. */
 #include "exec/exec.h"
 #include "py/errors.h"
-#include "setup.h"
 
 /* How often a wait for threads that start looks for signals. */
 #define SIGNALS_NS (50 * NS_PER_MS)
@@ -137,21 +136,10 @@ static PyType_Slot ThreadPool_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec ThreadPool_spec = {
+PyType_Spec ThreadPool_spec = {
     .name = "pyasync_hw._core.ThreadPool",
     .basicsize = sizeof(ThreadPoolObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = ThreadPool_slots,
 };
-
-int
-ah_thread_pool_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->thread_pool_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &ThreadPool_spec, NULL);
-    return st->thread_pool_type == NULL
-               ? -1
-               : PyModule_AddType(module, st->thread_pool_type);
-}

@@ -13,7 +13,6 @@
 
 #include "exec/exec.h"
 #include "py/exceptions.h"
-#include "setup.h"
 
 WorkerObject *
 ah_worker_new(ModuleState *st, ThreadPoolObject *pool, struct pool_seat *seat)
@@ -207,19 +206,10 @@ static PyType_Slot Worker_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Worker_spec = {
+PyType_Spec Worker_spec = {
     .name = "pyasync_hw._core.Worker",
     .basicsize = sizeof(WorkerObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = Worker_slots,
 };
-
-int
-ah_worker_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->worker_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Worker_spec, NULL);
-    return st->worker_type == NULL ? -1 : PyModule_AddType(module, st->worker_type);
-}

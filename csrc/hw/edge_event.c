@@ -1,8 +1,6 @@
 /* An edge in Python; see edge_event.h. */
 #include "hw/edge_event.h"
 
-#include "setup.h"
-
 PyObject *
 ah_edge_event_new(ModuleState *st, const struct edge_record *record)
 {

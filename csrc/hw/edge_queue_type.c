@@ -5,8 +5,6 @@
 #include "hw/edges_block.h"
 #include "hw/edges_read.h"
 #include "py/exceptions.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 #define CAPACITY_MAX 65536
 
@@ -234,27 +232,10 @@ static PyType_Slot EdgeQueue_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec EdgeQueue_spec = {
+PyType_Spec EdgeQueue_spec = {
     .name = "pyasync_hw._core.EdgeQueue",
     .basicsize = sizeof(EdgeQueueObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = EdgeQueue_slots,
 };
-
-int
-ah_edge_queue_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    if (ah_intern(&st->name_create_future, "create_future") < 0 ||
-        ah_intern(&st->name_done, "done") < 0 ||
-        ah_intern(&st->name_set_result, "set_result") < 0) {
-        return -1;
-    }
-    st->edge_queue_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &EdgeQueue_spec, NULL);
-    if (st->edge_queue_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->edge_queue_type);
-}

@@ -11,7 +11,6 @@
 #include "hw/line_type.h"
 #include "hw/spi_type.h"
 #include "py/errors.h"
-#include "setup.h"
 
 #define COMPATIBLE_MAX 16
 

@@ -9,7 +9,6 @@
 #include "hw/edges_read.h"
 #include "hw/line_settings.h"
 #include "py/errors.h"
-#include "setup.h"
 
 static void
 request_close(void *request)
@@ -426,22 +425,10 @@ static PyType_Slot LineRequest_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec LineRequest_spec = {
+PyType_Spec LineRequest_spec = {
     .name = "pyasync_hw._core.LineRequest",
     .basicsize = sizeof(LineRequestObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = LineRequest_slots,
 };
-
-int
-ah_line_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->line_request_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &LineRequest_spec, NULL);
-    if (st->line_request_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->line_request_type);
-}

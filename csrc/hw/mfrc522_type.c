@@ -13,7 +13,6 @@
 #include "hw/line_type.h"
 #include "hw/spi_type.h"
 #include "py/errors.h"
-#include "setup.h"
 
 /* -- life ------------------------------------------------------------------ */
 
@@ -563,21 +562,9 @@ static PyType_Slot MFRC522_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec MFRC522_spec = {
+PyType_Spec MFRC522_spec = {
     .name = "pyasync_hw._core.MFRC522",
     .basicsize = sizeof(MFRC522Object),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = MFRC522_slots,
 };
-
-int
-ah_mfrc522_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->mfrc522_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &MFRC522_spec, NULL);
-    if (st->mfrc522_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->mfrc522_type);
-}

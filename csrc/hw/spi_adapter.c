@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "hw/spi_type.h"
-#include "setup.h"
 
 struct adapter {
     struct spi_device device;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include "hw/spi_message.h"
 #include "py/errors.h"
-#include "setup.h"
 
 typedef struct {
     DeviceObject device; /* its handle: a struct spi_device */
@@ -315,22 +314,10 @@ static PyType_Slot SPIDevice_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec SPIDevice_spec = {
+PyType_Spec SPIDevice_spec = {
     .name = "pyasync_hw._core.SPIDevice",
     .basicsize = sizeof(SPIDeviceObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = SPIDevice_slots,
 };
-
-int
-ah_spi_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->spi_device_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &SPIDevice_spec, NULL);
-    if (st->spi_device_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->spi_device_type);
-}

@@ -11,7 +11,6 @@
 
 #include "py/errors.h"
 #include "py/exceptions.h"
-#include "setup.h"
 
 typedef struct {
     PyObject_HEAD
@@ -413,19 +412,10 @@ static PyType_Slot WaitCallback_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec WaitCallback_spec = {
+PyType_Spec WaitCallback_spec = {
     .name = "pyasync_hw._core._WaitCallback",
     .basicsize = sizeof(WaitCallbackObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = WaitCallback_slots,
 };
-
-int
-ah_wait_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->wait_callback_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &WaitCallback_spec, NULL);
-    return st->wait_callback_type == NULL ? -1 : 0;
-}

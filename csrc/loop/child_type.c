@@ -13,7 +13,6 @@
 #include "loop/loop.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
-#include "setup.h"
 
 extern char **environ;
 
@@ -439,7 +438,7 @@ static PyType_Slot Child_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Child_spec = {
+PyType_Spec Child_spec = {
     .name = "pyasync_hw._core.Child",
     .basicsize = sizeof(ChildObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
@@ -455,11 +454,5 @@ static PyMethodDef child_methods[] = {
 int
 ah_child_type_setup(PyObject *module)
 {
-    ModuleState *st = ah_state(module);
-    st->child_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Child_spec, NULL);
-    if (st->child_type == NULL || PyModule_AddFunctions(module, child_methods) < 0) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->child_type);
+    return PyModule_AddFunctions(module, child_methods);
 }

@@ -8,8 +8,6 @@
 
 #include "loop/handle_threadsafe.h"
 #include "loop/loop_object.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 /* The argument tuple, as asyncio.Handle._args. */
 PyObject *
@@ -152,40 +150,10 @@ static PyType_Slot Handle_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Handle_spec = {
+PyType_Spec Handle_spec = {
     .name = "pyasync_hw._core.Handle",
     .basicsize = sizeof(HandleObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = Handle_slots,
 };
-
-/* What our handles are to isinstance(). */
-AH_RAISES static int
-import_handles(ModuleState *st)
-{
-#if PY_VERSION_HEX >= 0x030e0000
-    if (ah_import(&st->asyncio_threadsafe_handle, "asyncio.events",
-                  "_ThreadSafeHandle") < 0) {
-        return -1;
-    }
-#endif
-    return ah_import(&st->asyncio_handle, "asyncio.events", "Handle") < 0
-               ? -1
-               : ah_namespace(&st->events_namespace, "asyncio.events");
-}
-
-int
-ah_handle_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    if (import_handles(st) < 0 || ah_context_find_vars(&st->context_vars_offset) < 0) {
-        return -1;
-    }
-    st->handle_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Handle_spec, NULL);
-    if (st->handle_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->handle_type);
-}

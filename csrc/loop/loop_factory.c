@@ -4,8 +4,6 @@
  * rebind them.  With a task factory, and in debug mode, asyncio's own method does it.
  */
 #include "loop/loop_object.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 /* {"loop": self}: kept until close(), for it is a cycle. */
 static PyObject *
@@ -141,38 +139,3 @@ PyMethodDef loop_factory_methods[] = {
                "asyncio.Task's: name, context, and eager_start where Python has it.")},
     {NULL, NULL, 0, NULL},
 };
-
-/* What asyncio's own loop does, to tell who has put something else in its place. */
-AH_RAISES static int
-import_methods(ModuleState *st)
-{
-    PyObject *base;
-    if (ah_import(&base, "asyncio.base_events", "BaseEventLoop") < 0) {
-        return -1;
-    }
-    st->asyncio_create_task = PyObject_GetAttrString(base, "create_task");
-    if (st->asyncio_create_task != NULL) {
-        st->asyncio_call_later = PyObject_GetAttrString(base, "call_later");
-    }
-    if (st->asyncio_call_later != NULL) {
-        st->asyncio_run_once = PyObject_GetAttrString(base, "_run_once");
-    }
-    Py_DECREF(base);
-    return st->asyncio_run_once != NULL ? 0 : -1;
-}
-
-int
-ah_loop_factory_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    if (ah_namespace(&st->asyncio_tasks, "asyncio.tasks") < 0 ||
-        ah_namespace(&st->asyncio_futures, "asyncio.futures") < 0 ||
-        ah_intern(&st->name_context, "context") < 0 ||
-        ah_intern(&st->name_task, "Task") < 0 ||
-        ah_intern(&st->name_future, "Future") < 0 ||
-        ah_intern(&st->name_name, "name") < 0 ||
-        ah_intern(&st->name_loop, "loop") < 0) {
-        return -1;
-    }
-    return import_methods(st);
-}

@@ -13,8 +13,6 @@
 
 #include "py/clock_type.h"
 #include "py/errors.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 /* -- descriptors ----------------------------------------------------------- */
 
@@ -349,7 +347,7 @@ static PyType_Slot Loop_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Loop_spec = {
+PyType_Spec Loop_spec = {
     .name = "pyasync_hw._core.Loop",
     .basicsize = sizeof(LoopObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
@@ -371,9 +369,10 @@ ah_loop_add_methods(ModuleState *st, PyMethodDef *methods)
 }
 
 /* The methods and attributes of the other files; a slot takes only one table. */
-AH_RAISES static int
-add_others(ModuleState *st)
+int
+ah_loop_type_setup(PyObject *module)
 {
+    ModuleState *st = ah_state(module);
     PyMethodDef *const methods[] = {
         loop_call_methods,    loop_factory_methods,   loop_patches_methods,
         loop_readers_methods, loop_stats_methods,     loop_turn_methods,
@@ -392,16 +391,4 @@ add_others(ModuleState *st)
         Py_XDECREF(attribute);
     }
     return status;
-}
-
-int
-ah_loop_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->loop_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &Loop_spec, NULL);
-    if (st->loop_type == NULL || add_others(st) < 0 ||
-        ah_import(&st->cancelled_error, "concurrent.futures", "CancelledError") < 0) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->loop_type);
 }

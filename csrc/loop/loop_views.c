@@ -16,7 +16,6 @@
 #include <math.h>
 
 #include "py/exceptions.h"
-#include "setup.h"
 
 /* -- handles --------------------------------------------------------------- */
 

@@ -5,8 +5,6 @@
  */
 #include "loop/handle_type.h"
 #include "loop/loop_object.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 TimerHandleObject *
 ah_timer_handle_new(LoopObject *loop, double when, PyObject *callback,
@@ -226,25 +224,10 @@ static PyType_Slot TimerHandle_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec TimerHandle_spec = {
+PyType_Spec TimerHandle_spec = {
     .name = "pyasync_hw._core.TimerHandle",
     .basicsize = sizeof(TimerHandleObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = TimerHandle_slots,
 };
-
-int
-ah_timer_handle_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    if (ah_import(&st->asyncio_timer_handle, "asyncio.events", "TimerHandle") < 0) {
-        return -1;
-    }
-    st->timer_handle_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &TimerHandle_spec, NULL);
-    if (st->timer_handle_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->timer_handle_type);
-}

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "py/errors.h"
-#include "setup.h"
 
 static PyObject *
 Watchdog_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
@@ -163,21 +162,9 @@ static PyType_Slot Watchdog_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Watchdog_spec = {
+PyType_Spec Watchdog_spec = {
     .name = "pyasync_hw._core.Watchdog",
     .basicsize = sizeof(WatchdogObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = Watchdog_slots,
 };
-
-int
-ah_watchdog_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->watchdog_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Watchdog_spec, NULL);
-    if (st->watchdog_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->watchdog_type);
-}

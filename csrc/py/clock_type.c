@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "py/errors.h"
-#include "setup.h"
 
 static int
 check_own(VirtualClockObject *self)
@@ -305,21 +304,9 @@ static PyType_Slot VirtualClock_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec VirtualClock_spec = {
+PyType_Spec VirtualClock_spec = {
     .name = "pyasync_hw.VirtualClock",
     .basicsize = sizeof(VirtualClockObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = VirtualClock_slots,
 };
-
-int
-ah_clock_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->virtual_clock_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &VirtualClock_spec, NULL);
-    if (st->virtual_clock_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->virtual_clock_type);
-}

@@ -32,11 +32,11 @@ vars_at(PyObject *context, Py_ssize_t offset)
 
 /* Fails only without memory.  Not found, 0: every callback gets its own copy. */
 int
-ah_context_find_vars(Py_ssize_t *offset)
+ah_context_setup(PyObject *module)
 {
     PyObject *context = PyContext_New();
     PyObject *copy = context != NULL ? PyContext_Copy(context) : NULL;
-    *offset = 0;
+    ah_state(module)->context_vars_offset = 0;
     if (copy == NULL) {
         Py_XDECREF(context);
         return -1;
@@ -48,7 +48,7 @@ ah_context_find_vars(Py_ssize_t *offset)
          known && at + (Py_ssize_t)sizeof(PyObject *) <= size;
          at += sizeof(PyObject *)) {
         if (vars_at(context, at) == vars && vars_at(copy, at) == vars) {
-            *offset = at;
+            ah_state(module)->context_vars_offset = at;
             break;
         }
     }

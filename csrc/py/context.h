@@ -20,9 +20,6 @@ struct context_snapshot {
     PyObject *spare; /* owned, or NULL: another copy, that nobody else has */
 };
 
-/* Where in a context object the pointer to its variables is; 0: not known.  0 or -1. */
-AH_RAISES int ah_context_find_vars(Py_ssize_t *offset);
-
 /* The snapshot's copy when it still is the current context, else a new one.
  * *shared: it may be shared and must be copied before it is entered. */
 AH_RAISES PyObject *ah_context_current(ModuleState *st,

@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "setup.h"
-
 void
 ah_fork_watch(ModuleState *st, struct fork_node *node, PyObject *object,
               void (*in_child)(PyObject *object))

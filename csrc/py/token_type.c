@@ -5,8 +5,6 @@
 #include "py/blocking.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
-#include "py/lookup.h"
-#include "setup.h"
 
 /* -- the job of a thread --------------------------------------------------- */
 
@@ -184,24 +182,9 @@ static PyType_Slot CancelToken_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec CancelToken_spec = {
+PyType_Spec CancelToken_spec = {
     .name = "pyasync_hw.CancelToken",
     .basicsize = sizeof(CancelTokenObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = CancelToken_slots,
 };
-
-int
-ah_token_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    if (ah_intern(&st->name_job_note, "pyasync_hw.job") < 0) {
-        return -1;
-    }
-    st->cancel_token_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &CancelToken_spec, NULL);
-    if (st->cancel_token_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->cancel_token_type);
-}

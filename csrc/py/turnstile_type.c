@@ -9,7 +9,6 @@
 #include "base/token.h"
 #include "py/errors.h"
 #include "py/token_type.h"
-#include "setup.h"
 
 struct waiter {
     struct waiter *next;
@@ -207,18 +206,9 @@ static PyType_Slot Turnstile_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec Turnstile_spec = {
+PyType_Spec Turnstile_spec = {
     .name = "pyasync_hw._core.Turnstile",
     .basicsize = sizeof(TurnstileObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = Turnstile_slots,
 };
-
-int
-ah_turnstile_type_setup(PyObject *module)
-{
-    PyTypeObject *type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &Turnstile_spec, NULL);
-    ah_state(module)->turnstile_type = type;
-    return type == NULL ? -1 : PyModule_AddType(module, type);
-}

@@ -15,7 +15,6 @@
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
-#include "setup.h"
 
 static void *
 release_gil(void)
@@ -421,21 +420,9 @@ static PyType_Slot SimWorld_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec SimWorld_spec = {
+PyType_Spec SimWorld_spec = {
     .name = "pyasync_hw._core.SimWorld",
     .basicsize = sizeof(SimWorldObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = SimWorld_slots,
 };
-
-int
-ah_world_type_setup(PyObject *module)
-{
-    ModuleState *st = ah_state(module);
-    st->sim_world_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &SimWorld_spec, NULL);
-    if (st->sim_world_type == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, st->sim_world_type);
-}
