@@ -13,7 +13,7 @@ from .._core import CancelToken, EdgeEvent
 from ..gpio import Edge
 from .gpio_channel import Channel
 from .legacy_asyncio import FutureCancelledError
-from .service import service
+from .service import report, service
 
 __all__ = ["Watch"]
 
@@ -173,6 +173,7 @@ class Watch:
         try:
             while self._line is line:
                 self._deliver(await line.next_edge())
+                await asyncio.sleep(0)  # callbacks run now; edges wait in the line
         except (OSError, ValueError) as exc:
             self._fail(line, exc)
 
@@ -214,10 +215,14 @@ class Watch:
         if not detected:
             return
         self._happened = True
+        if self.callbacks:
+            service.call(self._call_back)
+
+    def _call_back(self) -> None:
         for callback in list(self.callbacks):
-            if callback not in self.callbacks:  # removed by the one before
+            if callback not in self.callbacks:  # removed, perhaps by the one before
                 return
             try:
                 callback(self._channel)
-            except BaseException:  # SystemExit too: it belongs to the program's thread
-                traceback.print_exc()
+            except BaseException as exc:
+                report(exc)
