@@ -7,6 +7,7 @@
 #ifndef AH_BASE_LINE_H
 #define AH_BASE_LINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,9 +70,6 @@ struct line_ops {
      * else.  False: nobody, by now; NULL: none can. */
     bool (*conflict)(void *self, const struct line_settings *settings,
                      struct line_conflict *conflict);
-    /* How often other users of this process have driven the line low; NULL: none can.
-     */
-    uint32_t (*lowered)(void *self);
     /* In a fork's child, where self is not used any more: close the descriptors, and
      * take no lock.  NULL: the child goes on using it (a real line). */
     void (*in_child)(void *self);
@@ -84,6 +82,9 @@ struct line_request {
     unsigned num_lines;
     uint32_t offsets[LINES_MAX]; /* on the chip */
     struct device_time time;
+    /* How often other users of this process have driven the line low, to be read at any
+     * time; NULL: none can. */
+    const atomic_uint *lowered;
     char name[32];     /* for messages: the chip's name */
     char consumer[32]; /* and who wanted it */
 };

@@ -19,10 +19,10 @@ struct line_share {
     struct shared_line *line;
     struct line_settings settings;
     char consumer[SHARED_CONSUMER_MAX];
-    int wake_fd;      /* eventfd; -1: it has never been one of several */
-    bool deaf;        /* edges are not for it yet */
-    uint32_t seqno;   /* of its own edges */
-    uint32_t lowered; /* see line_ops */
+    int wake_fd;         /* eventfd; -1: it has never been one of several */
+    bool deaf;           /* edges are not for it yet */
+    uint32_t seqno;      /* of its own edges */
+    atomic_uint lowered; /* see line.h */
     unsigned first, count;
     struct line_event ring[SHARE_EVENTS];
 };
@@ -35,7 +35,6 @@ struct shared_line {
     struct line_request inner;
     struct line_settings current; /* of inner, and the value that was set last */
     struct line_share *shares;
-    bool reading; /* somebody reads from inner, without the lock */
     uint32_t last_seqno;
     pthread_mutex_t work; /* around changes of inner's settings and value */
 };
@@ -139,25 +138,18 @@ hand_out_locked(struct shared_line *line, const struct line_event *event,
 }
 
 /* Read what there is from the request, as long as `reader` (NULL: nobody) has less
- * than n.  The lock is let go around each read; who comes meanwhile reads nothing. */
+ * than n. */
 static int
 read_inner_locked(struct shared_line *line, const struct line_share *reader, int n)
 {
     struct line_event events[READ_BATCH];
     int got = READ_BATCH;
-    if (line->reading) {
-        return 0;
-    }
-    line->reading = true;
     while (got == READ_BATCH && (reader == NULL || reader->count < (unsigned)n)) {
-        pthread_mutex_unlock(&line->table->lock);
         got = line->inner.ops->read_events(line->inner.self, events, READ_BATCH);
-        pthread_mutex_lock(&line->table->lock);
         for (int i = 0; i < got; i++) {
             hand_out_locked(line, &events[i], reader);
         }
     }
-    line->reading = false;
     return got;
 }
 
@@ -196,7 +188,9 @@ tell_lowered_locked(struct line_share *share, bool value)
         return;
     }
     for (struct line_share *one = share->line->shares; one != NULL; one = one->next) {
-        one->lowered += one != share;
+        if (one != share) {
+            atomic_fetch_add(&one->lowered, 1);
+        }
     }
 }
 
@@ -313,16 +307,6 @@ share_use_clock(void *self, struct vclock **clock)
     return inner->ops->use_clock(inner->self, clock);
 }
 
-static uint32_t
-share_lowered(void *self)
-{
-    struct line_share *share = self;
-    pthread_mutex_lock(&share->line->table->lock);
-    uint32_t lowered = share->lowered;
-    pthread_mutex_unlock(&share->line->table->lock);
-    return lowered;
-}
-
 /* -- life ------------------------------------------------------------------ */
 
 static void
@@ -405,7 +389,6 @@ static const struct line_ops share_ops = {
     .use_clock = share_use_clock,
     .close = share_close,
     .conflict = share_conflict,
-    .lowered = share_lowered,
     .in_child = share_in_child,
 };
 
@@ -425,6 +408,7 @@ share_new(struct shared_line *line, const struct line_wish *wish,
     share->request = line->inner;
     share->request.ops = &share_ops;
     share->request.self = share;
+    share->request.lowered = &share->lowered;
     share->request.fd = epoll_create1(EPOLL_CLOEXEC);
     int err = share->request.fd < 0 ? -errno : watch(share, line->inner.fd);
     if (err < 0) {
@@ -579,6 +563,5 @@ shared_lines_in_child(struct shared_lines *lines)
     (void)pthread_mutex_init(&lines->lock, NULL);
     for (struct shared_line *line = lines->first; line != NULL; line = line->next) {
         (void)pthread_mutex_init(&line->work, NULL);
-        line->reading = false;
     }
 }

@@ -106,14 +106,12 @@ now_ns(MFRC522Object *self)
 static void
 notice_reset(MFRC522Object *self)
 {
-    if (self->reset == NULL || ah_line_begin(self->reset) < 0) {
-        PyErr_Clear();
+    const struct line_request *request =
+        self->reset != NULL ? self->reset->request : NULL;
+    if (request == NULL || request->lowered == NULL) { /* closed, or nobody else's */
         return;
     }
-    struct line_request *request = self->reset->request;
-    uint32_t lowered =
-        request->ops->lowered != NULL ? request->ops->lowered(request->self) : 0;
-    ah_line_end(self->reset);
+    uint32_t lowered = atomic_load(request->lowered);
     if (lowered != self->lowered) {
         self->lowered = lowered;
         mfrc522_told_reset(&self->chip);

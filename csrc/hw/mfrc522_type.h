@@ -54,7 +54,7 @@ typedef struct {
     int blocking;      /* a thread is in run() */
     int driving;       /* steps are being done, perhaps without the GIL */
     int cancelling;    /* to be cancelled as soon as the transfer is over */
-    uint32_t lowered;  /* what line_ops.lowered of `reset` has said */
+    uint32_t lowered;  /* what line_request.lowered of `reset` was */
     /* mfrc522_close.c */
     PyObject *give_back; /* owned: what close() is to call, or NULL */
     enum mfrc522_closing closing;

@@ -60,6 +60,24 @@ configure_line_locked(struct sim_request *request, unsigned index,
 
 /* Operations of line.h. */
 
+/* What is to be added to a time of the bank's clock. */
+static int64_t
+since_epoch(struct line_bank *bank)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (int64_t)wall.tv_sec * NS_PER_S + wall.tv_nsec - clock_now(bank->clock);
+}
+
+/* No lock is needed for that. */
+static bool
+nothing_to_read(struct sim_request *request)
+{
+    struct line_bank *bank = request->bank;
+    return atomic_load(&request->count) == 0 && !atomic_load(&bank->debouncing) &&
+           !atomic_load(&bank->gone);
+}
+
 static int
 request_read_events(void *self, struct line_event *buf, int n)
 {
@@ -67,6 +85,9 @@ request_read_events(void *self, struct line_event *buf, int n)
     struct line_bank *bank = request->bank;
     if (n <= 0) {
         return -EINVAL;
+    }
+    if (nothing_to_read(request)) {
+        return -EAGAIN;
     }
     int result = 0;
     (void)bank_enter(bank);
@@ -77,10 +98,6 @@ request_read_events(void *self, struct line_event *buf, int n)
         result = -EAGAIN;
     }
     else {
-        struct timespec wall;
-        clock_gettime(CLOCK_REALTIME, &wall);
-        int64_t epoch =
-            (int64_t)wall.tv_sec * NS_PER_S + wall.tv_nsec - clock_now(bank->clock);
         while (result < n && request->count > 0) {
             struct line_event event = request->ring[request->first];
             event.timestamp_ns -= bank->offset;
@@ -90,7 +107,7 @@ request_read_events(void *self, struct line_event *buf, int n)
             for (unsigned i = 0; i < request->num_lines; i++) {
                 if (request->lines[i].offset == event.offset &&
                     request->lines[i].settings.event_clock == LINE_REALTIME) {
-                    event.timestamp_ns += epoch;
+                    event.timestamp_ns += since_epoch(bank);
                 }
             }
             buf[result++] = event;

@@ -56,14 +56,6 @@ line_conflict(void *self, const struct line_settings *settings,
            line->inner.ops->conflict(line->inner.self, settings, conflict);
 }
 
-static uint32_t
-line_lowered(void *self)
-{
-    struct world_line *line = self;
-    return line->inner.ops->lowered != NULL ? line->inner.ops->lowered(line->inner.self)
-                                            : 0;
-}
-
 static void
 line_in_child(void *self)
 {
@@ -88,7 +80,6 @@ static const struct line_ops world_line_ops = {
     .use_clock = line_use_clock,
     .close = line_close,
     .conflict = line_conflict,
-    .lowered = line_lowered,
     .in_child = line_in_child,
 };
 

@@ -71,20 +71,20 @@ pass_real_time_locked(struct world *world, struct progress *progress,
 static void
 pass_time_locked(struct world *world, struct progress *progress, int64_t duration_ns)
 {
-    int64_t now;
+    if (duration_ns > 0 &&
+        world_pass_quietly_locked(world, duration_ns, &progress->now)) {
+        return;
+    }
     if (world->lines.clock == NULL) {
         pass_real_time_locked(world, progress, duration_ns);
         return;
     }
-    if (duration_ns == 0 || !world_pass_quietly_locked(world, duration_ns, &now)) {
-        if (duration_ns > 0) {
-            world_unlock(world);
-            world_pass_time(world, duration_ns);
-            world_enter(world);
-        }
-        now = world_now_locked(world);
+    if (duration_ns > 0) {
+        world_unlock(world);
+        world_pass_time(world, duration_ns);
+        world_enter(world);
     }
-    progress->now = progress->waited = now;
+    progress->now = world_now_locked(world);
 }
 
 static uint32_t
@@ -217,7 +217,9 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
         first = last;
         pause = pause_ns(xfer, i + 1 == n);
     }
-    pass_time_locked(world, &progress, pause);
+    if (pause > 0) {
+        pass_time_locked(world, &progress, pause);
+    }
     world_unlock(world);
     pthread_mutex_unlock(&world->buses[spi->bus]);
     return result;
