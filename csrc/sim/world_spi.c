@@ -19,10 +19,11 @@
 
 #include "base/nap.h"
 
-#define SPI_BUFSIZ 4096u           /* spidev's, bytes per message */
-#define MFRC522_SPI_HZ 10000000u   /* datasheet 8.1.2: up to 10 Mbit/s */
-#define SPI_MODE_OF_CLOCK 0x3u     /* SPI_CPHA | SPI_CPOL */
-#define SPI_MODE_SUPPORTED 0x1000u /* up to, not including: flags of spi.h */
+#define SPI_BUFSIZ 4096u         /* spidev's, bytes per message */
+#define MFRC522_SPI_HZ 10000000u /* datasheet 8.1.2: up to 10 Mbit/s */
+#define SPI_MODE_OF_CLOCK 0x3u   /* SPI_CPHA | SPI_CPOL */
+/* CS high, 3 wires, no CS: what the Pi's controller can do (spi-bcm2835.c). */
+#define SPI_MODE_SUPPORTED (SPI_MODE_OF_CLOCK | 0x04u | 0x10u | 0x40u)
 
 struct world_spi {
     struct spi_device device; /* what the program sees */
@@ -229,7 +230,7 @@ static int
 spi_config(void *self, const struct spi_config *config)
 {
     struct world_spi *spi = self;
-    if (config->speed_hz == 0 || config->mode >= SPI_MODE_SUPPORTED ||
+    if (config->speed_hz == 0 || (config->mode & ~SPI_MODE_SUPPORTED) != 0 ||
         (config->bits_per_word != 0 && config->bits_per_word != 8)) {
         return -EINVAL;
     }

@@ -242,7 +242,10 @@ class SpiDev:
     def _set_max_speed_hz(self, value: int) -> None:
         if not isinstance(value, int):
             raise TypeError("The max_speed_hz attribute must be an integer")
-        self._device().speed_hz = value
+        device = self._device()
+        if value == 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        device.speed_hz = value & 0xFFFF_FFFF
 
     max_speed_hz = _setting(_get_max_speed_hz, _set_max_speed_hz, "SPI clock.")
 
