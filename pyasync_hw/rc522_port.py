@@ -53,6 +53,7 @@ class Chip:
         self.thread_lock = ThreadLock()
         # What ends the blocking verb that runs, and those that its signal handlers run.
         self.stops: list[_core.CancelToken] = []
+        self.blocks = False  # a thread is between an operation's start and its outcome
         # A card that a cancelled wait_for_tag() had just found, and when.
         self.found: tuple[Any, asyncio.AbstractEventLoop, float] | None = None
 
@@ -63,6 +64,7 @@ class Chip:
             self.lock = asyncio.Lock()
             self.thread_lock = ThreadLock()
             self.stops.clear()
+            self.blocks = False
 
     def check_open(self) -> None:
         """Raises ValueError once close() was called."""
@@ -212,14 +214,19 @@ class BlockingPort:
 
     async def run(self, start: Callable[..., None], *args: Any, tag: bytes | None = None) -> Any:
         core = self.chip.core
-        start(*args)
+        if self.chip.blocks:  # in a signal handler, which would take away the outcome
+            raise RuntimeError(f"{self.chip.name} is busy: one operation at a time")
+        self.chip.blocks = True
         try:
+            start(*args)
             core.run(self._timeout, self._token, self.chip.stops[-1])
             outcome = core.take()
         except TimeoutError:
             raise TagTimeoutError(
                 f"{self.chip.name}: nothing came within {self._timeout} seconds"
             ) from None
+        finally:
+            self.chip.blocks = False
         assert outcome is not None  # run() returns when it is over
         return self.chip.unwrap(outcome, tag)
 

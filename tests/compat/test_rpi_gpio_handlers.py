@@ -1,42 +1,13 @@
 """RPi.GPIO's calls in a signal handler that comes in the midst of another one."""
 
-import os
-import sys
-
 import pytest
 from gpio_calls import Calls
+from line_injection import At
 
 from pyasync_hw.compat import edge_detect, gpio_channel
 from pyasync_hw.compat.RPi import GPIO
 
-FILES = {os.path.abspath(module.__file__) for module in (GPIO, edge_detect, gpio_channel)}
-
-
-class At:
-    """Calls `handler` before the line number `count` that a call of this thread runs.
-
-    A signal handler comes between two instructions; here it comes between two lines.
-    """
-
-    def __init__(self, count, handler):
-        self.left = count
-        self._handler = handler
-
-    def __enter__(self):
-        self._before = sys.gettrace()
-        sys.settrace(self._trace)
-
-    def __exit__(self, *exc_info):
-        sys.settrace(self._before)
-
-    def _trace(self, frame, event, arg):
-        if frame.f_code.co_filename not in FILES:
-            return None
-        if event == "line":
-            self.left -= 1
-            if self.left == 0:
-                self._handler()
-        return self._trace
+MODULES = (GPIO, edge_detect, gpio_channel)
 
 
 def nothing(channel):
@@ -81,7 +52,7 @@ def test_wherever_it_comes(gpio_board, caplog, capfd, first, outer, inner):
         GPIO.setmode(GPIO.BCM)
         for call in first:
             attempt(call)
-        at = At(count, lambda: attempt(inner))
+        at = At(count, lambda: attempt(inner), MODULES)
         with at:
             attempt(outer)
         GPIO.cleanup()
