@@ -247,6 +247,30 @@ def test_what_the_controller_cannot_do_is_einval(spi):
     assert spi.max_speed_hz == 0xFFFF_FFFF
 
 
+def test_settings_are_taken_as_c_takes_them(spi):
+    spi.mode = 256 + 3
+    spi.bits_per_word = 256 + 8
+    spi.max_speed_hz = 2**32 + 500_000
+    assert (spi.mode, spi.bits_per_word, spi.max_speed_hz) == (3, 8, 500_000)
+    for wrong in (-1, 4, 255):
+        with pytest.raises(TypeError, match="integerbetween 0 and 3"):
+            spi.mode = wrong
+    with pytest.raises(OSError, match="Invalid argument"):
+        spi.max_speed_hz = 2**32
+    spi.read0 = True
+    assert spi.read0
+    spi.close()
+    spi.max_speed_hz = 0  # as it is: nothing to set
+    assert spi.read0 and spi.max_speed_hz == 0
+
+
+@pytest.mark.parametrize("verb", ["xfer", "xfer2", "writebytes"])
+def test_much_too_long(spi, verb):
+    for length in (65_536, 65_537):  # of which C sees 0 and 1
+        with pytest.raises(OverflowError, match="exceeds 4096 bytes"):
+            getattr(spi, verb)([0] * length)
+
+
 def test_a_misspelt_setting_is_an_error(spi):
     with pytest.raises(AttributeError, match="'SpiDev' object has no attribute 'max_speed'"):
         spi.max_speed = 1_000_000
