@@ -105,6 +105,7 @@ core_exec(PyObject *module)
     X(handle_run)                    \
     X(asyncio_call_later)            \
     X(asyncio_run_once)              \
+    X(asyncio_time)                  \
     X(events_namespace)              \
     X(asyncio_handle)                \
     X(asyncio_timer_handle)          \

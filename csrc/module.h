@@ -107,6 +107,7 @@ typedef struct {
     PyObject *handle_run;                /* Handle._run, if patched; or NULL */
     PyObject *asyncio_call_later;        /* BaseEventLoop.call_later */
     PyObject *asyncio_run_once;          /* BaseEventLoop._run_once */
+    PyObject *asyncio_time;              /* BaseEventLoop.time */
     PyObject *events_namespace;          /* of the module asyncio.events */
     PyObject *asyncio_handle;            /* asyncio.Handle */
     PyObject *asyncio_timer_handle;      /* asyncio.TimerHandle */

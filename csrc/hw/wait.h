@@ -32,6 +32,8 @@ struct hw_wait {
     PyObject *owner;        /* borrowed: embeds this; what it is armed with owns it */
     hw_wait_func func;
     int fd;
+    int timer_fd; /* other loop: a timerfd of a wait that goes on, else -1 */
+    int timed;    /* other loop: it had a deadline since it was armed */
     int native;
     int simulated; /* set by the device: `fd` is fed by the simulator */
 };

@@ -158,8 +158,11 @@ import_methods(ModuleState *st)
     if (st->asyncio_call_later != NULL) {
         st->asyncio_run_once = PyObject_GetAttrString(base, "_run_once");
     }
+    if (st->asyncio_run_once != NULL) {
+        st->asyncio_time = PyObject_GetAttrString(base, "time");
+    }
     Py_DECREF(base);
-    return st->asyncio_run_once != NULL ? 0 : -1;
+    return st->asyncio_time != NULL ? 0 : -1;
 }
 
 int

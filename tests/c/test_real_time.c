@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/nap.h"
 #include "check.h"
 #include "sim/line_view.h"
 
@@ -194,11 +195,64 @@ test_the_oldest_pulses_are_forgotten(void)
     CHECK_EQ(view.shown, LINE_LOW);
 }
 
+struct idler {
+    struct clock_driver driver;
+    atomic_int looks;
+};
+
+static int64_t
+idler_next_due(struct clock_driver *driver)
+{
+    (void)driver;
+    return NS_NEVER;
+}
+
+static void
+idler_advance(struct clock_driver *driver, int64_t now_ns)
+{
+    (void)now_ns;
+    ((struct idler *)driver)->looks++;
+}
+
+static void
+await_looks(struct idler *idler, int looks)
+{
+    for (int ms = 0; idler->looks < looks && ms < 60000; ms++) {
+        nap_until(clock_monotonic_ns() + NS_PER_MS);
+    }
+    CHECK_EQ(idler->looks, looks);
+}
+
+static void
+test_what_is_due_sooner_wakes_nobody(void)
+{
+    const int64_t hour_ns = 3600 * NS_PER_S;
+    struct idler idler = {
+        .driver = {.next_due = idler_next_due, .advance = idler_advance}};
+    struct wall_clock wall;
+    REQUIRE(wall_clock_init(&wall, &idler.driver) == 0);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns() + hour_ns), 0);
+    await_looks(&idler, 1); /* it has been started */
+    for (int sooner = 1; sooner <= 20; sooner++) {
+        int64_t due_ns = clock_monotonic_ns() + hour_ns - sooner * NS_PER_S;
+        CHECK_EQ(wall_clock_expect(&wall, due_ns), 0);
+        nap_until(clock_monotonic_ns() + NS_PER_MS);
+    }
+    CHECK_EQ(idler.looks, 1);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns() + NS_PER_MS), 0);
+    await_looks(&idler, 2);
+    wall_clock_stop(&wall);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns()), 0);
+    wall_clock_destroy(&wall);
+    CHECK_EQ(idler.looks, 2);
+}
+
 int
 main(void)
 {
     RUN(test_a_message_in_real_and_in_virtual_time);
     RUN(test_reading_a_line_carries_out_what_is_due);
+    RUN(test_what_is_due_sooner_wakes_nobody);
     RUN(test_who_polls_misses_no_pulse);
     RUN(test_who_sleeps_sees_the_line_as_it_is);
     RUN(test_the_oldest_pulses_are_forgotten);
