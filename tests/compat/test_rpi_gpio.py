@@ -305,6 +305,20 @@ def test_each_board_keeps_its_own_levels(gpio_board):
     assert GPIO.input(17) == 1
 
 
+@pytest.mark.parametrize("direction", [GPIO.IN, GPIO.OUT])
+def test_setup_anew_after_the_board_has_gone(gpio_board, direction):
+    GPIO.setmode(GPIO.BCM)
+    with sim.Board() as board:
+        GPIO.setup(17, direction)
+        if direction == GPIO.IN:
+            GPIO.add_event_detect(17, GPIO.BOTH)
+        assert board.line(17).consumer is not None
+    GPIO.setup(17, GPIO.OUT, initial=1)
+    assert gpio_board.line(17).value == 1
+    GPIO.setup(17, GPIO.IN)
+    GPIO.add_event_detect(17, GPIO.BOTH)
+
+
 def test_cleanup_makes_inputs_without_pull(gpio_board):
     GPIO.setmode(GPIO.BCM)
     GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_UP)

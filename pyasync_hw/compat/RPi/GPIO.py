@@ -219,6 +219,9 @@ def _set_up(gpio: int, bias: Bias | None, value: bool | None) -> None:
     """As an input with `bias`, or without as an output at `value`."""
     latch = _state.latches.setdefault(hardware.current(), {})
     line = _state.lines.get(gpio)
+    if line is not None and line.is_gone:
+        _release(gpio)
+        line = None
     is_new = line is None
     if line is None:
         opened = Channel(gpio)
