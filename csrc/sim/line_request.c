@@ -122,6 +122,30 @@ request_read_events(void *self, struct line_event *buf, int n)
     return result;
 }
 
+/* In real time, of an input: what the calling thread is shown. */
+static int
+polled_level_locked(struct line_bank *bank, struct request_line *mine,
+                    const struct line_reader *began, int64_t now)
+{
+    struct line_backlog backlog = {.first = NS_NEVER};
+    struct line_view *view = &mine->view;
+    bool is_late = view->count > 0;
+    for (struct sim_request *r = bank->requests; is_late && r != NULL; r = r->next) {
+        for (unsigned i = 0; i < r->num_lines; i++) {
+            view_add_other(view, &r->lines[i].view, began, &backlog);
+        }
+    }
+    int level = view_read(view, began, &backlog, mine->level, now);
+    bool has_slept = view->reader.sleeps != began->sleeps;
+    for (struct sim_request *r = bank->requests; (is_late || has_slept) && r != NULL;
+         r = r->next) {
+        for (unsigned i = 0; i < r->num_lines; i++) {
+            view_keep_pace(&r->lines[i].view, view, began, &backlog);
+        }
+    }
+    return level;
+}
+
 /* Physical; `began` NULL: on a virtual clock. */
 static int
 seen_level_locked(struct sim_request *request, unsigned index,
@@ -132,7 +156,7 @@ seen_level_locked(struct sim_request *request, unsigned index,
     if (began == NULL || is_output) {
         return mine->level;
     }
-    return view_read(&mine->view, began, mine->level, now);
+    return polled_level_locked(request->bank, mine, began, now);
 }
 
 static int
