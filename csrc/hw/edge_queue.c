@@ -209,24 +209,3 @@ edge_queue_free(struct edge_queue *queue)
     edge_queue_drop_waiters(queue);
     edge_ring_free(&queue->ring);
 }
-
-int
-edge_future_complete(ModuleState *st, PyObject *future, PyObject *error)
-{
-    PyObject *done = PyObject_CallMethodNoArgs(future, st->name_done); /* runs Python */
-    if (done == NULL) {
-        return -1;
-    }
-    int is_done = PyObject_IsTrue(done);
-    Py_DECREF(done);
-    if (is_done != 0) {
-        return is_done < 0 ? -1 : 0;
-    }
-    PyObject *result =
-        error != NULL
-            ? PyObject_CallMethod(future, "set_exception", "O", error) /* runs Python */
-            : PyObject_CallMethodOneArg(future, st->name_set_result,
-                                        Py_None); /* runs Python */
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 1;
-}

@@ -78,7 +78,4 @@ void edge_queue_drop_waiters(struct edge_queue *queue); /* runs Python */
 int edge_queue_traverse(const struct edge_queue *queue, visitproc visit, void *arg);
 void edge_queue_free(struct edge_queue *queue);
 
-/* 1: woken; 0: it was done (cancelled) before; -1.  `error` NULL: no error. */
-AH_RAISES int edge_future_complete(ModuleState *st, PyObject *future, PyObject *error);
-
 #endif

@@ -4,6 +4,7 @@
  * every edge from its creation on, and is detached when it is closed or dropped.
  */
 #include "hw/gpio_event.h"
+#include "hw/tell.h"
 #include "py/compat.h"
 #include "py/lookup.h"
 #include "setup.h"
@@ -203,16 +204,19 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
     }
     self->request = NULL;   /* whom we wake cannot wait again */
     PyObject *error = NULL; /* the first one: the others are woken all the same */
+    PyObject *loop = Py_XNewRef(request->wait.loop);
     struct edge_waiter *waiter = edge_queue_take_waiting(&self->queue);
     while (waiter != NULL) {
         struct edge_waiter *next = waiter->next;
-        if (edge_future_complete(self->st, waiter->future, NULL) < 0) {
+        if (hw_future_tell(self->st, loop, waiter->future, NULL) < 0) {
             ah_keep_exception(&error, (PyObject *)self); /* runs Python */
         }
         edge_waiter_free(waiter); /* runs Python */
         waiter = next;
     }
-    leave(self, request); /* runs Python */
+    hw_loop_wake(self->st, loop); /* runs Python */
+    Py_XDECREF(loop);             /* runs Python */
+    leave(self, request);         /* runs Python */
     if (error != NULL) {
         ah_restore_exception(error);
         return NULL;

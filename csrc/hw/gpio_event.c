@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hw/tell.h"
 #include "py/clock_type.h"
 #include "py/compat.h"
 #include "py/errors.h"
@@ -83,7 +84,9 @@ announce(LineRequestObject *self)
         waiter->told = true;
         PyObject *owner = Py_NewRef(queue->owner);
         PyObject *future = Py_NewRef(waiter->future);
-        int woken = edge_future_complete(self->st, future, NULL); /* runs Python */
+        PyObject *loop = Py_XNewRef(self->wait.loop);
+        int woken = hw_future_tell(self->st, loop, future, NULL); /* runs Python */
+        Py_XDECREF(loop);
         if (woken < 0) {
             ah_keep_exception(&error, owner); /* runs Python */
         }
@@ -194,6 +197,7 @@ fail_waiters(LineRequestObject *self, int err)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
+    PyObject *loop = Py_XNewRef(self->wait.loop);
     int is_closed = loop_is_closed(self); /* runs Python */
     if (is_closed < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
@@ -203,7 +207,7 @@ fail_waiters(LineRequestObject *self, int err)
         struct edge_waiter *next = waiter->next;
         if (is_closed == 0) {
             PyObject *error = line_error(self, err);
-            if (edge_future_complete(self->st, waiter->future, error) < 0) {
+            if (hw_future_tell(self->st, loop, waiter->future, error) < 0) {
                 PyErr_WriteUnraisable((PyObject *)self); /* runs Python */
             }
             Py_DECREF(error);
@@ -211,6 +215,8 @@ fail_waiters(LineRequestObject *self, int err)
         edge_waiter_free(waiter); /* runs Python */
         waiter = next;
     }
+    hw_loop_wake(self->st, loop); /* runs Python */
+    Py_XDECREF(loop);             /* runs Python */
     PyErr_Restore(type, value, traceback);
 }
 
@@ -349,7 +355,7 @@ arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
         goto error;
     }
     if (given > 0) {
-        if (edge_future_complete(self->st, future, NULL) < 0) { /* runs Python */
+        if (hw_future_tell(self->st, loop, future, NULL) < 0) { /* runs Python */
             edge_queue_withdraw(queue, future, self->num_armed);
             goto error;
         }

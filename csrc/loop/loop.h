@@ -1,11 +1,10 @@
 /* What the rest of the extension may ask of the loop.
  *
  * Everything but ah_loop_post() is called with the GIL held, on the loop's own thread.
- * A watch and a
- * timer are intrusive: an object embeds the struct, and the loop owns a reference to
- * that object while it is armed; a loop that is closed disarms all.  Their callbacks
- * run inside the turn that found them due, before the ready queue is run, so a future
- * they complete resumes its task in the same turn.
+ * A watch and a timer are intrusive: an object embeds the struct, and the loop owns a
+ * reference to that object while it is armed; a loop that is closed disarms all.  Their
+ * callbacks run inside the turn that found them due, before the ready queue is run, so
+ * a future they complete resumes its task in the same turn.
  */
 #ifndef AH_LOOP_LOOP_H
 #define AH_LOOP_LOOP_H
@@ -97,6 +96,9 @@ int ah_loop_post_with_gil(LoopObject *loop, struct ah_post *post, ah_post_func f
 void ah_loop_pin(LoopObject *loop);
 int ah_loop_post_pinned(LoopObject *loop, struct ah_post *post, ah_post_func func,
                         AH_STEALS PyObject *owner);
+
+/* Does it run in another thread than this one?  From any. */
+bool ah_loop_runs_elsewhere(const LoopObject *loop);
 
 /* Give the exception that is set to loop.call_exception_handler(); SystemExit
  * and KeyboardInterrupt are kept and end the loop's run. */
