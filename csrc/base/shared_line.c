@@ -269,7 +269,7 @@ share_config(void *self, const struct line_settings *settings)
     if (find_conflict_locked(share->line, share, settings, &conflict)) {
         err = -EBUSY;
     }
-    else {
+    else if (share->line->current.edge != LINE_EDGE_NONE) { /* else nobody wants any */
         err = make_wakeable_locked(share->line);
     }
     if (err == 0) {

@@ -55,7 +55,12 @@ configure_line_locked(struct sim_request *request, unsigned index,
     bank_settle_line_locked(request->bank, mine->offset, now);
     line->request = request;
     mine->level = line->level;
-    view_begin(&mine->view, mine->level);
+    if (request->bank->clock == NULL) {
+        view_begin(&mine->view, mine->level);
+    }
+    else {
+        mine->view.is_read = false;
+    }
 }
 
 /* Operations of line.h. */

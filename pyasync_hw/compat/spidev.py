@@ -62,6 +62,8 @@ def _to_bytes(sequence: Sequence[Any], limit: int | None = None) -> bytes:
 
 def _buffer(values: Any) -> bytes | None:
     """The memory of an object that has the buffer protocol; None for others."""
+    if type(values) in (list, tuple):
+        return None
     try:
         view = memoryview(values)
     except TypeError:
@@ -295,6 +297,8 @@ class SpiDev:
 
     def _blocks(self, data: bytes, *options: int) -> bytes:
         """As many transfers as it takes; what came back."""
+        if 0 < len(data) <= self._block:
+            return self._transfer(data, *options)
         starts = range(0, len(data), self._block)
         blocks = (data[start : start + self._block] for start in starts)
         return b"".join([self._transfer(block, *options) for block in blocks])
