@@ -40,6 +40,7 @@
     X(asyncio_create_task, "asyncio.base_events", "BaseEventLoop.create_task") \
     X(asyncio_call_later, "asyncio.base_events", "BaseEventLoop.call_later")   \
     X(asyncio_run_once, "asyncio.base_events", "BaseEventLoop._run_once")      \
+    X(asyncio_time, "asyncio.base_events", "BaseEventLoop.time")               \
     X(convert_future_exc, "asyncio.futures", "_convert_future_exc")            \
     X(cancelled_error, "concurrent.futures", "CancelledError")
 

@@ -134,6 +134,7 @@ try_jump(struct vclock *clock, struct clock_wait *me, struct despite despite,
     int64_t now = clock->now;
     pthread_mutex_unlock(&clock->lock);
     if (outcome == JUMPED) {
+        me->undisturbed = due > now;
         drivers_drive(clock, due, now);
     }
     drivers_unlock(clock);
@@ -197,7 +198,7 @@ static int
 wait_locked(struct vclock *clock, struct clock_wait *me)
 {
     unsigned forks = clock->forks;
-    int64_t began_ns = clock_monotonic_ns();
+    int64_t began_ns = me->is_loop ? 0 : clock_monotonic_ns(); /* one jump ends it */
     bool look = !me->is_loop; /* else the caller just did */
     bool rested = false, ended = false;
     for (;;) {

@@ -92,6 +92,10 @@ struct clock_wait {
     pthread_t thread;
     enum clock_work work;
     int over; /* -errno that ends it, or 0 */
+
+    /* Afterwards: nobody's descriptor was readable when it jumped, and no driver did
+     * anything since, so it need not be asked again. */
+    bool undisturbed;
 };
 
 #define CLOCK_ENDED_MAX 16

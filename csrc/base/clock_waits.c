@@ -46,6 +46,7 @@ waits_enter_locked(struct vclock *clock, struct clock_wait *me)
     me->thread = pthread_self();
     me->wake_fd = me->is_loop ? me->wake_fd : -1;
     me->over = 0;
+    me->undisturbed = false;
     if (me->is_loop || thread_number() == getpid() ||
         (clock->has_loop && pthread_equal(me->thread, clock->loop_thread))) {
         me->work = WORK_KINDS;

@@ -44,13 +44,6 @@ line_find_conflict(struct line_request *line, const struct line_settings *settin
            line->ops->conflict(line->self, settings, conflict);
 }
 
-uint32_t
-line_lowered(struct line_request *line)
-{
-    GO_IN_TO(lowered)
-    return line->ops->lowered != NULL ? line->ops->lowered(line->self) : 0;
-}
-
 int
 line_use_clock(struct line_request *line, struct vclock **clock)
 {

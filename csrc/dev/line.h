@@ -10,6 +10,7 @@
 #ifndef AH_DEV_LINE_H
 #define AH_DEV_LINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,7 +66,6 @@ struct line_ops {
     /* None: no other user of this process can have the line. */
     bool (*conflict)(void *self, const struct line_settings *settings,
                      struct line_conflict *conflict);
-    uint32_t (*lowered)(void *self);
     /* None: a fork's child goes on using it (a real line). */
     void (*in_child)(void *self);
 };
@@ -78,6 +78,9 @@ struct line_request {
     unsigned num_lines;
     uint32_t offsets[LINES_MAX]; /* on the chip */
     struct device_time time;
+    /* How often other users of this process have driven the line low, to be read at any
+     * time; NULL: none can. */
+    const atomic_uint *lowered;
     char name[32];     /* for messages: the chip's name */
     char consumer[32]; /* and who wanted it */
 };
@@ -98,7 +101,11 @@ bool line_find_conflict(struct line_request *line, const struct line_settings *s
                         struct line_conflict *conflict);
 
 /* How often other users of this process have driven the line low. */
-uint32_t line_lowered(struct line_request *line);
+static inline unsigned
+line_lowered(const struct line_request *line)
+{
+    return line->lowered != NULL ? atomic_load(line->lowered) : 0;
+}
 
 /* Live on *clock from now on; NULL: the monotonic one.  *clock is then what it was told
  * before, which time.told was until now: whoever owned that drops it.  -EXDEV: it

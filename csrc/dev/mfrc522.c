@@ -56,6 +56,13 @@ field_written(struct mfrc522 *chip)
     chip->field_is_on = chip->field;
 }
 
+static void
+write_field(struct mfrc522 *chip)
+{
+    batch_write(&chip->batch, TX_CONTROL_REG, tx_control(chip));
+    chip->radiates = chip->radiates || chip->field;
+}
+
 /* Idle, timer stopped, interrupt masked, nothing pending. */
 static void
 batch_idle(struct mfrc522 *chip)
@@ -122,7 +129,7 @@ open_registers(struct mfrc522 *chip)
     batch_write(batch, MODE_REG, MODE_SETUP);
     batch_write(batch, COLL_REG, 0); /* bits after a collision read 0 */
     batch_write(batch, RF_CFG_REG, (uint8_t)(chip->gain << RF_CFG_RX_GAIN_SHIFT));
-    batch_write(batch, TX_CONTROL_REG, tx_control(chip));
+    write_field(chip);
     chip->read_at[0] = (uint8_t)batch_read(batch, T_MODE_REG);
     chip->read_at[1] = (uint8_t)batch_read(batch, T_PRESCALER_REG);
     chip->read_at[2] = (uint8_t)batch_read(batch, MODE_REG);
@@ -295,7 +302,7 @@ configure(struct mfrc522 *chip, enum mfrc522_event event)
     }
     batch_clear(batch);
     batch_write(batch, RF_CFG_REG, (uint8_t)(chip->gain << RF_CFG_RX_GAIN_SHIFT));
-    batch_write(batch, TX_CONTROL_REG, tx_control(chip));
+    write_field(chip);
     if (!chip->field) {
         batch_write(batch, STATUS2_REG, 0);
         chip->crypto = chip->crypto_to_clear = false;
@@ -308,11 +315,11 @@ static void
 shut_down(struct mfrc522 *chip, enum mfrc522_event event)
 {
     (void)event;
-    if (!chip->ready) {
+    if (!chip->ready && !chip->radiates) {
         step_end(chip, 0);
         return;
     }
-    chip->ready = false;
+    chip->ready = chip->radiates = false;
     chip->field_is_on = false;
     batch_idle(chip);
     batch_write(&chip->batch, STATUS2_REG, 0);

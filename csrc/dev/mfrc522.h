@@ -138,6 +138,7 @@ struct mfrc522 {
     bool told_reset;
     bool timer_may_run; /* of an exchange that has not ended as it should */
     bool field_is_on;
+    bool radiates;          /* the antenna was switched on, whatever came of that */
     int64_t field_off_ns;   /* since then */
     int64_t field_guard_ns; /* no RF exchange before */
 

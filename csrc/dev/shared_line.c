@@ -21,10 +21,10 @@ struct line_share {
     struct shared_line *line;
     struct line_settings settings;
     char consumer[SHARED_CONSUMER_MAX];
-    int wake_fd;      /* a wake-up; -1: it has never been one of several */
-    bool deaf;        /* edges are not for it yet */
-    uint32_t seqno;   /* of its own edges */
-    uint32_t lowered; /* see line.h */
+    int wake_fd;         /* a wake-up; -1: it has never been one of several */
+    bool deaf;           /* edges are not for it yet */
+    uint32_t seqno;      /* of its own edges */
+    atomic_uint lowered; /* see line.h */
     unsigned first, count;
     struct line_event ring[SHARE_EVENTS];
 };
@@ -37,7 +37,6 @@ struct shared_line {
     struct line_request inner;
     struct line_settings current; /* of inner, and the value that was set last */
     struct line_share *shares;
-    bool reading; /* somebody reads from inner, without the lock */
     uint32_t last_seqno;
     pthread_mutex_t work; /* around changes of inner's settings and value */
 };
@@ -136,25 +135,18 @@ hand_out_locked(struct shared_line *line, const struct line_event *event,
 }
 
 /* Read what there is from the request, as long as `reader` (NULL: nobody) has less
- * than n.  The lock is let go around each read; who comes meanwhile reads nothing. */
+ * than n. */
 static int
 read_inner_locked(struct shared_line *line, const struct line_share *reader, int n)
 {
     struct line_event events[READ_BATCH];
     int got = READ_BATCH;
-    if (line->reading) {
-        return 0;
-    }
-    line->reading = true;
     while (got == READ_BATCH && (reader == NULL || reader->count < (unsigned)n)) {
-        pthread_mutex_unlock(&line->table->lock);
         got = line_read_events(&line->inner, events, READ_BATCH);
-        pthread_mutex_lock(&line->table->lock);
         for (int i = 0; i < got; i++) {
             hand_out_locked(line, &events[i], reader);
         }
     }
-    line->reading = false;
     return got;
 }
 
@@ -191,7 +183,9 @@ tell_lowered_locked(struct line_share *share, bool value)
         return;
     }
     for (struct line_share *one = share->line->shares; one != NULL; one = one->next) {
-        one->lowered += one != share;
+        if (one != share) {
+            atomic_fetch_add(&one->lowered, 1);
+        }
     }
 }
 
@@ -263,7 +257,7 @@ share_config(void *self, const struct line_settings *settings)
     if (find_conflict_locked(share->line, share, settings, &conflict)) {
         err = -EBUSY;
     }
-    else {
+    else if (share->line->current.edge != LINE_EDGE_NONE) { /* else nobody wants any */
         err = make_wakeable_locked(share->line);
     }
     if (err == 0) {
@@ -292,16 +286,6 @@ share_conflict(void *self, const struct line_settings *settings,
     pthread_mutex_unlock(&share->line->table->lock);
     memcpy(conflict->wanted_by, share->consumer, sizeof conflict->wanted_by);
     return found;
-}
-
-static uint32_t
-share_lowered(void *self)
-{
-    struct line_share *share = self;
-    pthread_mutex_lock(&share->line->table->lock);
-    uint32_t lowered = share->lowered;
-    pthread_mutex_unlock(&share->line->table->lock);
-    return lowered;
 }
 
 /* -- life ------------------------------------------------------------------ */
@@ -374,7 +358,6 @@ static const struct line_ops share_ops = {
     .config = share_config,
     .close = share_close,
     .conflict = share_conflict,
-    .lowered = share_lowered,
     .in_child = share_in_child,
 };
 
@@ -395,6 +378,7 @@ share_new(struct shared_line *line, const struct line_wish *wish,
     share->request.ops = &share_ops;
     share->request.self = share;
     share->request.inner = &line->inner;
+    share->request.lowered = &share->lowered;
     share->request.fd = epoll_create1(EPOLL_CLOEXEC);
     int err = share->request.fd < 0 ? -errno : watch(share, line->inner.fd);
     if (err < 0) {
@@ -549,6 +533,5 @@ shared_lines_in_child(struct shared_lines *lines)
     (void)pthread_mutex_init(&lines->lock, NULL);
     for (struct shared_line *line = lines->first; line != NULL; line = line->next) {
         (void)pthread_mutex_init(&line->work, NULL);
-        line->reading = false;
     }
 }

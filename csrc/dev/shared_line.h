@@ -21,7 +21,8 @@
 #define SHARED_CONSUMER_MAX 32
 
 /* The lines of one board, or of the machine, that this process has requested.  The
- * lock is held for memory and wake-ups only, never around an operation of a line. */
+ * lock is held for memory, wake-ups and reading edges that are there, which wait for
+ * nobody, never around another operation of a line. */
 struct shared_lines {
     pthread_mutex_t opening; /* around opens and closes; before `lock` */
     pthread_mutex_t lock;

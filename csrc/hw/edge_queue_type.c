@@ -4,6 +4,7 @@
 #include "hw/edges_await.h"
 #include "hw/edges_block.h"
 #include "hw/edges_read.h"
+#include "hw/tell.h"
 #include "py/exceptions.h"
 
 #define CAPACITY_MAX 65536
@@ -171,16 +172,19 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
     }
     self->edges = NULL;     /* whom we wake cannot wait again */
     PyObject *error = NULL; /* the first one: the others are woken all the same */
+    PyObject *loop = Py_XNewRef(edges->wait.loop);
     struct edge_waiter *waiter = edge_queue_take_waiting(&self->queue);
     while (waiter != NULL) {
         struct edge_waiter *next = waiter->next;
-        if (hw_future_complete(self->st, waiter->future, NULL) < 0) {
+        if (hw_future_tell(self->st, loop, waiter->future, NULL) < 0) {
             ah_keep_exception(&error, (PyObject *)self); /* runs Python */
         }
         edge_waiter_free(waiter); /* runs Python */
         waiter = next;
     }
-    leave(self, edges); /* runs Python */
+    hw_loop_wake(self->st, loop); /* runs Python */
+    Py_XDECREF(loop);             /* runs Python */
+    leave(self, edges);           /* runs Python */
     if (error != NULL) {
         ah_restore_exception(error);
         return NULL;

@@ -6,6 +6,7 @@
 #include "hw/edge_event.h"
 #include "hw/edges_fail.h"
 #include "hw/edges_read.h"
+#include "hw/tell.h"
 
 static int
 on_readable(struct hw_wait *wait, int Py_UNUSED(what))
@@ -83,7 +84,7 @@ arm_future(struct line_edges *edges, struct edge_queue *queue, PyObject *loop,
         goto error;
     }
     if (given > 0) {
-        if (hw_future_complete(edges->line->st, future, NULL) < 0) { /* runs Python */
+        if (hw_future_tell(edges->line->st, loop, future, NULL) < 0) { /* runs Python */
             edge_queue_withdraw(queue, future, edges->num_armed);
             goto error;
         }

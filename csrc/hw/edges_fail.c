@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "hw/tell.h"
 #include "py/exceptions.h"
 
 int
@@ -24,6 +25,7 @@ void
 ah_edges_fail_waiters(struct line_edges *edges, int err)
 {
     PyObject *exc = ah_take_exception();
+    PyObject *loop = Py_XNewRef(edges->wait.loop);
     int is_closed = ah_edges_loop_is_closed(edges); /* runs Python */
     if (is_closed < 0) {
         PyErr_WriteUnraisable((PyObject *)edges->line);
@@ -33,7 +35,7 @@ ah_edges_fail_waiters(struct line_edges *edges, int err)
         struct edge_waiter *next = waiter->next;
         if (is_closed == 0) {
             PyObject *error = line_error(edges, err);
-            if (hw_future_complete(edges->line->st, waiter->future, error) < 0) {
+            if (hw_future_tell(edges->line->st, loop, waiter->future, error) < 0) {
                 PyErr_WriteUnraisable((PyObject *)edges->line); /* runs Python */
             }
             Py_DECREF(error);
@@ -41,6 +43,8 @@ ah_edges_fail_waiters(struct line_edges *edges, int err)
         edge_waiter_free(waiter); /* runs Python */
         waiter = next;
     }
+    hw_loop_wake(edges->line->st, loop); /* runs Python */
+    Py_XDECREF(loop);                    /* runs Python */
     ah_restore_exception(exc);
 }
 

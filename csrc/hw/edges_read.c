@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "hw/edge_event.h"
+#include "hw/tell.h"
 #include "py/exceptions.h"
 
 #define READ_BATCH 16 /* events in one read */
@@ -23,7 +24,10 @@ ah_edges_announce(struct line_edges *edges)
         waiter->told = true;
         PyObject *owner = Py_NewRef(queue->owner);
         PyObject *future = Py_NewRef(waiter->future);
-        int woken = hw_future_complete(edges->line->st, future, NULL); /* runs Python */
+        PyObject *loop = Py_XNewRef(edges->wait.loop);
+        int woken =
+            hw_future_tell(edges->line->st, loop, future, NULL); /* runs Python */
+        Py_XDECREF(loop);
         if (woken < 0) {
             ah_keep_exception(&error, owner); /* runs Python */
         }

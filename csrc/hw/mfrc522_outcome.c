@@ -74,7 +74,9 @@ ah_mfrc522_take(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 {
     const struct mfrc522_step *step = &self->chip.step;
     enum mfrc522_operation operation = self->operation;
-    if (operation == OPERATION_NONE || mfrc522_is_running(&self->chip)) {
+    /* The outcome is kept by now, if it is the close that runs. */
+    bool runs = mfrc522_is_running(&self->chip) && self->device.closing != CLOSE_RUNS;
+    if (operation == OPERATION_NONE || runs) {
         Py_RETURN_NONE;
     }
     self->operation = OPERATION_NONE;

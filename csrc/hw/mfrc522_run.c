@@ -12,6 +12,7 @@
 
 #include "base/block.h"
 #include "hw/spi_type.h"
+#include "hw/tell.h"
 #include "py/blocking.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
@@ -105,12 +106,11 @@ now_ns(MFRC522Object *self)
 static void
 notice_reset(MFRC522Object *self)
 {
-    if (self->reset == NULL || ah_device_begin(self->reset) == NULL) {
-        PyErr_Clear();
+    struct line_request *line = self->reset != NULL ? self->reset->handle : NULL;
+    if (line == NULL) { /* closed */
         return;
     }
-    uint32_t lowered = line_lowered(self->reset->handle);
-    ah_device_end(self->reset);
+    uint32_t lowered = line_lowered(line);
     if (lowered != self->lowered) {
         self->lowered = lowered;
         mfrc522_told_reset(&self->chip);
@@ -202,15 +202,17 @@ finish(MFRC522Object *self)
     PyObject *loop = self->loop;
     PyObject *future = self->future;
     self->loop = self->future = NULL;
-    hw_wait_disarm(&self->wait); /* runs Python */
-    Py_XDECREF(loop);            /* runs Python */
-    if (future == NULL) {
-        return;
+    ModuleState *st = self->device.st;
+    const bool closes = self->device.closing != CLOSE_NOT;
+    hw_wait_disarm(&self->wait); /* runs Python, and may drop the last reference */
+    if (future != NULL && hw_future_tell(st, loop, future, NULL) < 0) {
+        PyErr_WriteUnraisable(future); /* runs Python */
     }
-    if (hw_future_complete(self->device.st, future, NULL) < 0) { /* runs Python */
-        PyErr_WriteUnraisable(future);
+    if (closes) {
+        hw_loop_wake(st, loop); /* runs Python */
     }
-    Py_DECREF(future);
+    Py_XDECREF(future);
+    Py_XDECREF(loop); /* runs Python */
 }
 
 /* The loop may close the reader meanwhile: the line is open until it has been told. */
@@ -254,11 +256,15 @@ on_wait(struct hw_wait *wait, int what)
         (MFRC522Object *)((char *)wait - offsetof(MFRC522Object, wait));
     enum mfrc522_event event = MFRC522_TIME;
     int result = 0;
+    if (what == HW_READABLE) {
+        /* Always: the loop would come back for them at once, and with the GIL, which a
+         * thread that drives the chip meanwhile needs to go on. */
+        result = drop_edges(self);
+    }
     if (self->driving || !mfrc522_is_running(&self->chip)) {
         return 0;
     }
     if (what == HW_READABLE) {
-        result = drop_edges(self);
         if (result == 0 || (result > 0 && self->chip.step.need != MFRC522_WAIT_IRQ)) {
             return 0;
         }

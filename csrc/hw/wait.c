@@ -3,11 +3,18 @@
  * On another loop than ours, add_reader() and call_at() get a WaitCallback: it
  * keeps the device alive for as long as that loop holds it, and is cut off from
  * the device's hw_wait when that is disarmed, so a late call does nothing.
+ *
+ * On such a loop a call_at() and its cancel() cost more than all else that a poll of a
+ * chip does.  So a wait whose deadline is moved, which so goes on, gets a timerfd, that
+ * the loop reads; but not where loop.time() is not asyncio's own, for then its time
+ * need not be the kernel's.
  */
 #include "hw/wait.h"
 
 #include <errno.h>
 #include <math.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "py/errors.h"
 #include "py/exceptions.h"
@@ -19,6 +26,18 @@ typedef struct {
     struct hw_wait *wait; /* NULL: disarmed */
 } WaitCallbackObject;
 
+/* False: it was set anew after the loop had found it. */
+static bool
+take_timeout(struct hw_wait *wait)
+{
+    uint64_t count;
+    if (wait->timer_fd >= 0) {
+        return read(wait->timer_fd, &count, sizeof count) > 0;
+    }
+    Py_CLEAR(wait->timer_handle); /* runs Python */
+    return true;
+}
+
 /* One bound method of WaitCallback each, so that the two can be told apart. */
 static PyObject *
 callback_run(WaitCallbackObject *self, int what)
@@ -28,10 +47,12 @@ callback_run(WaitCallbackObject *self, int what)
         Py_RETURN_NONE;
     }
     PyObject *owner = Py_NewRef(self->owner);
+    bool is_due = true;
     if (what == HW_TIMEOUT) {
-        Py_CLEAR(wait->timer_handle); /* runs Python */
+        is_due = take_timeout(wait); /* runs Python */
     }
-    int err = self->wait != NULL ? wait->func(wait, what) : 0; /* runs Python */
+    int err =
+        self->wait != NULL && is_due ? wait->func(wait, what) : 0; /* runs Python */
     Py_DECREF(owner);
     if (err < 0) {
         return NULL;
@@ -98,7 +119,7 @@ hw_wait_init(struct hw_wait *wait)
 {
     *wait =
         (struct hw_wait){.reader = AH_READER_INIT, .timer = {.node = HEAP_NODE_INIT}};
-    wait->fd = -1;
+    wait->fd = wait->timer_fd = -1;
 }
 
 int
@@ -120,6 +141,20 @@ hw_loop_is_closed(PyObject *loop)
     int is_closed = closed == NULL ? -1 : PyObject_IsTrue(closed);
     Py_XDECREF(closed);
     return is_closed;
+}
+
+/* Is loop.time() asyncio's own, the monotonic clock?  1, 0 or -1. */
+static int
+keeps_real_time(ModuleState *st, PyObject *loop)
+{
+    PyObject *method = PyObject_GetAttrString(loop, "time"); /* runs Python */
+    if (method == NULL) {
+        return -1;
+    }
+    int is_real =
+        PyMethod_Check(method) && PyMethod_GET_FUNCTION(method) == st->asyncio_time;
+    Py_DECREF(method);
+    return is_real;
 }
 
 /* The loop may be closed by now; then it has dropped what it held. */
@@ -167,9 +202,9 @@ foreign_stop_reader(PyObject *loop, int fd)
 }
 
 static int
-foreign_start_reader(struct hw_wait *wait, PyObject *loop, PyObject *callback, int fd)
+foreign_add_reader(PyObject *loop, PyObject *callback, const char *method, int fd)
 {
-    PyObject *func = PyObject_GetAttrString(callback, "readable");
+    PyObject *func = PyObject_GetAttrString(callback, method);
     if (func == NULL) {
         return -1;
     }
@@ -180,6 +215,15 @@ foreign_start_reader(struct hw_wait *wait, PyObject *loop, PyObject *callback, i
         return -1;
     }
     Py_DECREF(result);
+    return 0;
+}
+
+static int
+foreign_start_reader(struct hw_wait *wait, PyObject *loop, PyObject *callback, int fd)
+{
+    if (foreign_add_reader(loop, callback, "readable", fd) < 0) { /* runs Python */
+        return -1;
+    }
     if (wait->callback != callback) {
         foreign_stop_reader(loop, fd); /* runs Python */
     }
@@ -212,6 +256,65 @@ foreign_start_timer(struct hw_wait *wait, PyObject *loop, PyObject *callback,
     return 0;
 }
 
+static int
+set_timer_fd(int timer_fd, int64_t deadline_ns)
+{
+    struct itimerspec when = {0}; /* stopped */
+    if (deadline_ns != NS_NEVER) {
+        deadline_ns = deadline_ns > 0 ? deadline_ns : 1;
+        when.it_value.tv_sec = (time_t)(deadline_ns / NS_PER_S);
+        when.it_value.tv_nsec = (long)(deadline_ns % NS_PER_S);
+    }
+    if (timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0) {
+        return ah_raise_errno(-errno, "timerfd_settime");
+    }
+    return 0;
+}
+
+static int
+foreign_open_timer_fd(struct hw_wait *wait, PyObject *loop, PyObject *callback)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd < 0) {
+        return ah_raise_errno(-errno, "timerfd_create");
+    }
+    int err = foreign_add_reader(loop, callback, "timeout", fd); /* runs Python */
+    if (err == 0 && wait->callback == callback) {
+        wait->timer_fd = fd;
+        return 0;
+    }
+    if (err == 0) {
+        foreign_stop_reader(loop, fd); /* runs Python */
+    }
+    close(fd);
+    return err;
+}
+
+/* The one that was is stopped.  On wait->loop. */
+static int
+foreign_set_timer(struct hw_wait *wait, ModuleState *st, PyObject *loop,
+                  PyObject *callback, int64_t deadline_ns)
+{
+    if (wait->timer_fd < 0 && deadline_ns == NS_NEVER) {
+        return 0;
+    }
+    if (wait->timer_fd < 0 && wait->timed) {
+        int is_real = keeps_real_time(st, loop); /* runs Python */
+        if (is_real < 0 ||
+            (is_real && wait->callback == callback &&
+             foreign_open_timer_fd(wait, loop, callback) < 0)) { /* runs Python */
+            return -1;
+        }
+        if (wait->callback != callback) {
+            return 0;
+        }
+    }
+    wait->timed = 1;
+    return wait->timer_fd >= 0 ? set_timer_fd(wait->timer_fd, deadline_ns)
+                               : foreign_start_timer(wait, loop, callback,
+                                                     deadline_ns); /* runs Python */
+}
+
 /* Both parts that change are stopped first; `wait` is armed on wait->loop. */
 static int
 foreign_arm(struct hw_wait *wait, ModuleState *st, int fd, int64_t deadline_ns,
@@ -238,8 +341,9 @@ foreign_arm(struct hw_wait *wait, ModuleState *st, int fd, int64_t deadline_ns,
             err = foreign_start_reader(wait, loop, callback, fd); /* runs Python */
         }
     }
-    if (err == 0 && deadline_ns != NS_NEVER && wait->callback == callback) {
-        err = foreign_start_timer(wait, loop, callback, deadline_ns); /* runs Python */
+    if (err == 0 && wait->callback == callback) {
+        err =
+            foreign_set_timer(wait, st, loop, callback, deadline_ns); /* runs Python */
     }
     Py_DECREF(callback);
     Py_DECREF(loop);
@@ -319,13 +423,19 @@ hw_wait_disarm(struct hw_wait *wait)
     PyObject *callback = wait->callback;
     PyObject *handle = wait->timer_handle;
     int fd = wait->fd;
+    int timer_fd = wait->timer_fd;
     wait->callback = wait->timer_handle = wait->loop = wait->owner = NULL;
-    wait->fd = -1;
+    wait->fd = wait->timer_fd = -1;
+    wait->timed = 0;
     /* From here on it may be armed anew, or freed. */
     if (callback != NULL) {
         PyObject *exc = ah_take_exception();
-        foreign_stop_timer(handle);    /* runs Python */
-        foreign_stop_reader(loop, fd); /* runs Python */
+        foreign_stop_timer(handle);          /* runs Python */
+        foreign_stop_reader(loop, fd);       /* runs Python */
+        foreign_stop_reader(loop, timer_fd); /* runs Python */
+        if (timer_fd >= 0) {
+            close(timer_fd);
+        }
         ah_restore_exception(exc);
     }
     Py_XDECREF(callback);
@@ -364,6 +474,11 @@ hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
         *now_ns = ah_loop_now((LoopObject *)loop);
         return 0;
     }
+    int is_real = keeps_real_time(st, loop); /* runs Python */
+    if (is_real != 0) {
+        *now_ns = clock_monotonic_ns();
+        return is_real < 0 ? -1 : 0;
+    }
     PyObject *now = PyObject_CallMethod(loop, "time", NULL); /* runs Python */
     if (now == NULL) {
         return -1;
@@ -375,27 +490,6 @@ hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
     }
     *now_ns = (int64_t)llround(seconds * 1e9);
     return 0;
-}
-
-int
-hw_future_complete(ModuleState *st, PyObject *future, PyObject *error)
-{
-    PyObject *done = PyObject_CallMethodNoArgs(future, st->name_done); /* runs Python */
-    if (done == NULL) {
-        return -1;
-    }
-    int is_done = PyObject_IsTrue(done);
-    Py_DECREF(done);
-    if (is_done != 0) {
-        return is_done < 0 ? -1 : 0;
-    }
-    PyObject *result =
-        error != NULL
-            ? PyObject_CallMethod(future, "set_exception", "O", error) /* runs Python */
-            : PyObject_CallMethodOneArg(future, st->name_set_result,
-                                        Py_None); /* runs Python */
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 1;
 }
 
 static PyMethodDef WaitCallback_methods[] = {

@@ -30,6 +30,8 @@ struct hw_wait {
     PyObject *owner;        /* borrowed: embeds this; what it is armed with owns it */
     hw_wait_func func;
     int fd;
+    int timer_fd; /* other loop: a timerfd of a wait that goes on, else -1 */
+    int timed;    /* other loop: it had a deadline since it was armed */
     int native;
     int simulated; /* set by the device: `fd` is fed by the simulator */
 };
@@ -57,11 +59,7 @@ int hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg);
 
 /* Was that loop closed?  -1 with an exception. */
 AH_RAISES int hw_loop_is_closed(PyObject *loop); /* runs Python */
-
-/* Wake who awaits `future`.  1: woken; 0: it was done (cancelled) before; -1.  `error`
- * NULL: no error. */
-AH_RAISES int hw_future_complete(ModuleState *st, PyObject *future,
-                                 PyObject *error); /* runs Python */
+                                                 /* runs Python */
 
 /* Now on the clock of `loop`: ours, or any asyncio loop.  -1 with an exception. */
 AH_RAISES int hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns);

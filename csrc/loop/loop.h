@@ -95,6 +95,9 @@ void ah_loop_pin(LoopObject *loop);
 int ah_loop_post_pinned(LoopObject *loop, struct ah_post *post, ah_post_func func,
                         AH_STEALS PyObject *owner);
 
+/* Does it run in another thread than this one?  From any. */
+bool ah_loop_runs_elsewhere(const LoopObject *loop);
+
 /* Give the exception that is set to loop.call_exception_handler(); SystemExit
  * and KeyboardInterrupt are kept and end the loop's run. */
 void ah_loop_report(LoopObject *loop, const char *message,

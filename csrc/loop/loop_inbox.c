@@ -111,6 +111,14 @@ ah_loop_post_with_gil(LoopObject *self, struct ah_post *post, ah_post_func func,
     return post_with_gil(self, &post->node, IS_POST);
 }
 
+bool
+ah_loop_runs_elsewhere(const LoopObject *self)
+{
+    /* What asyncio itself looks at; it is so also while a run begins and ends. */
+    return PyLong_CheckExact(self->thread_id) &&
+           PyLong_AsUnsignedLongMask(self->thread_id) != PyThread_get_thread_ident();
+}
+
 int
 loop_post_handle(LoopObject *self, HandleObject *handle)
 {

@@ -118,7 +118,10 @@ poll_virtual(LoopObject *self, struct epoll_event *events)
     woke_ns = clock_monotonic_ns();
     Py_END_ALLOW_THREADS
     loop_stats_woke(&self->stats, woke_ns);
-    return result < 0 ? result : poller_wait(&self->poller, events, POLL_BATCH, 0);
+    if (result < 0 || wait.undisturbed) {
+        return result < 0 ? result : 0;
+    }
+    return poller_wait(&self->poller, events, POLL_BATCH, 0);
 }
 
 int

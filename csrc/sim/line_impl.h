@@ -20,7 +20,7 @@ struct sim_request {
     int fd;                  /* a wake-up, readable while count > 0 or bank->gone */
     struct line_event *ring; /* own time stamps; capacity events */
     unsigned first;
-    unsigned count;
+    atomic_uint count; /* changed under the lock */
     unsigned capacity;
     uint32_t seqno;
     char consumer[LINE_CONSUMER_MAX];

@@ -47,10 +47,33 @@ configure_line_locked(struct sim_request *request, unsigned index,
     bank_settle_line_locked(request->bank, mine->offset, now);
     line->request = request;
     mine->level = line->level;
-    view_begin(&mine->view, mine->level);
+    if (request->bank->clock == NULL) {
+        view_begin(&mine->view, mine->level);
+    }
+    else {
+        mine->view.is_read = false;
+    }
 }
 
 /* Operations of line.h. */
+
+/* What is to be added to a time of the bank's clock. */
+static int64_t
+since_epoch(struct line_bank *bank)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (int64_t)wall.tv_sec * NS_PER_S + wall.tv_nsec - clock_now(bank->clock);
+}
+
+/* No lock is needed for that. */
+static bool
+nothing_to_read(struct sim_request *request)
+{
+    struct line_bank *bank = request->bank;
+    return atomic_load(&request->count) == 0 && !atomic_load(&bank->debouncing) &&
+           !atomic_load(&bank->gone);
+}
 
 static int
 request_read_events(void *self, struct line_event *buf, int n)
@@ -59,6 +82,9 @@ request_read_events(void *self, struct line_event *buf, int n)
     struct line_bank *bank = request->bank;
     if (n <= 0) {
         return -EINVAL;
+    }
+    if (nothing_to_read(request)) {
+        return -EAGAIN;
     }
     int result = 0;
     (void)bank_enter(bank);
@@ -69,10 +95,6 @@ request_read_events(void *self, struct line_event *buf, int n)
         result = -EAGAIN;
     }
     else {
-        struct timespec wall;
-        clock_gettime(CLOCK_REALTIME, &wall);
-        int64_t epoch =
-            (int64_t)wall.tv_sec * NS_PER_S + wall.tv_nsec - clock_now(bank->clock);
         while (result < n && request->count > 0) {
             struct line_event event = request->ring[request->first];
             event.timestamp_ns -= bank->offset;
@@ -82,7 +104,7 @@ request_read_events(void *self, struct line_event *buf, int n)
             for (unsigned i = 0; i < request->num_lines; i++) {
                 if (request->lines[i].offset == event.offset &&
                     request->lines[i].settings.event_clock == LINE_REALTIME) {
-                    event.timestamp_ns += epoch;
+                    event.timestamp_ns += since_epoch(bank);
                 }
             }
             buf[result++] = event;
@@ -97,6 +119,30 @@ request_read_events(void *self, struct line_event *buf, int n)
     return result;
 }
 
+/* In real time, of an input: what the calling thread is shown. */
+static int
+polled_level_locked(struct line_bank *bank, struct request_line *mine,
+                    const struct line_reader *began, int64_t now)
+{
+    struct line_backlog backlog = {.first = NS_NEVER};
+    struct line_view *view = &mine->view;
+    bool is_late = view->count > 0;
+    for (struct sim_request *r = bank->requests; is_late && r != NULL; r = r->next) {
+        for (unsigned i = 0; i < r->num_lines; i++) {
+            view_add_other(view, &r->lines[i].view, began, &backlog);
+        }
+    }
+    int level = view_read(view, began, &backlog, mine->level, now);
+    bool has_slept = view->reader.sleeps != began->sleeps;
+    for (struct sim_request *r = bank->requests; (is_late || has_slept) && r != NULL;
+         r = r->next) {
+        for (unsigned i = 0; i < r->num_lines; i++) {
+            view_keep_pace(&r->lines[i].view, view, began, &backlog);
+        }
+    }
+    return level;
+}
+
 /* Physical; `began` NULL: on a virtual clock. */
 static int
 seen_level_locked(struct sim_request *request, unsigned index,
@@ -107,7 +153,7 @@ seen_level_locked(struct sim_request *request, unsigned index,
     if (began == NULL || is_output) {
         return mine->level;
     }
-    return view_read(&mine->view, began, mine->level, now);
+    return polled_level_locked(request->bank, mine, began, now);
 }
 
 static int

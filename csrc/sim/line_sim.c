@@ -414,13 +414,10 @@ bank_take_change(struct line_bank *bank, struct line_sink *sink, int *level,
 }
 
 int64_t
-bank_next_due(struct line_bank *bank)
+bank_debounce_ends(struct line_bank *bank)
 {
     struct sim_request *request = NULL;
     unsigned index = 0;
-    if (!atomic_load(&bank->debouncing)) {
-        return NS_NEVER;
-    }
     pthread_mutex_lock(&bank->lock);
     int64_t due = next_due_locked(bank, &request, &index);
     pthread_mutex_unlock(&bank->lock);

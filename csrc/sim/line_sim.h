@@ -63,10 +63,10 @@ struct line_bank {
     int64_t offset;               /* own time = the clock's + offset */
     int64_t last; /* own time of the latest event: stamps don't go back */
     bool stirred; /* a sink or a deadline changed since the last stir() */
-    bool gone;
     /* Read without `lock`, by whom nothing concerns that begins meanwhile. */
     atomic_bool debouncing;  /* a debounce has begun, and may not be over */
     atomic_bool sinks_moved; /* since bank_sinks_moved() */
+    atomic_bool gone;
     /* Set by the owner; called without `lock`, after operations that stirred, and in
      * real time before a line is read.  It waits for nobody. */
     void (*stir)(void *owner);
@@ -128,7 +128,14 @@ bool bank_sinks_moved(struct line_bank *bank);
 bool bank_take_change(struct line_bank *bank, struct line_sink *sink, int *level,
                       int64_t *when);
 
-int64_t bank_next_due(struct line_bank *bank); /* own time of a debounce, NS_NEVER */
+int64_t bank_debounce_ends(struct line_bank *bank); /* own time, NS_NEVER */
 void bank_advance(struct line_bank *bank, int64_t own_ns);
+
+/* Asked for at each transfer of an SPI message, when hardly ever a debounce runs. */
+static inline int64_t
+bank_next_due(struct line_bank *bank)
+{
+    return atomic_load(&bank->debouncing) ? bank_debounce_ends(bank) : NS_NEVER;
+}
 
 #endif

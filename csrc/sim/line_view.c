@@ -64,15 +64,55 @@ view_changed_by_hand(struct line_view *view)
     }
 }
 
+static bool
+is_read_by(const struct line_view *view, const struct line_reader *reader)
+{
+    return view->is_read && pthread_equal(view->reader.thread, reader->thread) &&
+           view->reader.sleeps == reader->sleeps;
+}
+
+/* It polls the other one too if it has read that since it read this one. */
+void
+view_add_other(const struct line_view *view, const struct line_view *other,
+               const struct line_reader *began, struct line_backlog *backlog)
+{
+    if (other == view || other->count == 0 || !is_read_by(other, began) ||
+        other->cpu_time_ns < view->cpu_time_ns) {
+        return;
+    }
+    if (other->changes[0] < backlog->first) {
+        backlog->first = other->changes[0];
+    }
+    if (other->late_ns > backlog->late_ns) {
+        backlog->late_ns = other->late_ns;
+    }
+}
+
+void
+view_keep_pace(struct line_view *other, const struct line_view *view,
+               const struct line_reader *began, const struct line_backlog *backlog)
+{
+    if (!is_read_by(other, began)) {
+        return;
+    }
+    other->reader.sleeps = view->reader.sleeps;
+    if (other->count > 0 && other->late_ns < backlog->late_ns) {
+        other->late_ns = backlog->late_ns;
+    }
+}
+
 /* What it would have missed with a CPU of its own is not shown. */
 static void
-show_next(struct line_view *view, int64_t now)
+show_next(struct line_view *view, const struct line_backlog *backlog, int64_t now)
 {
     int64_t ran_ns = view->count >= 2 ? cpu_time_ns() - view->cpu_time_ns : 0;
     while (view->count >= 2 && view->changes[1] - view->changes[0] <= ran_ns) {
         forget_oldest(view, 2);
     }
-    if (view->count > 0 && view->changes[0] <= now - view->late_ns) {
+    int64_t late_ns =
+        view->late_ns > backlog->late_ns ? view->late_ns : backlog->late_ns;
+    if (view->count > 0 && view->changes[0] <= now - late_ns &&
+        view->changes[0] <= backlog->first) {
         view->late_ns = now - view->changes[0];
         view->shown = !view->shown;
         forget_oldest(view, 1);
@@ -80,17 +120,16 @@ show_next(struct line_view *view, int64_t now)
 }
 
 int
-view_read(struct line_view *view, const struct line_reader *began, int level,
-          int64_t now)
+view_read(struct line_view *view, const struct line_reader *began,
+          struct line_backlog *backlog, int level, int64_t now)
 {
-    const struct line_reader *last = &view->reader;
-    if (view->is_read && pthread_equal(last->thread, began->thread) &&
-        last->sleeps == began->sleeps) {
-        show_next(view, now);
+    if (is_read_by(view, began)) {
+        show_next(view, backlog, now);
     }
     else {
         view->count = 0;
     }
+    backlog->late_ns = view->late_ns;
     if (view->count == 0) {
         view->shown = level;
         view->late_ns = 0;

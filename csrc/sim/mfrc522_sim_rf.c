@@ -300,6 +300,7 @@ chip_begin_auth(struct mfrc522_sim *sim)
     int err = field_authenticate(sim->config.field, &auth, sim->crypto1_on,
                                  sim->now); /* runs Python */
     sim->in_card = nested;
+    sim->crypto1_on = false; /* until this one succeeds, also if it is one in another */
     if (err < 0) {
         return; /* from inside a card of this very field: nobody hears it */
     }

@@ -4,43 +4,49 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/lock.h"
 
-/* Until something new is expected, or until `until`. */
-static void
-nap_locked(struct wall_clock *wall, int64_t until)
+/* When the thread wakes; while it sleeps, too, without waking it before. */
+static int
+set_alarm_locked(struct wall_clock *wall, int64_t when_ns)
 {
-    wall->until = until;
-    while (!wall->look && !wall->stop) {
-        if (until == NS_NEVER) {
-            pthread_cond_wait(&wall->wake, &wall->lock);
-            continue;
-        }
-        struct timespec ts = {.tv_sec = (time_t)(until / NS_PER_S),
-                              .tv_nsec = (long)(until % NS_PER_S)};
-        if (until <= clock_monotonic_ns() ||
-            pthread_cond_timedwait(&wall->wake, &wall->lock, &ts) == ETIMEDOUT) {
-            break;
-        }
+    struct itimerspec when = {0}; /* NS_NEVER: none */
+    if (when_ns != NS_NEVER) {
+        when_ns = when_ns > 0 ? when_ns : 1;
+        when.it_value.tv_sec = (time_t)(when_ns / NS_PER_S);
+        when.it_value.tv_nsec = (long)(when_ns % NS_PER_S);
     }
+    wall->until = when_ns;
+    return timerfd_settime(wall->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno
+                                                                               : 0;
 }
 
 static void *
 run_wall_clock(void *arg)
 {
     struct wall_clock *wall = arg;
+    int err = 0;
     pthread_mutex_lock(&wall->lock);
-    while (!wall->stop) {
-        wall->look = false;
-        wall->until = NS_NEVER;
+    while (!wall->stop && err == 0) {
+        wall->until = NS_NEVER; /* from here on it is told what is due sooner */
         pthread_mutex_unlock(&wall->lock);
         wall->driver->advance(wall->driver, clock_monotonic_ns());
         int64_t due = wall->driver->next_due(wall->driver);
         pthread_mutex_lock(&wall->lock);
-        nap_locked(wall, due);
+        if (due < wall->until && !wall->stop) {
+            err = set_alarm_locked(wall, due);
+        }
+        pthread_mutex_unlock(&wall->lock);
+        uint64_t count;
+        while (err == 0 && read(wall->alarm_fd, &count, sizeof count) < 0) {
+            err = errno == EINTR ? 0 : -errno;
+        }
+        pthread_mutex_lock(&wall->lock);
     }
+    wall->error = err;
     pthread_mutex_unlock(&wall->lock);
     return NULL;
 }
@@ -51,13 +57,18 @@ wall_clock_init(struct wall_clock *wall, struct clock_driver *driver)
     memset(wall, 0, sizeof *wall);
     wall->driver = driver;
     wall->until = NS_NEVER;
-    return monitor_init(&wall->lock, &wall->wake);
+    wall->alarm_fd = -1;
+    return lock_init(&wall->lock, PTHREAD_MUTEX_NORMAL);
 }
 
 static int
 start_locked(struct wall_clock *wall)
 {
     sigset_t all, before;
+    wall->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    if (wall->alarm_fd < 0) {
+        return -errno;
+    }
     sigfillset(&all);
     /* Signals are for the program's own threads. */
     int err = -pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -81,17 +92,23 @@ wall_clock_expect(struct wall_clock *wall, int64_t due_ns)
         return 0;
     }
     pthread_mutex_lock(&wall->lock);
-    if (due_ns < wall->until) {
-        wall->look = true;
-        if (wall->has_thread) {
-            pthread_cond_signal(&wall->wake);
-        }
-        else if (!wall->stop) {
-            err = start_locked(wall);
-        }
+    if (!wall->has_thread && !wall->stop) {
+        err = start_locked(wall);
+    }
+    else if (due_ns < wall->until && !wall->stop) {
+        err = wall->error < 0 ? wall->error : set_alarm_locked(wall, due_ns);
     }
     pthread_mutex_unlock(&wall->lock);
     return err;
+}
+
+static void
+close_alarm(struct wall_clock *wall)
+{
+    if (wall->alarm_fd >= 0) {
+        close(wall->alarm_fd);
+        wall->alarm_fd = -1;
+    }
 }
 
 void
@@ -99,17 +116,27 @@ wall_clock_stop(struct wall_clock *wall)
 {
     pthread_mutex_lock(&wall->lock);
     wall->stop = true;
-    pthread_cond_signal(&wall->wake);
     bool join = wall->has_thread;
+    if (join) {
+        (void)set_alarm_locked(wall, 1); /* a descriptor and a time that are right */
+    }
     wall->has_thread = false;
     pthread_mutex_unlock(&wall->lock);
     if (join) {
         pthread_join(wall->thread, NULL);
     }
+    close_alarm(wall);
+}
+
+void
+wall_clock_in_child(struct wall_clock *wall)
+{
+    close_alarm(wall);
 }
 
 void
 wall_clock_destroy(struct wall_clock *wall)
 {
-    monitor_destroy(&wall->lock, &wall->wake);
+    close_alarm(wall);
+    pthread_mutex_destroy(&wall->lock);
 }

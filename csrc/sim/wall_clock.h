@@ -2,8 +2,9 @@
  *
  * One thread, started when something is first expected and joined by
  * wall_clock_stop(); it sleeps until the driver's next due time on the monotonic
- * clock.  It never runs Python and blocks all signals.  The driver's functions
- * are called without `lock`; they may call wall_clock_expect().  Python-free.
+ * clock, which moves to an earlier one without waking it.  It never runs Python and
+ * blocks all signals.  The driver's functions are called without `lock`; they may call
+ * wall_clock_expect().  Python-free.
  */
 #ifndef AH_SIM_WALL_CLOCK_H
 #define AH_SIM_WALL_CLOCK_H
@@ -16,12 +17,12 @@
 struct wall_clock {
     struct clock_driver *driver;
     pthread_mutex_t lock;
-    pthread_cond_t wake; /* on CLOCK_MONOTONIC */
     pthread_t thread;
     bool has_thread;
     bool stop;
-    bool look;     /* something new is due, or may be */
+    int alarm_fd;  /* a timerfd, from when the thread is started; else -1 */
     int64_t until; /* the thread sleeps until then; NS_NEVER also while it looks */
+    int error;     /* -errno that ended the thread */
 };
 
 int wall_clock_init(struct wall_clock *wall, struct clock_driver *driver);
@@ -33,6 +34,8 @@ int wall_clock_expect(struct wall_clock *wall, int64_t due_ns);
 /* Join the thread; nothing is driven afterwards.  Idempotent; call with no lock
  * that the driver takes. */
 void wall_clock_stop(struct wall_clock *wall);
+/* In a fork's child, where the thread is not, nor is this used any more. */
+void wall_clock_in_child(struct wall_clock *wall);
 void wall_clock_destroy(struct wall_clock *wall); /* stopped before */
 
 #endif

@@ -19,10 +19,11 @@
 
 #include "base/nap.h"
 
-#define SPI_BUFSIZ 4096u           /* spidev's, bytes per message */
-#define MFRC522_SPI_HZ 10000000u   /* datasheet 8.1.2: up to 10 Mbit/s */
-#define SPI_MODE_OF_CLOCK 0x3u     /* SPI_CPHA | SPI_CPOL */
-#define SPI_MODE_SUPPORTED 0x1000u /* up to, not including: flags of spi.h */
+#define SPI_BUFSIZ 4096u         /* spidev's, bytes per message */
+#define MFRC522_SPI_HZ 10000000u /* datasheet 8.1.2: up to 10 Mbit/s */
+#define SPI_MODE_OF_CLOCK 0x3u   /* SPI_CPHA | SPI_CPOL */
+/* CS high, 3 wires, no CS: what the Pi's controller can do (spi-bcm2835.c). */
+#define SPI_MODE_SUPPORTED (SPI_MODE_OF_CLOCK | 0x04u | 0x10u | 0x40u)
 
 struct world_spi {
     struct spi_device device; /* what the program sees */
@@ -71,20 +72,20 @@ pass_real_time_locked(struct world *world, struct progress *progress,
 static void
 pass_time_locked(struct world *world, struct progress *progress, int64_t duration_ns)
 {
-    int64_t now;
+    if (duration_ns > 0 &&
+        world_pass_quietly_locked(world, duration_ns, &progress->now)) {
+        return;
+    }
     if (world->lines.clock == NULL) {
         pass_real_time_locked(world, progress, duration_ns);
         return;
     }
-    if (duration_ns == 0 || !world_pass_quietly_locked(world, duration_ns, &now)) {
-        if (duration_ns > 0) {
-            world_unlock(world);
-            world_pass_time(world, duration_ns);
-            world_enter(world);
-        }
-        now = world_now_locked(world);
+    if (duration_ns > 0) {
+        world_unlock(world);
+        world_pass_time(world, duration_ns);
+        world_enter(world);
     }
-    progress->now = progress->waited = now;
+    progress->now = world_now_locked(world);
 }
 
 static uint32_t
@@ -217,7 +218,9 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
         first = last;
         pause = pause_ns(xfer, i + 1 == n);
     }
-    pass_time_locked(world, &progress, pause);
+    if (pause > 0) {
+        pass_time_locked(world, &progress, pause);
+    }
     world_unlock(world);
     pthread_mutex_unlock(&world->buses[spi->bus]);
     return result;
@@ -227,7 +230,7 @@ static int
 spi_config(void *self, const struct spi_config *config)
 {
     struct world_spi *spi = self;
-    if (config->speed_hz == 0 || config->mode >= SPI_MODE_SUPPORTED ||
+    if (config->speed_hz == 0 || (config->mode & ~SPI_MODE_SUPPORTED) != 0 ||
         (config->bits_per_word != 0 && config->bits_per_word != 8)) {
         return -EINVAL;
     }

@@ -182,8 +182,12 @@ ah_sim_schedule(SimWorldObject *self, const struct world_action *plan,
 /* Life. */
 
 static void
-sim_world_in_child(PyObject *Py_UNUSED(object))
+sim_world_in_child(PyObject *object)
 {
+    SimWorldObject *self = (SimWorldObject *)object;
+    if (self->has_world) {
+        wall_clock_in_child(&self->world.wall);
+    }
 }
 
 static PyObject *

@@ -115,7 +115,7 @@ def find_program(app: str, args: Sequence[str]) -> Callable[[], None]:
             __loader__=BuiltinImporter,
         )
     if os.path.isdir(app) or zipfile.is_zipfile(app):
-        return lambda: _run_module("__main__", argv, app)
+        return lambda: _run_module("__main__", argv, os.path.join(os.getcwd(), app))
     with open(app, "rb") as file:
         source = file.read()
     path = os.path.abspath(app)

@@ -53,12 +53,17 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def mark_program(argv: Sequence[str]) -> list[str]:
-    """`run` and its options, with "--" before a -m or -c, which ends them as APP.py does."""
+    """`run` and its options, with "--" before a -m or -c, which ends them as APP.py does.
+
+    As for python, what it takes may follow it at once: -mMODULE.
+    """
     place = 1
     while place < len(argv) and argv[place].startswith("--"):
         place += 1 if "=" in argv[place] else 2
-    known = place < len(argv) and argv[place] in ("-m", "-c")
-    return [*argv[:place], *(["--"] if known else []), *argv[place:]]
+    if place == len(argv) or argv[place][:2] not in ("-m", "-c"):
+        return list(argv)
+    word, joined = argv[place][:2], argv[place][2:]
+    return [*argv[:place], "--", word, *([joined] if joined else []), *argv[place + 1 :]]
 
 
 def main(options: argparse.Namespace) -> int:

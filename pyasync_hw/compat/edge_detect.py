@@ -13,7 +13,7 @@ from .._core import CancelToken, EdgeEvent
 from ..gpio import Edge
 from .gpio_channel import Channel
 from .legacy_asyncio import FutureCancelledError
-from .service import service
+from .service import report, service
 
 __all__ = ["Watch"]
 
@@ -73,11 +73,18 @@ class Watch:
         self._blocked: set[_Wait] = set() if before is None else before._blocked
         self._line: Channel | None = line  # None: stopped, or it failed
         self._failure: Exception | None = None  # of the line
-        self._served = False  # by the service thread
+        self._unserved = [True]  # popped when the service thread begins to read: once
         self._end_reading: Callable[[], threading.Event] | None = None
         self._unread = threading.Event()
+
+    @property
+    def _served(self) -> bool:
+        return not self._unserved
+
+    def begin(self, before: Watch | None) -> None:
+        """This one is that of its line, from now on."""
         if before is not None and before._served and not before._unread.is_set():
-            self._start_reading(line)
+            self._start_reading()
 
     @property
     def detecting(self) -> bool:
@@ -87,13 +94,20 @@ class Watch:
     def detect(self) -> None:
         """From now on edges make event_detected() true, and callbacks run."""
         self._since_ns = _now_ns()
-        if self._line is not None and not self._served:
-            self._start_reading(self._line)
+        self._start_reading()
 
-    def _start_reading(self, line: Channel) -> None:
-        self._served = True
+    def _start_reading(self) -> None:
+        line = self._line
+        if line is None:
+            return
+        try:
+            self._unserved.pop()
+        except IndexError:  # somebody else was faster, maybe a signal handler
+            return
         self._stir_waits()
         self._end_reading = service.spawn(self._read(line))
+        if self._line is None:  # stopped meanwhile
+            self._unread = self._end_reading()
 
     def stop(self) -> None:
         """No callback starts any more, and who waits for an edge is told that none comes.
@@ -114,7 +128,7 @@ class Watch:
             if time.monotonic() > end:
                 return
             time.sleep(0.001)
-        if self._served and not service.is_current_thread:
+        if self._end_reading is not None and not service.is_current_thread:
             self._unread.wait(max(0.0, end - time.monotonic()))
 
     def take_happened(self) -> bool:
@@ -127,8 +141,9 @@ class Watch:
 
         Raises RuntimeError when the line is taken away.
         """
-        if self._line is not None and not self._served and not self._waits:
-            self._line.clear()
+        line = self._line
+        if line is not None and not line.closed and not self._served and not self._waits:
+            line.clear()
         wait = _Wait(edge, bounce_ms, timeout_ms)
         self._waits.append(wait)
         try:
@@ -173,6 +188,7 @@ class Watch:
         try:
             while self._line is line:
                 self._deliver(await line.next_edge())
+                await asyncio.sleep(0)  # callbacks run now; edges wait in the line
         except (OSError, ValueError) as exc:
             self._fail(line, exc)
 
@@ -214,10 +230,14 @@ class Watch:
         if not detected:
             return
         self._happened = True
+        if self.callbacks:
+            service.call(self._call_back)
+
+    def _call_back(self) -> None:
         for callback in list(self.callbacks):
-            if callback not in self.callbacks:  # removed by the one before
+            if callback not in self.callbacks:  # removed, perhaps by the one before
                 return
             try:
                 callback(self._channel)
-            except BaseException:  # SystemExit too: it belongs to the program's thread
-                traceback.print_exc()
+            except BaseException as exc:
+                report(exc)

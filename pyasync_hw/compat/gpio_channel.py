@@ -35,6 +35,15 @@ class Channel(_Line):
     def is_output(self) -> bool:
         return self._settings.direction == "output"
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether its board was closed, or its chip unplugged."""
+        try:
+            self._core.get(1)
+        except OSError as exc:
+            return exc.errno == errno.ENODEV
+        return False
+
     def be_input(self, bias: Bias) -> None:
         """With edges from now on, or from when it became an input; its pull may change.
 

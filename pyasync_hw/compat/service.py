@@ -1,21 +1,53 @@
 """One lazy thread with a loop of ours, for programs that run no loop themselves.
 
 It serves GPIO callbacks to programs that sit in time.sleep() or signal.pause():
-one after the other, as RPi.GPIO's own helper thread does.
+one after the other, as RPi.GPIO's own helper thread does.  The loop stands still
+meanwhile, so a callback may run one of its own: asyncio.run() works in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
+import sys
 import threading
+import traceback
+from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 from ..loop import new_event_loop
 
-__all__ = ["Service", "service"]
+__all__ = ["Service", "report", "service"]
+
+
+def _end_program(code: object) -> NoReturn:
+    """As sys.exit() in the main thread would, but for what only that thread can do."""
+    status = code if isinstance(code, int) else code is not None
+    if not isinstance(code, int | None):
+        print(code, file=sys.stderr)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # None, or closed
+            stream.flush()
+    os._exit(status & 0xFF)
+
+
+def report(exc: BaseException) -> None:
+    """What a callback raised, from the one who called it, as for calls out of C code.
+
+    sys.excepthook sees it; SystemExit ends the program, whatever its other threads do.
+    """
+    if isinstance(exc, SystemExit):
+        _end_program(exc.code)
+    trace = exc.__traceback__ and exc.__traceback__.tb_next
+    try:
+        sys.excepthook(type(exc), exc.with_traceback(trace), trace)
+    except BaseException:
+        traceback.print_exc()  # the hook's, and why it was called
+
 
 # A callback that never returns must not keep its program from ending.
 _EXIT_WAIT_S = 1.0
@@ -28,11 +60,19 @@ class _Run:
         self.loop = new_event_loop()
         self.thread = threading.Thread(target=self._run, name="pyasync_hw-service", daemon=True)
         self.tasks: set[asyncio.Task[None]] = set()
+        self.calls: deque[Callable[[], None]] = deque()
+        self.is_ending = False
 
     def _run(self) -> None:
         try:
-            self.loop.run_forever()
-            self.loop.run_until_complete(self._end_tasks())
+            while not self.is_ending:
+                self.loop.run_forever()
+                while self.calls and not self.is_ending:
+                    self.calls.popleft()()
+            ending = self.loop.create_task(self._end_tasks())
+            ending.add_done_callback(lambda _: self.loop.stop())
+            while not ending.done():  # the stop of a call, or of stop(), may still come
+                self.loop.run_forever()
         finally:
             self.loop.close()
 
@@ -96,6 +136,17 @@ class Service:
         run.loop.call_soon_threadsafe(start, run)
         return cancel
 
+    def call(self, function: Callable[[], None]) -> None:
+        """Call it in the service thread, in turn, while no loop runs there; any thread.
+
+        After stop() nothing is called.
+        """
+        run = self._current.get("run")
+        if run is None:
+            return
+        run.calls.append(function)
+        run.loop.call_soon_threadsafe(run.loop.stop)
+
     def stop(self, seconds: float | None = None) -> None:
         """Cancel all tasks, and join the thread; the next spawn() starts a new one.
 
@@ -105,6 +156,7 @@ class Service:
         if run is None:
             return
         atexit.unregister(self.stop)
+        run.is_ending = True
         run.loop.call_soon_threadsafe(run.loop.stop)  # also before it runs
         if run.thread.ident is not None and run.thread is not threading.current_thread():
             run.thread.join(seconds)

@@ -62,6 +62,8 @@ def _to_bytes(sequence: Sequence[Any], limit: int | None = None) -> bytes:
 
 def _buffer(values: Any) -> bytes | None:
     """The memory of an object that has the buffer protocol; None for others."""
+    if type(values) in (list, tuple):
+        return None
     try:
         view = memoryview(values)
     except TypeError:
@@ -228,7 +230,8 @@ class SpiDev:
     def _set_mode(self, value: int) -> None:
         if not isinstance(value, int):
             raise TypeError("The mode attribute must be an integer")
-        if not 0 <= value <= 3:
+        value &= 0xFF  # as C takes it
+        if value > 3:
             raise TypeError("The mode attribute must be an integerbetween 0 and 3.")
         core = self._device()
         core.mode = core.mode & ~_CPHA_CPOL | value
@@ -242,7 +245,13 @@ class SpiDev:
     def _set_max_speed_hz(self, value: int) -> None:
         if not isinstance(value, int):
             raise TypeError("The max_speed_hz attribute must be an integer")
-        self._device().speed_hz = value
+        value &= 0xFFFF_FFFF
+        if value == self._get_max_speed_hz():
+            return
+        device = self._device()
+        if value == 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        device.speed_hz = value
 
     max_speed_hz = _setting(_get_max_speed_hz, _set_max_speed_hz, "SPI clock.")
 
@@ -253,9 +262,11 @@ class SpiDev:
     def _set_bits_per_word(self, value: int) -> None:
         if not isinstance(value, int):
             raise TypeError("The bits_per_word attribute must be an integer")
+        value &= 0xFF
         if not 8 <= value <= 32:
             raise TypeError("invalid bits_per_word (8 to 32)")
-        self._device().bits_per_word = value
+        if value != self._get_bits_per_word():
+            self._device().bits_per_word = value
 
     bits_per_word = _setting(_get_bits_per_word, _set_bits_per_word, "Bits of a word, 8 to 32.")
 
@@ -286,6 +297,8 @@ class SpiDev:
 
     def _blocks(self, data: bytes, *options: int) -> bytes:
         """As many transfers as it takes; what came back."""
+        if 0 < len(data) <= self._block:
+            return self._transfer(data, *options)
         starts = range(0, len(data), self._block)
         blocks = (data[start : start + self._block] for start in starts)
         return b"".join([self._transfer(block, *options) for block in blocks])

@@ -38,6 +38,7 @@ class Chip:
         self.thread_lock = ThreadLock()
         # What ends the blocking verb that runs, and those that its signal handlers run.
         self.stops: list[_core.CancelToken] = []
+        self.blocks = False  # a thread is between an operation's start and its outcome
         # A card that a cancelled wait_for_tag() had just found, and when.
         self.found: tuple[Any, asyncio.AbstractEventLoop, float] | None = None
 
@@ -48,6 +49,7 @@ class Chip:
             self.lock = asyncio.Lock()
             self.thread_lock = ThreadLock()
             self.stops.clear()
+            self.blocks = False
 
     def check_open(self) -> None:
         """Raises ValueError once close() was called."""

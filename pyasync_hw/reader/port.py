@@ -114,14 +114,19 @@ class BlockingPort:
 
     async def run(self, start: Callable[..., None], *args: Any, tag: bytes | None = None) -> Any:
         core = self.chip.core
-        start(*args)
+        if self.chip.blocks:  # in a signal handler, which would take away the outcome
+            raise RuntimeError(f"{self.chip.name} is busy: one operation at a time")
+        self.chip.blocks = True
         try:
+            start(*args)
             core.run(self._timeout, self._token, self.chip.stops[-1])
             outcome = core.take()
         except TimeoutError:
             raise TagTimeoutError(
                 f"{self.chip.name}: nothing came within {self._timeout} seconds"
             ) from None
+        finally:
+            self.chip.blocks = False
         assert outcome is not None  # run() returns when it is over
         return self.chip.unwrap(outcome, tag)
 

@@ -131,6 +131,36 @@ test_a_loop_jumps_to_the_earliest(void)
     close(loop_fd);
 }
 
+static void
+test_a_loop_is_told_when_it_need_not_ask_again(void)
+{
+    struct vclock clock;
+    int fd = new_eventfd();
+    struct clock_wait wait = {.deadline = 10, .fd = fd, .is_loop = true, .wake_fd = fd};
+    REQUIRE(vclock_init(&clock, 0) == 0);
+    CHECK_EQ(vclock_attach_loop(&clock), 0);
+    struct ticker t = ticker_make(20, 10, 2);
+    vclock_add_driver(&clock, &t.driver);
+    CHECK_EQ(vclock_wait_until(&clock, &wait), BLOCK_TIMEOUT);
+    CHECK(wait.undisturbed); /* its own time */
+    wait.deadline = 25;
+    CHECK_EQ(vclock_wait_until(&clock, &wait), BLOCK_TIMEOUT);
+    CHECK(!wait.undisturbed); /* a device's */
+    CHECK_EQ(vclock_wait_until(&clock, &wait), BLOCK_TIMEOUT);
+    CHECK(wait.undisturbed);
+    wait.deadline = 30;
+    CHECK_EQ(vclock_wait_until(&clock, &wait), BLOCK_TIMEOUT);
+    CHECK(!wait.undisturbed); /* both */
+    CHECK_EQ(wake_up(fd), 0);
+    wait.deadline = 40;
+    CHECK_EQ(vclock_wait_until(&clock, &wait), BLOCK_READY);
+    CHECK(!wait.undisturbed);
+    vclock_detach_loop(&clock);
+    vclock_remove_driver(&clock, &t.driver);
+    vclock_destroy(&clock);
+    close(fd);
+}
+
 struct holder {
     struct vclock *clock;
     enum clock_work work;
@@ -602,6 +632,7 @@ main(void)
 {
     RUN(test_advance_visits_every_due_time);
     RUN(test_a_loop_jumps_to_the_earliest);
+    RUN(test_a_loop_is_told_when_it_need_not_ask_again);
     RUN(test_a_hold_stops_time);
     RUN(test_a_limit);
     RUN(test_one_loop_at_most);

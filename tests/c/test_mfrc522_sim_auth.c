@@ -75,6 +75,29 @@ test_authentication_fails(void)
     teardown();
 }
 
+/* Datasheet 10.3.1.9: an authentication that fails clears Crypto1On, also one in
+ * another. */
+static void
+test_second_authentication_fails(void)
+{
+    struct test_card card = test_card_make(1, 2, 3, 4);
+    const uint8_t wrong[6] = {0};
+    setup();
+    field_enter(&field, &card.card, now);
+    init_like_pirc522();
+    wait_us(5000);
+    select_card(&card);
+    for (int i = 0; i < 2; i++) {
+        authenticate(&card, 4, card.key);
+        CHECK(poll_irq(COM_IRQ_IDLE | COM_IRQ_TIMER) & COM_IRQ_IDLE);
+        CHECK_EQ(rd(STATUS2_REG) & STATUS2_MF_CRYPTO1_ON, STATUS2_MF_CRYPTO1_ON);
+    }
+    authenticate(&card, 4, wrong);
+    CHECK(!(poll_irq(COM_IRQ_IDLE | COM_IRQ_TIMER) & COM_IRQ_IDLE));
+    CHECK_EQ(rd(STATUS2_REG) & STATUS2_MF_CRYPTO1_ON, 0);
+    teardown();
+}
+
 static void
 test_authentication_needs_bytes_and_field(void)
 {
@@ -111,6 +134,7 @@ main(void)
 {
     RUN(test_authentication);
     RUN(test_authentication_fails);
+    RUN(test_second_authentication_fails);
     RUN(test_authentication_needs_bytes_and_field);
     return check_done();
 }

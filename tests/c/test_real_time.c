@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/nap.h"
 #include "check.h"
 #include "sim/line_view.h"
 
@@ -126,7 +127,8 @@ read_at(struct line_view *view, int sleeps, int level, int64_t now)
     struct line_reader began = view->reader;
     began.thread = pthread_self();
     began.sleeps += sleeps;
-    return view_read(view, &began, level, now);
+    struct line_backlog alone = {.first = NS_NEVER};
+    return view_read(view, &began, &alone, level, now);
 }
 
 static void
@@ -157,6 +159,64 @@ test_who_polls_misses_no_pulse(void)
     CHECK_EQ(read_at(&view, 0, LINE_HIGH, 60 * NS_PER_MS), LINE_HIGH);
     view_changed(&view, 61 * NS_PER_MS);
     CHECK_EQ(read_at(&view, 0, LINE_LOW, 61 * NS_PER_MS), LINE_LOW);
+}
+
+/* A read of one of two lines that are polled in turn, which are low in the end. */
+static int
+read_in_turn(struct line_view views[2], int which, int64_t at_us)
+{
+    struct line_view *view = &views[which];
+    struct line_reader began = view->reader;
+    struct line_backlog backlog = {.first = NS_NEVER};
+    view_add_other(view, &views[!which], &began, &backlog);
+    int level = view_read(view, &began, &backlog, LINE_LOW, at_us * NS_PER_US);
+    view_keep_pace(&views[!which], view, &began, &backlog);
+    views[0].reader = views[1].reader = began; /* it may have slept, for the test */
+    return level;
+}
+
+/* A quadrature encoder's step, at 10, 11, 12 and 13 ms, of which a thread that had no
+ * CPU from 0 to 30 ms is shown all, 20 ms late. */
+static void
+test_lines_that_are_polled_in_turn_keep_their_order(void)
+{
+    static const struct {
+        int64_t at_us;
+        int levels[2];
+    } seen[] = {{30000, {1, 0}}, {30999, {1, 0}}, {31000, {1, 1}}, {31999, {1, 1}},
+                {32000, {0, 1}}, {32999, {0, 1}}, {33000, {0, 0}}, {50000, {0, 0}}};
+    for (int first = 0; first < 2; first++) {
+        struct line_view views[2];
+        view_begin(&views[0], LINE_LOW);
+        view_begin(&views[1], LINE_LOW);
+        views[0].reader = views[1].reader;
+        views[0].cpu_time_ns = views[1].cpu_time_ns;
+        for (int i = 0; i < 4; i++) {
+            view_changed(&views[i % 2], (10 + i) * NS_PER_MS);
+        }
+        if (first == 1) { /* what came later is not shown before */
+            CHECK_EQ(read_in_turn(views, 1, 29999), LINE_LOW);
+        }
+        for (unsigned i = 0; i < sizeof seen / sizeof *seen; i++) {
+            CHECK_EQ(read_in_turn(views, 0, seen[i].at_us), seen[i].levels[0]);
+            CHECK_EQ(read_in_turn(views, 1, seen[i].at_us), seen[i].levels[1]);
+        }
+    }
+}
+
+/* Of a line that it has ceased to poll nothing is waited for. */
+static void
+test_a_line_that_is_polled_no_more_holds_up_none(void)
+{
+    struct line_view views[2];
+    view_begin(&views[0], LINE_LOW);
+    view_begin(&views[1], LINE_LOW);
+    views[0].reader = views[1].reader;
+    view_changed(&views[0], 10 * NS_PER_MS);
+    view_changed(&views[1], 11 * NS_PER_MS);
+    views[0].cpu_time_ns = views[1].cpu_time_ns - 1;
+    (void)read_in_turn(views, 1, 11000);
+    CHECK_EQ(views[1].count, 0); /* it was shown */
 }
 
 static void
@@ -194,12 +254,67 @@ test_the_oldest_pulses_are_forgotten(void)
     CHECK_EQ(view.shown, LINE_LOW);
 }
 
+struct idler {
+    struct clock_driver driver;
+    atomic_int looks;
+};
+
+static int64_t
+idler_next_due(struct clock_driver *driver)
+{
+    (void)driver;
+    return NS_NEVER;
+}
+
+static void
+idler_advance(struct clock_driver *driver, int64_t now_ns)
+{
+    (void)now_ns;
+    ((struct idler *)driver)->looks++;
+}
+
+static void
+await_looks(struct idler *idler, int looks)
+{
+    for (int ms = 0; idler->looks < looks && ms < 60000; ms++) {
+        nap_until(clock_monotonic_ns() + NS_PER_MS);
+    }
+    CHECK_EQ(idler->looks, looks);
+}
+
+static void
+test_what_is_due_sooner_wakes_nobody(void)
+{
+    const int64_t hour_ns = 3600 * NS_PER_S;
+    struct idler idler = {
+        .driver = {.next_due = idler_next_due, .advance = idler_advance}};
+    struct wall_clock wall;
+    REQUIRE(wall_clock_init(&wall, &idler.driver) == 0);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns() + hour_ns), 0);
+    await_looks(&idler, 1); /* it has been started */
+    for (int sooner = 1; sooner <= 20; sooner++) {
+        int64_t due_ns = clock_monotonic_ns() + hour_ns - sooner * NS_PER_S;
+        CHECK_EQ(wall_clock_expect(&wall, due_ns), 0);
+        nap_until(clock_monotonic_ns() + NS_PER_MS);
+    }
+    CHECK_EQ(idler.looks, 1);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns() + NS_PER_MS), 0);
+    await_looks(&idler, 2);
+    wall_clock_stop(&wall);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns()), 0);
+    wall_clock_destroy(&wall);
+    CHECK_EQ(idler.looks, 2);
+}
+
 int
 main(void)
 {
     RUN(test_a_message_in_real_and_in_virtual_time);
     RUN(test_reading_a_line_carries_out_what_is_due);
+    RUN(test_what_is_due_sooner_wakes_nobody);
     RUN(test_who_polls_misses_no_pulse);
+    RUN(test_lines_that_are_polled_in_turn_keep_their_order);
+    RUN(test_a_line_that_is_polled_no_more_holds_up_none);
     RUN(test_who_sleeps_sees_the_line_as_it_is);
     RUN(test_the_oldest_pulses_are_forgotten);
     return check_done();

@@ -271,6 +271,28 @@ class TestAnOutputWithoutInitial:
         assert GPIO.input(17) == level
 
 
+def test_arguments_by_name(gpio_board):
+    GPIO.setmode(mode=GPIO.BCM)
+    GPIO.setup(channel=[17], direction=GPIO.OUT, pull_up_down=GPIO.PUD_OFF, initial=None)
+    GPIO.output(channel=17, value=1)
+    assert GPIO.input(channel=17) == 1
+    GPIO.setup(17, GPIO.IN)
+    GPIO.add_event_detect(gpio=17, edge=GPIO.BOTH, callback=None, bouncetime=None)
+    GPIO.add_event_callback(gpio=17, callback=print)
+    GPIO.remove_event_detect(gpio=17)
+    assert GPIO.wait_for_edge(channel=17, edge=GPIO.BOTH, bouncetime=None, timeout=1) is None
+    GPIO.cleanup(channel=None)
+    assert GPIO.getmode() is None
+
+
+def test_board_numbers_are_the_40_pin_headers_on_every_model(gpio_board):
+    GPIO.setmode(GPIO.BOARD)
+    with sim.Board("pi-1") as board:
+        GPIO.setup(40, GPIO.OUT, initial=1)
+        assert board.line("GPIO21").value == 1
+        GPIO.cleanup()
+
+
 def test_each_board_keeps_its_own_levels(gpio_board):
     GPIO.setmode(GPIO.BCM)
     GPIO.setup(17, GPIO.OUT, initial=1)
@@ -281,6 +303,20 @@ def test_each_board_keeps_its_own_levels(gpio_board):
         GPIO.cleanup(17)
     GPIO.setup(17, GPIO.OUT)
     assert GPIO.input(17) == 1
+
+
+@pytest.mark.parametrize("direction", [GPIO.IN, GPIO.OUT])
+def test_setup_anew_after_the_board_has_gone(gpio_board, direction):
+    GPIO.setmode(GPIO.BCM)
+    with sim.Board() as board:
+        GPIO.setup(17, direction)
+        if direction == GPIO.IN:
+            GPIO.add_event_detect(17, GPIO.BOTH)
+        assert board.line(17).consumer is not None
+    GPIO.setup(17, GPIO.OUT, initial=1)
+    assert gpio_board.line(17).value == 1
+    GPIO.setup(17, GPIO.IN)
+    GPIO.add_event_detect(17, GPIO.BOTH)
 
 
 def test_cleanup_makes_inputs_without_pull(gpio_board):

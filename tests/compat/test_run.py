@@ -256,6 +256,16 @@ def test_a_module_a_folder_code_and_standard_input(program, tmp_path, form, argu
     assert (status, out, err) == expected
 
 
+def test_a_folder_by_a_relative_name_and_a_module_without_a_space(program, tmp_path):
+    program("import sys; print(sys.argv, sys.path[0], __name__)", "module.py")
+    (tmp_path / "package").mkdir()
+    program("import sys; print(sys.argv, sys.path[0])", "package/__main__.py")
+    for command in (["package", "x"], ["-mmodule", "-mx"], ["-cprint(__name__)"]):
+        expected = as_python_does(*command, cwd=tmp_path)
+        assert expected[0] == 0
+        assert run(*command, cwd=tmp_path) == expected
+
+
 def test_modules_that_are_not_there(program, tmp_path):
     program("import nothing_at_all", "module.py")
     for name in ("nothing_at_all", "module", "module.sub", "json.nothing"):

@@ -2,6 +2,7 @@
 
 import array
 import ctypes
+import errno
 import importlib.util
 import io
 import mmap
@@ -222,6 +223,52 @@ def test_settings_of_a_closed_device(name):
             setattr(spi, name, {"max_speed_hz": 1, "bits_per_word": 8}.get(name, SETTINGS[name]))
     with pytest.raises(TypeError, match="Cannot delete attribute"):
         delattr(spi, name)
+
+
+def test_what_the_controller_cannot_do_is_einval(spi):
+    """Reported for a Raspberry Pi: LSB first, loop-back, words of another size; no clock."""
+    for name, value in (
+        ("lsbfirst", True),
+        ("loop", True),
+        ("bits_per_word", 16),
+        ("max_speed_hz", 0),
+    ):
+        before = getattr(spi, name)
+        with pytest.raises(OSError) as caught:
+            setattr(spi, name, value)
+        assert caught.value.errno == errno.EINVAL
+        assert getattr(spi, name) == before
+    for name in ("lsbfirst", "loop"):
+        setattr(spi, name, False)
+    for name in ("cshigh", "threewire", "no_cs"):
+        setattr(spi, name, True)
+        setattr(spi, name, False)
+    spi.max_speed_hz = -1  # 32 bits of it, as there
+    assert spi.max_speed_hz == 0xFFFF_FFFF
+
+
+def test_settings_are_taken_as_c_takes_them(spi):
+    spi.mode = 256 + 3
+    spi.bits_per_word = 256 + 8
+    spi.max_speed_hz = 2**32 + 500_000
+    assert (spi.mode, spi.bits_per_word, spi.max_speed_hz) == (3, 8, 500_000)
+    for wrong in (-1, 4, 255):
+        with pytest.raises(TypeError, match="integerbetween 0 and 3"):
+            spi.mode = wrong
+    with pytest.raises(OSError, match="Invalid argument"):
+        spi.max_speed_hz = 2**32
+    spi.read0 = True
+    assert spi.read0
+    spi.close()
+    spi.max_speed_hz = 0  # as it is: nothing to set
+    assert spi.read0 and spi.max_speed_hz == 0
+
+
+@pytest.mark.parametrize("verb", ["xfer", "xfer2", "writebytes"])
+def test_much_too_long(spi, verb):
+    for length in (65_536, 65_537):  # of which C sees 0 and 1
+        with pytest.raises(OverflowError, match="exceeds 4096 bytes"):
+            getattr(spi, verb)([0] * length)
 
 
 def test_a_misspelt_setting_is_an_error(spi):

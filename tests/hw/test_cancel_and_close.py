@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,6 +143,43 @@ def test_leaving_async_with_over_a_task_that_was_cancelled(hw_board: sim.Board) 
     pyasync_hw.run(main(), clock=hw_board.clock)
 
 
+@pytest.mark.filterwarnings("ignore:.*IRQ")
+def test_a_close_in_any_phase_of_the_set_up_leaves_the_antenna_off(hw_board: sim.Board) -> None:
+    """The antenna goes on before the wire of the interrupt is tried, which is dead here."""
+    door = hw_board.attach_rc522(irq=None)
+
+    async def main() -> None:
+        was_on = 0
+        for moment in (*range(0, 5000, 25), *range(5000, 250000, 5000)):
+            reader = rc522.Reader(irq="GPIO24")
+            task = asyncio.ensure_future(reader.open())
+            await asyncio.sleep(moment * 1e-6)
+            was_on += door.field_on and not task.done()
+            reader.close()
+            await asyncio.gather(task, return_exceptions=True)
+            assert not door.field_on, f"after {moment} us"
+        assert was_on > 0
+        assert task.exception() is None, "it was over before the last moment"
+
+    pyasync_hw.run(main(), clock=hw_board.clock)
+
+
+def test_a_close_after_a_loop_has_failed_switches_the_antenna_off(hw_board: sim.Board) -> None:
+    class Loop(asyncio.SelectorEventLoop):
+        def call_at(self, *args: Any, **kwargs: Any) -> Any:
+            raise MemoryError
+
+    door = hw_board.attach_rc522()
+    loop = Loop()
+    with rc522.Reader() as reader:
+        reader.blocking.open()
+        with pytest.raises(MemoryError):
+            loop.run_until_complete(reader.wait_for_tag())
+        assert door.field_on
+    assert not door.field_on
+    loop.close()
+
+
 # -- blocking ------------------------------------------------------------------
 
 
@@ -255,6 +293,58 @@ def test_threads_in_line_for_a_reader_that_is_closed() -> None:
             with pytest.raises(CancelledError):
                 job.result(10)
         assert not token.cancelled()
+
+
+ENDLESS: dict[str, Wait] = {
+    "an edge": lambda all: all.button.wait_for_edge(),
+    "an iterator": lambda all: anext(all.edges),
+    "a tag": lambda all: all.reader.wait_for_tag(poll_interval=60),
+}
+
+
+def wait_until_it_sleeps(thread: int) -> None:
+    while Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(") ")[2][0] != "S":
+        pass
+
+
+@pytest.mark.parametrize("wait", ENDLESS)
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("run", [pyasync_hw.run, asyncio.run])
+@pytest.mark.parametrize("how", ["a thread", "a signal handler"])
+def test_a_close_wakes_the_loop_that_sleeps(
+    on_signal: list[Callable[[], object]], how: str, run: Any, debug: bool, wait: str
+) -> None:
+    """In debug mode, asyncio refuses what is not safe in another thread."""
+    with sim.Board() as board:
+        devices = Devices(board)
+        loop_thread = threading.get_native_id()
+        begun, done = threading.Event(), threading.Event()
+
+        def close() -> None:
+            assert begun.wait(60)
+            wait_until_it_sleeps(loop_thread)
+            if how == "a thread":
+                devices.close()
+            else:
+                os.kill(os.getpid(), signal.SIGUSR1)
+
+        async def main() -> None:
+            asyncio.get_running_loop().call_later(30, done.set)
+            task = asyncio.ensure_future(ENDLESS[wait](devices))
+            await asyncio.sleep(0.01)  # the first exchanges of a poll are over by then
+            begun.set()
+            with pytest.raises((OSError, StopAsyncIteration)) as end:
+                await task
+            assert wait == "an iterator" or "closed while it was waited for" in str(end.value)
+            assert not done.is_set(), "it was something else that woke it"
+
+        on_signal.append(devices.close)
+        thread = threading.Thread(target=close)
+        thread.start()
+        run(main(), debug=debug)
+        thread.join()
+        on_signal.clear()
+        assert not devices.door.field_on
 
 
 @pytest.mark.parametrize("wait", BLOCKING)

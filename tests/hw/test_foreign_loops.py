@@ -6,6 +6,7 @@ Well: with the error that says so, no descriptor watched, no timer left, nothing
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -63,6 +64,10 @@ class Loop(asyncio.SelectorEventLoop):
     def is_closed(self) -> bool:
         return bool(self._maybe("is_closed", super().is_closed))
 
+
+class OwnTime(Loop):
+    """Its time is not known to be the kernel's: a timerfd would not do."""
+
     def time(self) -> float:
         return float(self._maybe("time", super().time))
 
@@ -74,8 +79,11 @@ class _Handle:
 
 
 @pytest.fixture
-def loop(hw_board: sim.Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
-    loop = Loop()
+def loop(
+    hw_board: sim.Board, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Loop]:
+    method = request.node.callspec.params["method"]
+    loop = OwnTime() if method in ("call_at", "time", "cancel") else Loop()
     reports: list[object] = []
     loop.set_exception_handler(lambda loop, context: reports.append(context))
     monkeypatch.setattr(sys, "unraisablehook", reports.append)
@@ -153,3 +161,47 @@ def test_a_method_that_closes_the_device(
             assert isinstance(end, over)
         for one, _ in every.values():
             one.close()
+
+
+class Counting(asyncio.SelectorEventLoop):
+    """How often it is asked for a timer."""
+
+    timers = 0
+
+    def call_at(self, when: float, callback: Any, *args: Any, **kwargs: Any) -> Any:
+        self.timers += callback.__name__ == "timeout"
+        return super().call_at(when, callback, *args, **kwargs)
+
+
+class CountingOwnTime(Counting):
+    def time(self) -> float:
+        return super().time()
+
+
+@pytest.mark.parametrize("irq", ["GPIO24", None])
+@pytest.mark.parametrize("kind", [Counting, CountingOwnTime])
+def test_polling_needs_no_timers_of_the_loop(kind: type[Counting], irq: str | None) -> None:
+    """Each would cost its making, its cancellation and its place in a heap, 80 times a second."""
+
+    async def main() -> tuple[int, int]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Counting)
+        with sim.Board() as board:
+            board.attach_rc522(irq=irq)
+            async with rc522.Reader("spi0.0", irq=irq) as reader:
+                before, timers = reader.stats.exchanges, loop.timers
+                waiting = asyncio.ensure_future(reader.wait_for_tag())
+                while reader.stats.exchanges < before + 10:
+                    await asyncio.sleep(0.01)
+                waiting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await waiting
+                return reader.stats.exchanges - before, loop.timers - timers
+
+    loop = kind()
+    try:
+        polls, timers = loop.run_until_complete(main())
+    finally:
+        loop.close()
+    assert polls >= 10
+    assert timers <= 2 if kind is Counting else timers >= polls

@@ -218,7 +218,17 @@ def setup(
 def _set_up(gpio: int, bias: Bias | None, value: bool | None) -> None:
     """As an input with `bias`, or without as an output at `value`."""
     latch = _state.latches.setdefault(hardware.current(), {})
-    line = _state.lines.get(gpio) or Channel(gpio)
+    line = _state.lines.get(gpio)
+    if line is not None and line.is_gone:
+        _release(gpio)
+        line = None
+    is_new = line is None
+    if line is None:
+        opened = Channel(gpio)
+        line = _state.lines.setdefault(gpio, opened)
+        if line is not opened:  # a signal handler was faster
+            opened.close()
+            is_new = False
     try:
         if bias is not None:
             line.be_input(bias)
@@ -228,10 +238,12 @@ def _set_up(gpio: int, bias: Bias | None, value: bool | None) -> None:
             line.be_output(value)
             latch[gpio] = value
     except BaseException:
-        if gpio not in _state.lines:
+        if is_new:
+            if _state.lines.get(gpio) is line:
+                del _state.lines[gpio]
             line.close()
         raise
-    _state.lines[gpio], _state.latch_of[gpio] = line, latch
+    _state.latch_of[gpio] = latch
 
 
 def output(
@@ -299,10 +311,8 @@ def add_event_detect(
     if bounce_ms is not None and bounce_ms <= 0:
         raise ValueError("Bouncetime must be greater than 0")
     with _lock:
-        watch = _state.watches.get(number)
-        if watch is None:
-            watch = _watch(channel, number, word, bounce_ms)
-        elif (
+        watch, is_new = _watch(channel, number, word, bounce_ms)
+        if not is_new and (
             watch.detecting
             or watch.edge != word
             or (bounce_ms is not None and watch.bounce_ms != bounce_ms)
@@ -313,11 +323,22 @@ def add_event_detect(
         watch.detect()
 
 
-def _watch(channel: int, gpio: int, edge: Edge, bounce_ms: int | None) -> Watch:
+def _watch(channel: int, gpio: int, edge: Edge, bounce_ms: int | None) -> tuple[Watch, bool]:
+    """The one of `gpio`, and whether it is new."""
+    found = _state.watches.get(gpio)
+    if found is not None:
+        return found, False
     line = _input_line(gpio)  # another thread may have cleaned up since it was looked for
-    watch = Watch(channel, edge, bounce_ms, line, _state.stopped.get(gpio))
-    _state.watches[gpio] = watch
-    return watch
+    before = _state.stopped.get(gpio)
+    watch = Watch(channel, edge, bounce_ms, line, before)
+    found = _state.watches.setdefault(gpio, watch)  # a signal handler may have been faster
+    if found is not watch:
+        return found, False
+    if _state.lines.get(gpio) is not line:  # and this one has cleaned up
+        _state.watches.pop(gpio, None)
+        _input_line(gpio)
+    watch.begin(before)
+    return watch, True
 
 
 def add_event_callback(gpio: int, callback: Callable[[int], object]) -> None:
@@ -339,10 +360,11 @@ def remove_event_detect(gpio: int) -> None:
     """Stop watching a channel."""
     number = to_gpio(gpio)
     with _lock:
-        watch = _state.watches.pop(number, None)
+        watch = _state.watches.get(number)
         if watch is not None:
+            _state.stopped[number] = watch  # first: a signal handler may begin the next one
+            _state.watches.pop(number, None)
             watch.stop()
-            _state.stopped[number] = watch
 
 
 def event_detected(channel: int) -> bool:
@@ -369,15 +391,14 @@ def wait_for_edge(
     if timeout_ms is not None and timeout_ms <= 0:
         raise ValueError("Timeout must be greater than 0")
     with _lock:
-        watch = _state.watches.get(gpio)
-        if watch is None:
-            watch = _watch(channel, gpio, word, bounce_ms)
-        elif watch.callbacks or (watch.edge == word and watch.bounce_ms not in (None, bounce_ms)):
-            raise RuntimeError(
-                "Conflicting edge detection events already exist for this GPIO channel"
-            )
-        elif not watch.detecting and watch.edge != word:
-            watch.edge, watch.bounce_ms = word, bounce_ms
+        watch, is_new = _watch(channel, gpio, word, bounce_ms)
+        if not is_new:
+            if watch.callbacks or (watch.edge == word and watch.bounce_ms not in (None, bounce_ms)):
+                raise RuntimeError(
+                    "Conflicting edge detection events already exist for this GPIO channel"
+                )
+            if not watch.detecting and watch.edge != word:
+                watch.edge, watch.bounce_ms = word, bounce_ms
     return channel if watch.wait(word, bounce_ms, timeout_ms) else None
 
 
@@ -403,10 +424,11 @@ class PWM:
 
 def _release(gpio: int) -> bool:
     with _lock:
-        watch, stopped = _state.watches.pop(gpio, None), _state.stopped.pop(gpio, None)
-        if watch is not None:
-            watch.stop()
-        line = _state.lines.pop(gpio, None)
+        line = _state.lines.pop(gpio, None)  # first: nobody begins to read it any more
+        found = [watches.pop(gpio, None) for watches in (_state.watches, _state.stopped)]
+        readings = [watch for watch in found if watch is not None]
+        for reading in readings:
+            reading.stop()
     if line is None:
         return False
     try:
@@ -417,7 +439,7 @@ def _release(gpio: int) -> bool:
         if exc.errno not in (errno.ENODEV, errno.EBUSY):
             raise
     finally:
-        for reading in filter(None, (watch, stopped)):
+        for reading in readings:
             reading.join(_CALLBACK_WAIT_S)
         line.close()
     return True

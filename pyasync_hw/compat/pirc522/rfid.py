@@ -107,6 +107,7 @@ class RFID:
         self._users = 0  # verbs that this thread, which has the lock, is in
         self._stopped = False
         self._to_close = False
+        self._opening = False
         self._opened = contextlib.ExitStack()
         self._woken = False  # wait_for_tag() has found a tag that had been halted
         self._reader: rc522.Reader | None = None
@@ -120,18 +121,32 @@ class RFID:
     def _blocking(self) -> rc522.BlockingReader:
         """The native reader, opened again if cleanup() has closed it."""
         if self._reader is None:
-            irq = self._options["irq"]
-            with contextlib.ExitStack() as opened:  # one that fails keeps nothing
-                reader = opened.enter_context(contextlib.closing(rc522.Reader(**self._options)))
-                if irq is not None:
-                    # Beside the reader's own: what one of them has seen, the other sees, too.
-                    line = Input(irq, bias="pull_up", edges="falling", consumer="pirc522 irq")
-                    opened.enter_context(line)
-                    self.irq.follow(line)
-                reader.blocking.open(gain=self.antenna_gain)
-                self._opened = opened.pop_all()
-            self._reader = reader
+            self._open()
+        assert self._reader is not None
         return self._reader.blocking
+
+    def _open(self) -> None:
+        if self._opening:  # in a signal handler
+            raise RuntimeError(f"{self!r} is busy: one operation at a time")
+        self._opening = True
+        try:
+            if self._reader is None:  # looked at now: no handler opens it from here on
+                self._open_now()
+        finally:
+            self._opening = False
+
+    def _open_now(self) -> None:
+        irq = self._options["irq"]
+        with contextlib.ExitStack() as opened:  # one that fails keeps nothing
+            reader = opened.enter_context(contextlib.closing(rc522.Reader(**self._options)))
+            if irq is not None:
+                # Beside the reader's own: what one of them has seen, the other sees, too.
+                line = Input(irq, bias="pull_up", edges="falling", consumer="pirc522 irq")
+                opened.enter_context(line)
+                self.irq.follow(line)
+            reader.blocking.open(gain=self.antenna_gain)
+            self._opened = opened.pop_all()
+        self._reader = reader
 
     @contextlib.contextmanager
     def _in_use(self) -> Iterator[None]:

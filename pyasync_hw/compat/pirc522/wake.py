@@ -49,7 +49,9 @@ class Wake(threading.Event):
 
     def _take_edge(self) -> None:
         line = self._line
-        if line is not None and not line.closed:
+        if line is None:
+            return
+        with contextlib.suppress(ValueError):  # it is closed
             self._fell = line._core.take("falling") is not None or self._fell
             line.clear()
 
@@ -60,8 +62,9 @@ class Wake(threading.Event):
         try:
             yield
         finally:
-            if self._line is not None and not self._line.closed:
-                self._line.clear()
+            if self._line is not None:
+                with contextlib.suppress(ValueError):  # it is closed
+                    self._line.clear()
 
     def is_set(self) -> bool:
         """Whether set() was called, or the pin fell, since clear()."""
@@ -82,6 +85,10 @@ class Wake(threading.Event):
                 self._wake()  # the others, who saw no edge
         except TimeoutError:
             return False
+        except (OSError, ValueError):  # cleanup() has set() and then closed the line
+            if not line.closed:
+                raise
+            return super().wait(timeout)
         except legacy_asyncio.FutureCancelledError:
             pass  # by set(), or by the edge that another thread saw
         finally:

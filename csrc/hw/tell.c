@@ -1,0 +1,127 @@
+/* Telling a future of a loop; see tell.h. */
+#include "hw/tell.h"
+
+#include "loop/loop.h"
+
+/* -1 with an exception. */
+static int
+is_done(PyObject *future)
+{
+    PyObject *done = PyObject_CallMethod(future, "done", NULL); /* runs Python */
+    int result = done == NULL ? -1 : PyObject_IsTrue(done);
+    Py_XDECREF(done);
+    return result;
+}
+
+/* What it is told when its loop looks: nothing, if it is done by then. */
+static PyObject *
+tell(PyObject *Py_UNUSED(self), PyObject *args)
+{
+    PyObject *future, *error;
+    if (!PyArg_ParseTuple(args, "OO", &future, &error)) {
+        return NULL;
+    }
+    int done = is_done(future); /* runs Python */
+    if (done != 0) {
+        return done < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    return error == Py_None ? PyObject_CallMethod(future, "set_result", "O", Py_None)
+                            : PyObject_CallMethod(future, "set_exception", "O", error);
+}
+
+static PyObject *
+nothing(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
+{
+    Py_RETURN_NONE;
+}
+
+enum { TELL, WAKE };
+
+static PyMethodDef tell_methods[] = {
+    [TELL] = {"tell", tell, METH_VARARGS, NULL},
+    [WAKE] = {"wake", nothing, METH_NOARGS, NULL},
+};
+
+/* -1 with an exception. */
+static int
+is_running(PyObject *loop)
+{
+    PyObject *running = PyObject_CallMethod(loop, "is_running", NULL); /* runs Python */
+    int result = running == NULL ? -1 : PyObject_IsTrue(running);
+    Py_XDECREF(running);
+    return result;
+}
+
+/* Does it run in another thread?  -1 with an exception. */
+static int
+runs_elsewhere(ModuleState *st, PyObject *loop)
+{
+    if (ah_loop_check(st, loop)) {
+        return ah_loop_runs_elsewhere((LoopObject *)loop);
+    }
+    int runs = is_running(loop); /* runs Python */
+    if (runs <= 0) {
+        return runs;
+    }
+    PyObject *current = PyDict_GetItemString(st->events_namespace, "_get_running_loop");
+    current = current == NULL ? NULL : PyObject_CallNoArgs(current);
+    if (current == NULL) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_RuntimeError, "asyncio has no _get_running_loop()");
+        }
+        return -1;
+    }
+    Py_DECREF(current);
+    return current != loop;
+}
+
+int
+hw_future_tell(ModuleState *st, PyObject *loop, PyObject *future, PyObject *error)
+{
+    int done = is_done(future); /* runs Python */
+    if (done != 0) {
+        return done < 0 ? -1 : 0;
+    }
+    int elsewhere = loop == NULL ? 0 : runs_elsewhere(st, loop); /* runs Python */
+    if (elsewhere < 0) {
+        return -1;
+    }
+    PyObject *result;
+    if (elsewhere) {
+        PyObject *func = PyCFunction_New(&tell_methods[TELL], NULL);
+        if (func == NULL) {
+            return -1;
+        }
+        result = PyObject_CallMethod(loop, "call_soon_threadsafe", "OOO", func, future,
+                                     error == NULL ? Py_None : error); /* runs Python */
+        Py_DECREF(func);
+    }
+    else {
+        result = error == NULL
+                     ? PyObject_CallMethodOneArg(future, st->name_set_result, Py_None)
+                     : PyObject_CallMethodOneArg(future, st->name_set_exception, error);
+    }
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 1;
+}
+
+void
+hw_loop_wake(ModuleState *st, PyObject *loop)
+{
+    if (loop == NULL || ah_loop_check(st, loop)) {
+        return;
+    }
+    int runs = is_running(loop); /* runs Python */
+    if (runs > 0) {
+        PyObject *func = PyCFunction_New(&tell_methods[WAKE], NULL);
+        PyObject *handle =
+            func == NULL ? NULL
+                         : PyObject_CallMethod(loop, "call_soon_threadsafe", "O", func);
+        runs = handle == NULL ? -1 : 1;
+        Py_XDECREF(handle);
+        Py_XDECREF(func);
+    }
+    if (runs < 0) {
+        PyErr_WriteUnraisable(loop);
+    }
+}
