@@ -1,5 +1,5 @@
 /* Lines of a SimWorld, and the devices that a program opens on it. */
-#include "sim_py/world_type.h"
+#include "sim_py/lines.h"
 
 #include <errno.h>
 #include <limits.h>
