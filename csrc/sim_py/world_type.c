@@ -172,7 +172,7 @@ SimWorld_time(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
     if (ah_sim_check_own(self) < 0) {
         return NULL;
     }
-    return PyFloat_FromDouble((double)world_now(&self->world) / 1e9);
+    return PyFloat_FromDouble(clock_seconds(world_now(&self->world)));
 }
 
 static PyObject *
