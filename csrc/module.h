@@ -31,7 +31,7 @@ typedef struct {
     Py_ssize_t context_vars_offset;   /* py/context.h */
     unsigned handle_tag;              /* of asyncio.Handle when it was looked at */
     unsigned plain_tag;               /* of a class of loops that has no patches */
-    int can_spawn;                    /* loop/child_type.c: 1, -1: no, 0: not tried */
+    int can_spawn;                    /* loop/child_spawn.c: 1, -1: no, 0: not tried */
     struct fork_node *fork_nodes;     /* py/fork.h */
     pid_t pid;                        /* this process */
     struct shared_lines shared_lines; /* of the kernel, hw/kernel.c */

@@ -16,7 +16,7 @@
     X(name_end_unrun, "_end_unrun")                               \
     X(name_executor_shutdown_called, "_executor_shutdown_called") \
     X(name_future, "Future")                                      \
-    X(name_job_note, "pyasync_hw.job") /* py/token_type.h */      \
+    X(name_job_note, "pyasync_hw.job") /* py/job_token.h */       \
     X(name_loop, "loop")                                          \
     X(name_name, "name")                                          \
     X(name_new_default_executor, "_new_default_executor")         \

@@ -34,7 +34,7 @@
     X(context)         \
     X(loop_type)       \
     X(loop_views)      \
-    X(child_type)      \
+    X(child_spawn)     \
     X(job_functions)   \
     X(run_in_executor) \
     X(edge_event)      \

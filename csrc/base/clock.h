@@ -42,6 +42,12 @@ clock_monotonic_ns(void)
     return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+static inline double
+clock_seconds(int64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
 /* A time plus a duration of 0 or more; ends short of NS_NEVER. */
 static inline int64_t
 time_after(int64_t when_ns, int64_t duration_ns)

@@ -13,7 +13,7 @@
 #include "base/pool.h"
 #include "loop/loop.h"
 #include "py/fork.h"
-#include "py/token_type.h"
+#include "py/job_token.h"
 
 typedef struct {
     PyObject_HEAD

@@ -38,7 +38,7 @@ core_sleep(PyObject *module, PyObject *seconds)
     return result < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-static PyMethodDef job_functions[] = {
+static PyMethodDef job_function_methods[] = {
     {"current_token", core_current_token, METH_NOARGS,
      PyDoc_STR("current_token($module, /)\n--\n\n"
                "The CancelToken of the job that this thread runs, or None.")},
@@ -52,5 +52,5 @@ static PyMethodDef job_functions[] = {
 int
 ah_job_functions_setup(PyObject *module)
 {
-    return PyModule_AddFunctions(module, job_functions);
+    return PyModule_AddFunctions(module, job_function_methods);
 }

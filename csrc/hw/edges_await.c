@@ -42,7 +42,7 @@ claim_loop(struct line_edges *edges, PyObject *loop)
     if (other == NULL || other == loop) {
         return 0;
     }
-    int is_closed = ah_edges_loop_is_closed(edges); /* runs Python */
+    int is_closed = hw_loop_is_closed(other); /* runs Python */
     if (is_closed == 0) {
         PyErr_Format(PyExc_RuntimeError,
                      "edges of %s are awaited on another event loop",

@@ -6,13 +6,6 @@
 #include "hw/tell.h"
 #include "py/exceptions.h"
 
-int
-ah_edges_loop_is_closed(struct line_edges *edges)
-{
-    PyObject *loop = edges->wait.loop;
-    return loop != NULL ? hw_loop_is_closed(loop) : 0; /* runs Python */
-}
-
 /* OSError(err) as an object; owned. */
 static PyObject *
 line_error(struct line_edges *edges, int err)
@@ -25,8 +18,8 @@ void
 ah_edges_fail_waiters(struct line_edges *edges, int err)
 {
     PyObject *exc = ah_take_exception();
-    PyObject *loop = Py_XNewRef(edges->wait.loop);
-    int is_closed = ah_edges_loop_is_closed(edges); /* runs Python */
+    PyObject *loop = Py_XNewRef(edges->wait.loop); /* closed: then nobody comes back */
+    int is_closed = loop != NULL ? hw_loop_is_closed(loop) : 0; /* runs Python */
     if (is_closed < 0) {
         PyErr_WriteUnraisable((PyObject *)edges->line);
     }

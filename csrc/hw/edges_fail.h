@@ -4,10 +4,6 @@
 
 #include "hw/line_edges.h"
 
-/* Has the loop on which somebody waits been closed?  Then nobody comes back.  No
- * loop: no.  -1 with an exception. */
-AH_RAISES int ah_edges_loop_is_closed(struct line_edges *edges); /* runs Python */
-
 /* Everybody who waits gets a copy of OSError(err); the exception stays as it is. */
 void ah_edges_fail_waiters(struct line_edges *edges, int err); /* runs Python */
 

@@ -315,10 +315,7 @@ kernel_request_lines(PyObject *module, PyObject *args)
                                event_buffer_size, &request);
     }
     if (err == -EBUSY && conflict.difference.setting != NULL) {
-        char what[64];
-        PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[0],
-                      chip.info.name);
-        (void)ah_raise_line_conflict(what, &conflict);
+        (void)ah_raise_line_conflict(chip.info.name, offsets[0], &conflict);
     }
     else if (err == -EBUSY) {
         (void)raise_busy(&chip, offsets, (unsigned)n);

@@ -115,14 +115,16 @@ ah_line_settings_parse(PyObject *obj, struct line_settings *settings)
 }
 
 int
-ah_raise_line_conflict(const char *line, const struct line_conflict *conflict)
+ah_raise_line_conflict(const char *chip, uint32_t offset,
+                       const struct line_conflict *conflict)
 {
-    char remedy[256];
+    char what[64], remedy[256];
     const struct line_difference *difference = &conflict->difference;
+    PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offset, chip);
     PyOS_snprintf(remedy, sizeof remedy,
                   "\"%s\" of this program has it with %s %s, and \"%s\" wants %s; "
                   "give both the same %s, or close the first one before",
                   conflict->consumer, difference->setting, difference->have,
                   conflict->wanted_by, difference->want, difference->setting);
-    return ah_raise_errno_remedy(EBUSY, line, remedy);
+    return ah_raise_errno_remedy(EBUSY, what, remedy);
 }

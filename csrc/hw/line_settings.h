@@ -10,7 +10,8 @@
  * attribute. */
 AH_RAISES int ah_line_settings_parse(PyObject *obj, struct line_settings *settings);
 
-/* OSError (EBUSY): two users of `line` in this process want different things; -1. */
-int ah_raise_line_conflict(const char *line, const struct line_conflict *conflict);
+/* OSError (EBUSY): two users of a line in this process want different things; -1. */
+int ah_raise_line_conflict(const char *chip, uint32_t offset,
+                           const struct line_conflict *conflict);
 
 #endif

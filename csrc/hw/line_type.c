@@ -212,7 +212,7 @@ LineRequest_config(LineRequestObject *self, PyObject *arg)
     }
     Py_END_ALLOW_THREADS
     if (differs) {
-        (void)ah_raise_line_conflict(self->device.what, &conflict);
+        (void)ah_raise_line_conflict(request->name, request->offsets[0], &conflict);
     }
     else if (err < 0) {
         (void)raise_line_error(self, err);

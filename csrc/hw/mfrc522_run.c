@@ -117,6 +117,27 @@ notice_reset(MFRC522Object *self)
     }
 }
 
+/* Do what the step asks for, and what to tell then; false: it waits, or is over. */
+static bool
+do_step(MFRC522Object *self, enum mfrc522_event *event, int *result)
+{
+    const struct mfrc522_step *step = &self->chip.step;
+    if (!mfrc522_is_running(&self->chip)) {
+        return false;
+    }
+    if (step->need == MFRC522_TRANSFER) {
+        *event = MFRC522_TRANSFERRED;
+        *result = transfer(self, step);
+        return true;
+    }
+    if (step->need == MFRC522_RESET) {
+        *event = MFRC522_RESET_SET;
+        *result = set_reset(self, step->level);
+        return true;
+    }
+    return false;
+}
+
 /* Tell what happened, and do all that needs no waiting.  Afterwards either a
  * wait is next or the operation is over. */
 static void
@@ -124,28 +145,14 @@ advance(MFRC522Object *self, enum mfrc522_event event, int result)
 {
     struct mfrc522 *chip = &self->chip;
     self->driving = 1;
-    for (;;) {
+    do {
         notice_reset(self);
         mfrc522_next(chip, event, now_ns(self), result);
         if (self->cancelling) {
             self->cancelling = 0;
             mfrc522_cancel(chip, now_ns(self));
         }
-        if (!mfrc522_is_running(chip)) {
-            break;
-        }
-        if (chip->step.need == MFRC522_TRANSFER) {
-            event = MFRC522_TRANSFERRED;
-            result = transfer(self, &chip->step);
-        }
-        else if (chip->step.need == MFRC522_RESET) {
-            event = MFRC522_RESET_SET;
-            result = set_reset(self, chip->step.level);
-        }
-        else {
-            break;
-        }
-    }
+    } while (do_step(self, &event, &result));
     self->driving = 0;
 }
 
@@ -153,22 +160,14 @@ advance(MFRC522Object *self, enum mfrc522_event event, int result)
 static void
 cancel_steps(MFRC522Object *self)
 {
-    struct mfrc522 *chip = &self->chip;
-    mfrc522_cancel(chip, now_ns(self));
-    if (!mfrc522_is_running(chip)) {
-        return;
-    }
-    self->driving = 1;
-    enum mfrc522_event event = MFRC522_TRANSFERRED;
+    enum mfrc522_event event;
     int result;
-    if (chip->step.need == MFRC522_RESET) {
-        event = MFRC522_RESET_SET;
-        result = set_reset(self, chip->step.level);
+    mfrc522_cancel(&self->chip, now_ns(self));
+    self->driving = 1;
+    if (do_step(self, &event, &result)) {
+        advance(self, event, result);
     }
-    else {
-        result = transfer(self, &chip->step);
-    }
-    advance(self, event, result);
+    self->driving = 0;
 }
 
 /* Nothing can be done any more: forget the operation, reset the chip next time. */

@@ -156,14 +156,22 @@ started(MFRC522Object *self, enum mfrc522_operation operation)
     Py_RETURN_NONE;
 }
 
+/* One without arguments. */
 static PyObject *
-MFRC522_start_open(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
+start(MFRC522Object *self, void (*operation_start)(struct mfrc522 *chip),
+      enum mfrc522_operation operation)
 {
     if (check_idle(self) < 0) {
         return NULL;
     }
-    mfrc522_start_open(&self->chip);
-    return started(self, OPERATION_OPEN);
+    operation_start(&self->chip);
+    return started(self, operation);
+}
+
+static PyObject *
+MFRC522_start_open(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
+{
+    return start(self, mfrc522_start_open, OPERATION_OPEN);
 }
 
 static PyObject *
@@ -185,11 +193,7 @@ MFRC522_start_configure(MFRC522Object *self, PyObject *args)
 static PyObject *
 MFRC522_start_shutdown(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 {
-    if (check_idle(self) < 0) {
-        return NULL;
-    }
-    mfrc522_start_shutdown(&self->chip);
-    return started(self, OPERATION_PLAIN);
+    return start(self, mfrc522_start_shutdown, OPERATION_PLAIN);
 }
 
 static PyObject *
@@ -293,11 +297,7 @@ MFRC522_start_select(MFRC522Object *self, PyObject *arg)
 static PyObject *
 MFRC522_start_halt(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 {
-    if (check_idle(self) < 0) {
-        return NULL;
-    }
-    mfrc522_start_halt(&self->chip);
-    return started(self, OPERATION_PLAIN);
+    return start(self, mfrc522_start_halt, OPERATION_PLAIN);
 }
 
 static PyObject *
@@ -364,11 +364,7 @@ MFRC522_start_write(MFRC522Object *self, PyObject *args)
 static PyObject *
 MFRC522_start_stop_crypto(MFRC522Object *self, PyObject *Py_UNUSED(ignored))
 {
-    if (check_idle(self) < 0) {
-        return NULL;
-    }
-    mfrc522_start_stop_crypto(&self->chip);
-    return started(self, OPERATION_PLAIN);
+    return start(self, mfrc522_start_stop_crypto, OPERATION_PLAIN);
 }
 
 static int

@@ -72,7 +72,7 @@ int ah_handle_clear(HandleObject *self);
 void Handle_dealloc(HandleObject *self); /* runs Python */
 
 /* It is freed: its context may be the next handle's. */
-void ah_handle_context_done(HandleObject *self); /* runs Python */
+void ah_handle_let_go(HandleObject *self); /* runs Python */
 
 /* Is its one argument a handle?  Then it may be the head of a chain, which is freed
  * through Python's trashcan, for each link would nest one call deeper. */

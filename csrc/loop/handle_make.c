@@ -149,7 +149,7 @@ is_reusable(HandleObject *self)
 int
 ah_handle_traverse(HandleObject *self, visitproc visit, void *arg)
 {
-    Py_VISIT(self->loop); /* and by it the type: see handle_type.h */
+    Py_VISIT(self->loop); /* and by it the type: see handle.h */
     Py_VISIT(self->callback);
     Py_VISIT(self->args);
     Py_VISIT(self->context);
@@ -177,24 +177,24 @@ ah_handle_has_handle(HandleObject *self)
 }
 
 void
-ah_handle_context_done(HandleObject *self)
+ah_handle_let_go(HandleObject *self)
 {
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
     PyObject *context = self->context;
     self->context = NULL;
     if (context != NULL) {
         ah_context_done(self->loop->st, &self->loop->snapshot, context);
     }
+    (void)ah_handle_clear(self);
 }
 
 static void
 release_handle(HandleObject *self)
 {
     LoopObject *loop = self->loop;
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    ah_handle_context_done(self);
-    (void)ah_handle_clear(self);
+    ah_handle_let_go(self);
     loop->st->live[AH_LIVE_Handle]--;
     if (is_reusable(self)) {
         keep_for_reuse(loop, self);

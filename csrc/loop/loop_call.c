@@ -55,7 +55,7 @@ loop_seconds_to_ns_up(double seconds)
         return -NS_NEVER / 2; /* differences to it do not overflow */
     }
     int64_t ns = (int64_t)ceil(seconds * 1e9);
-    while ((double)ns / 1e9 < seconds) {
+    while (clock_seconds(ns) < seconds) {
         ns++;
     }
     return ns;
@@ -168,7 +168,7 @@ Loop_call_at(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
 static PyObject *
 Loop_time(LoopObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return PyFloat_FromDouble((double)loop_now(self) / 1e9);
+    return PyFloat_FromDouble(clock_seconds(loop_now(self)));
 }
 
 /* A delay that is no plain number: what Python makes of adding it to the time. */
@@ -214,7 +214,7 @@ Loop_call_later(LoopObject *self, PyObject *const *args, Py_ssize_t nargs,
         (self->debug && check_debug(self, call.params[1], "call_at", true) < 0)) {
         return NULL;
     }
-    return schedule_at(self, (double)loop_now(self) / 1e9 + delay, &call);
+    return schedule_at(self, clock_seconds(loop_now(self)) + delay, &call);
 }
 
 /* Inherited code (signals) brings asyncio.Handle objects of its own. */

@@ -18,12 +18,6 @@
 
 /* -- limits ---------------------------------------------------------------- */
 
-static double
-seconds(int64_t ns)
-{
-    return (double)ns / 1e9;
-}
-
 static int64_t
 seconds_to_limit(double limit)
 {
@@ -148,7 +142,7 @@ loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int
     if (status == 0 && took_ns >= self->slow_limit_ns) {
         timed->reported = true;
         status = report(self, "_slow_callback", "(OId)", handle,
-                        watchdog_stamp(timed->began_ns), seconds(took_ns));
+                        watchdog_stamp(timed->began_ns), clock_seconds(took_ns));
     }
     PyObject *current = self->current_handle;
     self->current_handle = NULL;
@@ -164,10 +158,10 @@ loop_timed_turn_end(LoopObject *self, struct timed_turn *timed, int status)
     int64_t took_ns = timed->ended_ns - timed->first_ns;
     if (status == 0 && timed->count > 1 && !timed->reported &&
         took_ns >= self->slow_limit_ns) {
-        status =
-            report(self, "_slow_iteration", "(ndOd)", (Py_ssize_t)timed->count,
-                   seconds(took_ns), timed->slowest != NULL ? timed->slowest : Py_None,
-                   seconds(timed->slowest_ns));
+        status = report(self, "_slow_iteration", "(ndOd)", (Py_ssize_t)timed->count,
+                        clock_seconds(took_ns),
+                        timed->slowest != NULL ? timed->slowest : Py_None,
+                        clock_seconds(timed->slowest_ns));
     }
     if (timed->slowest != NULL) {
         PyObject *exc = ah_take_exception();

@@ -32,11 +32,7 @@ static void
 release_handle(TimerHandleObject *self)
 {
     LoopObject *loop = self->base.loop;
-    if (self->base.weakrefs != NULL) {
-        PyObject_ClearWeakRefs((PyObject *)self);
-    }
-    ah_handle_context_done(&self->base);
-    (void)ah_handle_clear(&self->base);
+    ah_handle_let_go(&self->base);
     loop->st->live[AH_LIVE_TimerHandle]--;
     PyObject_GC_Del(self);
     Py_DECREF(loop);

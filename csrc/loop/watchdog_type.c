@@ -87,12 +87,6 @@ stack_of(PyThreadState *tstate, PyObject *outer, Py_ssize_t most)
     return stack;
 }
 
-static double
-seconds(int64_t ns)
-{
-    return (double)ns / 1e9;
-}
-
 static PyObject *
 Watchdog_wait(WatchdogObject *self, PyObject *args)
 {
@@ -117,9 +111,10 @@ Watchdog_wait(WatchdogObject *self, PyObject *args)
         }
         int64_t looked_ns = watchdog_elapsed_ns(find.stamp, clock_monotonic_ns());
         if (watchdog_now(&self->dog) == find.stamp && PyList_GET_SIZE(stack) > 0) {
-            return Py_BuildValue("(IddddN)", find.stamp, seconds(find.watched_ns),
-                                 seconds(looked_ns), seconds(looked_ns - find.due_ns),
-                                 seconds(watchdog_cpu_ns() - find.cpu_ns), stack);
+            return Py_BuildValue("(IddddN)", find.stamp, clock_seconds(find.watched_ns),
+                                 clock_seconds(looked_ns),
+                                 clock_seconds(looked_ns - find.due_ns),
+                                 clock_seconds(watchdog_cpu_ns() - find.cpu_ns), stack);
         }
         last = find.stamp;
         Py_DECREF(stack); /* it has ended meanwhile */
@@ -132,7 +127,7 @@ Watchdog_now(WatchdogObject *self, PyObject *Py_UNUSED(ignored))
     int64_t now_ns = clock_monotonic_ns();
     unsigned stamp = watchdog_now(&self->dog);
     int64_t took_ns = stamp != 0 ? watchdog_elapsed_ns(stamp, now_ns) : 0;
-    return Py_BuildValue("(Id)", stamp, seconds(took_ns));
+    return Py_BuildValue("(Id)", stamp, clock_seconds(took_ns));
 }
 
 static PyMethodDef Watchdog_methods[] = {

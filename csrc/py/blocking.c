@@ -7,7 +7,7 @@
 #include "base/block.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
-#include "py/token_type.h"
+#include "py/job_token.h"
 
 static void
 add_token(struct wait_tokens *tokens, CancelTokenObject *token) /* steals it */

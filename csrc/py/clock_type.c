@@ -140,7 +140,7 @@ VirtualClock_time(VirtualClockObject *self, PyObject *Py_UNUSED(ignored))
     if (check_own(self) < 0) {
         return NULL;
     }
-    return PyFloat_FromDouble((double)vclock_now(&self->clock) / 1e9);
+    return PyFloat_FromDouble(clock_seconds(vclock_now(&self->clock)));
 }
 
 static PyObject *
@@ -257,7 +257,7 @@ VirtualClock_get_limit(VirtualClockObject *self, void *Py_UNUSED(closure))
     if (limit_ns == NS_NEVER) {
         Py_RETURN_NONE;
     }
-    return PyFloat_FromDouble((double)limit_ns / 1e9);
+    return PyFloat_FromDouble(clock_seconds(limit_ns));
 }
 
 static PyGetSetDef VirtualClock_getset[] = {

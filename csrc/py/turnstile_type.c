@@ -8,7 +8,7 @@
  */
 #include "base/token.h"
 #include "py/errors.h"
-#include "py/token_type.h"
+#include "py/job_token.h"
 
 struct waiter {
     struct waiter *next;

@@ -1,5 +1,5 @@
 /* Readers and cards of a SimWorld; see world_type.c for its life and its locks. */
-#include "sim_py/world_type.h"
+#include "sim_py/field.h"
 
 #include <errno.h>
 

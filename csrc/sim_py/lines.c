@@ -1,5 +1,5 @@
 /* Lines of a SimWorld, and the devices that a program opens on it. */
-#include "sim_py/world_type.h"
+#include "sim_py/lines.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -190,10 +190,8 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
                               &request, &conflict);
     Py_END_ALLOW_THREADS
     if (err == -EBUSY && conflict.difference.setting != NULL) {
-        char what[64];
-        PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[0],
-                      PyUnicode_AsUTF8(self->name));
-        (void)ah_raise_line_conflict(what, &conflict);
+        (void)ah_raise_line_conflict(PyUnicode_AsUTF8(self->name), offsets[0],
+                                     &conflict);
         return NULL;
     }
     if (err < 0) {

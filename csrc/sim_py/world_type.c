@@ -6,12 +6,9 @@
  * move it; it is dropped with the GIL held and the world not.  Devices keep their
  * SimWorld alive, so at dealloc none is open.
  */
-#include "sim_py/world_type.h"
-
-#include <math.h>
-#include <stdlib.h>
-
 #include "sim_py/card.h"
+#include "sim_py/field.h"
+#include "sim_py/lines.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
@@ -46,140 +43,6 @@ static const struct world_host gil_host = {
     .keep_clock = keep_clock,
     .drop_clock = drop_clock,
 };
-
-static int
-check_own(SimWorldObject *self)
-{
-    return ah_is_inherited(&self->fork)
-               ? ah_raise_inherited(&self->fork, "simulated board",
-                                    "make one in the child")
-               : 0;
-}
-
-int
-ah_sim_check_open(SimWorldObject *self)
-{
-    if (check_own(self) < 0) {
-        return -1;
-    }
-    if (self->world.closed) {
-        PyErr_SetString(PyExc_ValueError, "this simulated board is closed");
-        return -1;
-    }
-    return 0;
-}
-
-/* Drop cards that are nowhere any more; not from card code, which may be theirs. */
-static void
-drop_idle_cards(SimWorldObject *self)
-{
-    if (self->cards == NULL || world_is_inside(&self->world)) {
-        return;
-    }
-    struct sim_card *idle = NULL;
-    world_enter(&self->world);
-    for (struct sim_card **p = &self->cards; *p != NULL;) {
-        struct sim_card *card = *p;
-        if (card->uses > 0 || card->card.field != NULL) {
-            p = &card->next;
-            continue;
-        }
-        *p = card->next;
-        card->next = idle;
-        idle = card;
-    }
-    world_unlock(&self->world);
-    while (idle != NULL) {
-        struct sim_card *card = idle;
-        idle = card->next;
-        ah_sim_card_free(card); /* runs Python */
-    }
-}
-
-int
-ah_sim_enter(SimWorldObject *self)
-{
-    if (check_own(self) < 0) {
-        return -1;
-    }
-    world_enter(&self->world);
-    if (self->world.closed) {
-        world_unlock(&self->world);
-        return ah_sim_check_open(self);
-    }
-    return 0;
-}
-
-int
-ah_sim_leave(SimWorldObject *self)
-{
-    world_unlock(&self->world);
-    int err = self->world.thread_error;
-    if (!world_is_inside(&self->world)) {
-        world_pass_time(&self->world, 0); /* gives up the GIL */
-        drop_idle_cards(self);            /* runs Python */
-    }
-    return err < 0 ? ah_raise_errno(err, "the thread of a simulated board") : 0;
-}
-
-int
-ah_sim_seconds(PyObject *arg, const char *name, bool *given, int64_t *ns)
-{
-    *given = arg != NULL && arg != Py_None;
-    if (!*given) {
-        return 0;
-    }
-    double seconds;
-    if (ah_seconds_arg(arg, name, &seconds) < 0) { /* runs Python */
-        return -1;
-    }
-    if (!(seconds >= 0.0 && seconds < 9e9)) {
-        PyErr_Format(PyExc_ValueError, "%s must be 0 to 9e9 seconds", name);
-        return -1;
-    }
-    *ns = (int64_t)llround(seconds * 1e9);
-    return 0;
-}
-
-int
-ah_sim_check_line(SimWorldObject *self, int line)
-{
-    if (line < 0 || (unsigned)line >= self->world.lines.num_lines) {
-        PyErr_Format(PyExc_ValueError, "line must be 0 to %u, not %d",
-                     self->world.lines.num_lines - 1, line);
-        return -1;
-    }
-    return 0;
-}
-
-int
-ah_sim_schedule(SimWorldObject *self, const struct world_action *plan,
-                struct sim_card *card)
-{
-    struct world_action *action = malloc(sizeof *action); /* the world frees it */
-    if (action == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    *action = *plan;
-    action->node.index = -1;
-    if (card != NULL) {
-        action->card = &card->card;
-        action->uses = &card->uses;
-        card->uses++;
-    }
-    int err = world_schedule_locked(&self->world, action);
-    if (err < 0) {
-        if (card != NULL) {
-            card->uses--;
-        }
-        free(action);
-        return ah_raise_errno(err, NULL);
-    }
-    return 0;
-}
-
-/* Life. */
 
 static void
 sim_world_in_child(PyObject *object)
@@ -253,7 +116,7 @@ close_world(SimWorldObject *self)
         Py_BEGIN_ALLOW_THREADS
         world_close(&self->world);
         Py_END_ALLOW_THREADS
-        drop_idle_cards(self); /* runs Python */
+        ah_sim_drop_idle_cards(self); /* runs Python */
     }
 }
 
@@ -310,17 +173,17 @@ SimWorld_close(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 SimWorld_time(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 {
-    if (check_own(self) < 0) {
+    if (ah_sim_check_own(self) < 0) {
         return NULL;
     }
-    return PyFloat_FromDouble((double)world_now(&self->world) / 1e9);
+    return PyFloat_FromDouble(clock_seconds(world_now(&self->world)));
 }
 
 static PyObject *
 SimWorld_use_clock(SimWorldObject *self, PyObject *arg)
 {
     struct vclock *clock;
-    if (check_own(self) < 0 || ah_virtual_clock_arg(self->st, arg, &clock) < 0) {
+    if (ah_sim_check_own(self) < 0 || ah_virtual_clock_arg(self->st, arg, &clock) < 0) {
         return NULL;
     }
     if (world_is_inside(&self->world)) {

@@ -3,8 +3,8 @@
  * A worker thread leaves a note of the job that it runs in its thread state, so that
  * blocking waits of hw/, which know nothing of the executor, find what cancels them.
  */
-#ifndef AH_PY_TOKEN_TYPE_H
-#define AH_PY_TOKEN_TYPE_H
+#ifndef AH_PY_JOB_TOKEN_H
+#define AH_PY_JOB_TOKEN_H
 
 #include "module.h"
 #include "base/clock.h"
@@ -18,6 +18,9 @@ typedef struct {
     struct cancel_token token;
     PyObject *clock; /* owned: the VirtualClock that its waits are on, or NULL */
 } CancelTokenObject;
+
+/* `clock`: a VirtualClock, or NULL. */
+AH_RAISES CancelTokenObject *ah_token_new(ModuleState *st, PyObject *clock);
 
 /* What cancels a job.  Used with the GIL held. */
 struct job_cancel {
