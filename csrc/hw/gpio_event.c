@@ -346,6 +346,9 @@ arm_future(LineRequestObject *self, struct edge_queue *queue, PyObject *loop,
     if (future == NULL) {
         return NULL;
     }
+    if (claim_loop(self, loop) < 0) { /* another thread may have been faster */
+        goto error;
+    }
     if (self->closing || self->request == NULL || !ah_edges_is_attached(self, queue)) {
         (void)ah_edges_raise(self, -EBADF);
         goto error;
