@@ -75,6 +75,9 @@ arm_future(struct line_edges *edges, struct edge_queue *queue, PyObject *loop,
     if (future == NULL) {
         return NULL;
     }
+    if (claim_loop(edges, loop) < 0) { /* another thread may have been faster */
+        goto error;
+    }
     if (ah_device_is_closed(edges->line) || !ah_edges_is_attached(edges, queue)) {
         (void)ah_edges_raise(edges, -EBADF);
         goto error;

@@ -87,6 +87,15 @@ def test_a_line_that_is_closed_while_it_is_disarmed(loop: Loop, method: str) -> 
     assert button.closed
 
 
+def test_a_line_that_another_loop_awaits_by_the_time_it_is_armed(loop: Loop) -> None:
+    other = asyncio.new_event_loop()
+    with gpio.Input(17, bias="pull_up") as button:
+        loop.surprise = ("create_future", lambda: button._core.arm(other))
+        with pytest.raises(RuntimeError, match="awaited on another event loop"):
+            button._core.arm(loop)
+    other.close()
+
+
 def test_an_edge_queue_that_is_closed_while_it_is_armed(loop: Loop) -> None:
     with gpio.Input(17, bias="pull_up") as button:
         queue = button._core.edge_queue(4)
