@@ -19,9 +19,9 @@
 #include "types.h"
 
 /* Other objects that the state owns: X(pointer in the state, C type) */
-#define AH_OTHER_OBJECTS(X)                                  \
-    X(edge_event_type, PyTypeObject) /* hw/edge_event.c */   \
-    X(run_python_handle, PyObject)   /* loop/loop_views.c */ \
+#define AH_OTHER_OBJECTS(X)                                   \
+    X(edge_event_type, PyTypeObject) /* hw/edge_event.c */    \
+    X(run_python_handle, PyObject)   /* loop/lent_timers.c */ \
     X(handle_run, PyObject)          /* Handle._run, if patched; or NULL */
 
 struct fork_node;

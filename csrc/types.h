@@ -33,7 +33,7 @@
     X(fork)            \
     X(context)         \
     X(loop_type)       \
-    X(loop_views)      \
+    X(lent_timers)     \
     X(child_spawn)     \
     X(job_functions)   \
     X(run_in_executor) \

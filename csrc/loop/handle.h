@@ -26,7 +26,7 @@ typedef struct {
     int nargs;
     bool cancelled;
     bool shared_context; /* a snapshot: copy it before it is entered */
-    bool lent;           /* a timer, in the list of loop_views.c */
+    bool lent;           /* a timer, in the list of lent_timers.c */
     bool threadsafe;     /* other threads may hold it, cancel it and drop it */
     union {
         struct ah_timer timer;  /* of a TimerHandle; armed: the heap owns a reference */

@@ -209,7 +209,7 @@ loop_is_patched_anew(LoopObject *self)
     return tag != self->type_tag || tag == 0; /* 0: it changes too often to have one */
 }
 
-/* loop_views.c: lent timers move back to the heap */
+/* lent_timers.c: they move back to the heap */
 AH_RAISES int loop_take_timers_back(LoopObject *self); /* runs Python */
 
 /* slow_callbacks.c: one turn whose callbacks are timed. */
@@ -252,7 +252,8 @@ extern PyMethodDef loop_patches_methods[];
 extern PyMethodDef loop_readers_methods[];
 extern PyMethodDef loop_stats_methods[];
 extern PyMethodDef loop_turn_methods[];
-extern PyMethodDef loop_views_methods[];
+extern PyMethodDef ready_view_methods[];
+extern PyMethodDef lent_timers_methods[];
 extern PyMethodDef slow_callbacks_methods[];
 extern PyGetSetDef slow_callbacks_getset[];
 

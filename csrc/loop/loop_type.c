@@ -374,9 +374,9 @@ ah_loop_type_setup(PyObject *module)
 {
     ModuleState *st = ah_state(module);
     PyMethodDef *const methods[] = {
-        loop_call_methods,    loop_factory_methods,   loop_patches_methods,
-        loop_readers_methods, loop_stats_methods,     loop_turn_methods,
-        loop_views_methods,   slow_callbacks_methods,
+        loop_call_methods,    loop_factory_methods, loop_patches_methods,
+        loop_readers_methods, loop_stats_methods,   loop_turn_methods,
+        ready_view_methods,   lent_timers_methods,  slow_callbacks_methods,
     };
     int status = 0;
     for (size_t i = 0; status == 0 && i < Py_ARRAY_LENGTH(methods); i++) {

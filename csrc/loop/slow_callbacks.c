@@ -100,19 +100,8 @@ timed_back(LoopObject *self, int64_t outer_ns)
 }
 
 static int
-report(LoopObject *self, const char *method, const char *format, ...)
+told(PyObject *result)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    PyObject *args = Py_VaBuildValue(format, arguments);
-    va_end(arguments);
-    PyObject *bound = PyObject_GetAttrString((PyObject *)self, method);
-    PyObject *result = NULL;
-    if (args != NULL && bound != NULL) {
-        result = PyObject_CallObject(bound, args); /* runs Python */
-    }
-    Py_XDECREF(bound);
-    Py_XDECREF(args);
     Py_XDECREF(result);
     return result != NULL ? 0 : -1;
 }
@@ -141,8 +130,9 @@ loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int
     }
     if (status == 0 && took_ns >= self->slow_limit_ns) {
         timed->reported = true;
-        status = report(self, "_slow_callback", "(OId)", handle,
-                        watchdog_stamp(timed->began_ns), clock_seconds(took_ns));
+        status = told(PyObject_CallMethod((PyObject *)self, "_slow_callback", "OId",
+                                          handle, watchdog_stamp(timed->began_ns),
+                                          clock_seconds(took_ns))); /* runs Python */
     }
     PyObject *current = self->current_handle;
     self->current_handle = NULL;
@@ -158,10 +148,10 @@ loop_timed_turn_end(LoopObject *self, struct timed_turn *timed, int status)
     int64_t took_ns = timed->ended_ns - timed->first_ns;
     if (status == 0 && timed->count > 1 && !timed->reported &&
         took_ns >= self->slow_limit_ns) {
-        status = report(self, "_slow_iteration", "(ndOd)", (Py_ssize_t)timed->count,
-                        clock_seconds(took_ns),
-                        timed->slowest != NULL ? timed->slowest : Py_None,
-                        clock_seconds(timed->slowest_ns));
+        status = told(PyObject_CallMethod(
+            (PyObject *)self, "_slow_iteration", "ndOd", (Py_ssize_t)timed->count,
+            clock_seconds(took_ns), timed->slowest != NULL ? timed->slowest : Py_None,
+            clock_seconds(timed->slowest_ns))); /* runs Python */
     }
     if (timed->slowest != NULL) {
         PyObject *exc = ah_take_exception();

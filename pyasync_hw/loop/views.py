@@ -1,7 +1,7 @@
 """`loop._ready` and `loop._scheduled`: live views of what the loop has.
 
 asyncio has a deque and a list, kept by heapq, and so programs find them here: with handles
-in them, and what they do to them is done.  The C half is csrc/loop/loop_views.c.
+in them, and what they do to them is done.  The C half is csrc/loop/ready_view.c and lent_timers.c.
 """
 
 from __future__ import annotations
