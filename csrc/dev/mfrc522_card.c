@@ -1,4 +1,4 @@
-/* Cards, ISO/IEC 14443-3 type A: request, anticollision and select, halt.
+/* Cards, ISO/IEC 14443-3 type A: request, anticollision and select, halt, any frame.
  *
  * cascade() goes through all levels of a UID: a phase, and one function that gets
  * the outcome of every exchange.  Collisions are resolved bit by bit; the branch
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dev/mfrc522_exchange.h"
+#include "dev/mfrc522_chip.h"
 
 #define REQUEST_TIMEOUT_US 2000 /* the answer begins 86 us after the frame */
 #define SELECT_TIMEOUT_US 5000
@@ -332,4 +332,24 @@ mfrc522_start_halt(struct mfrc522 *chip)
     halt_frame(chip);
     chip->after_card = step_end;
     exchange_start(chip, halted);
+}
+
+int
+mfrc522_start_transceive(struct mfrc522 *chip, const uint8_t *tx, unsigned size,
+                         unsigned bits, bool add_crc, bool check_crc,
+                         uint32_t timeout_us)
+{
+    unsigned room = add_crc ? FIFO_SIZE - 2 : FIFO_SIZE;
+    if (size == 0 || size > room || bits > 7 || (add_crc && bits != 0) ||
+        timeout_us < MFRC522_TICK_US || timeout_us > MFRC522_TIMEOUT_MAX_US) {
+        return -EINVAL;
+    }
+    struct mfrc522_frame *frame =
+        exchange_frame(chip, CMD_TRANSCEIVE, FIFO_SIZE, timeout_us);
+    memcpy(frame->data, tx, size);
+    frame->size = (uint8_t)(add_crc ? iso14443a_add_crc(frame->data, size) : size);
+    frame->last_bits = (uint8_t)bits;
+    frame->rx_crc = check_crc;
+    exchange_start(chip, command_end);
+    return 0;
 }

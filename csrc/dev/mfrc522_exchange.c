@@ -12,9 +12,6 @@
  */
 #include "dev/mfrc522_exchange.h"
 
-#include <errno.h>
-#include <string.h>
-
 #define BIT_NS 9440
 #define FRAME_OVERHEAD_BITS 2 /* start and end of communication */
 #define AUTH_AIR_BYTES 24     /* MFAuthent: command, nonces and answers */
@@ -468,39 +465,4 @@ exchange_broken(struct mfrc522 *chip)
     if (until > chip->field_guard_ns) {
         chip->field_guard_ns = until;
     }
-}
-
-/* An operation whose first frame was built when it was started. */
-static void
-run_frame(struct mfrc522 *chip, enum mfrc522_event event)
-{
-    (void)event;
-    exchange(chip, chip->then);
-}
-
-void
-exchange_start(struct mfrc522 *chip, mfrc522_then then)
-{
-    chip->then = then;
-    operation_start(chip, run_frame);
-}
-
-int
-mfrc522_start_transceive(struct mfrc522 *chip, const uint8_t *tx, unsigned size,
-                         unsigned bits, bool add_crc, bool check_crc,
-                         uint32_t timeout_us)
-{
-    unsigned room = add_crc ? FIFO_SIZE - 2 : FIFO_SIZE;
-    if (size == 0 || size > room || bits > 7 || (add_crc && bits != 0) ||
-        timeout_us < MFRC522_TICK_US || timeout_us > MFRC522_TIMEOUT_MAX_US) {
-        return -EINVAL;
-    }
-    struct mfrc522_frame *frame =
-        exchange_frame(chip, CMD_TRANSCEIVE, FIFO_SIZE, timeout_us);
-    memcpy(frame->data, tx, size);
-    frame->size = (uint8_t)(add_crc ? iso14443a_add_crc(frame->data, size) : size);
-    frame->last_bits = (uint8_t)bits;
-    frame->rx_crc = check_crc;
-    exchange_start(chip, command_end);
-    return 0;
 }

@@ -1,6 +1,6 @@
 /* Inside the driver: the kinds of step, and one RF exchange.
  *
- * For mfrc522.c (the chip) and mfrc522_card.c (cards).  Each step_*() sets
+ * For mfrc522_chip.c (the chip) and mfrc522_card.c (cards).  Each step_*() sets
  * chip->step and the handler that gets the event; only one may be asked for in
  * a turn.  An exchange ends in then(chip, error) with the answer in chip->rx.
  */
@@ -23,12 +23,6 @@ void step_wait(struct mfrc522 *chip, int64_t until_ns, mfrc522_handler handler);
 void step_wait_irq(struct mfrc522 *chip, int64_t until_ns, mfrc522_handler handler);
 void step_reset(struct mfrc522 *chip, int level, mfrc522_handler handler);
 
-/* Start an operation (mfrc522.c): `operation` gets the turn when the chip is ready. */
-void operation_start(struct mfrc522 *chip, mfrc522_handler operation);
-
-/* From the beginning, with a reset: the chip has lost its registers. */
-void operation_restart(struct mfrc522 *chip);
-
 /* The operation ends: done for error 0, else failed. */
 void step_end(struct mfrc522 *chip, int error);
 
@@ -41,9 +35,6 @@ struct mfrc522_frame *exchange_frame(struct mfrc522 *chip, uint8_t command,
 
 /* Send chip->frame and get the answer; waits for the field guard first. */
 void exchange(struct mfrc522 *chip, mfrc522_then then);
-
-/* Start an operation that begins with chip->frame. */
-void exchange_start(struct mfrc522 *chip, mfrc522_then then);
 
 /* It is given up in the middle: a card may still answer or write, and hears
  * nothing meanwhile, so no exchange begins before that is over. */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "dev/mfrc522_chip.h"
 #include "dev/mfrc522_exchange.h"
 
 #define AUTH_TIMEOUT_US 10000

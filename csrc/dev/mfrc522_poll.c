@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dev/mfrc522_card.h"
+#include "dev/mfrc522_chip.h"
 
 #define POLL_RETRIES 2
 #define RESTARTS 3 /* in one operation */

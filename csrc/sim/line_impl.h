@@ -1,4 +1,4 @@
-/* Inside of the simulated lines: shared by line_sim.c and line_request.c only. */
+/* Inside of the simulated lines: shared by line_bank.c and line_request.c only. */
 #ifndef AH_SIM_LINE_IMPL_H
 #define AH_SIM_LINE_IMPL_H
 
@@ -36,7 +36,6 @@ void bank_look(struct line_bank *bank);
 int64_t bank_enter(struct line_bank *bank);
 /* Unlock; the owner hears of what was stirred. */
 void bank_leave(struct line_bank *bank);
-int64_t bank_now_locked(struct line_bank *bank);
 
 /* Something about a line has changed: who wins, and what follows from it. */
 void bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when);

@@ -93,6 +93,8 @@ bank_own_time_locked(const struct line_bank *bank, int64_t clock_ns)
     return own_ns < CLOCK_LAST ? own_ns : CLOCK_LAST;
 }
 
+int64_t bank_now_locked(struct line_bank *bank); /* own time */
+
 static inline int64_t
 bank_clock_time_locked(const struct line_bank *bank, int64_t own_ns)
 {

@@ -133,7 +133,6 @@ void world_enter_behind(struct world *world);
 void world_catch_up_locked(struct world *world, int64_t until);
 
 int64_t world_now(struct world *world); /* own time */
-int64_t world_now_locked(struct world *world);
 
 /* Does this very thread run card code?  Then time stands still for it. */
 bool world_is_inside(struct world *world);

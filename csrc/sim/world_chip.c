@@ -1,5 +1,5 @@
 /* The MFRC522s of a world: wiring, cards that come and go, and timed actions. */
-#include "sim/world_impl.h"
+#include "sim/world_chip.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -73,13 +73,13 @@ present_at_locked(struct world_chip *chip, struct field_card *card, int64_t when
 void
 world_remove_locked(struct world *world, struct field_card *card)
 {
-    remove_at_locked(world, card, world_now_locked(world));
+    remove_at_locked(world, card, bank_now_locked(&world->lines));
 }
 
 int
 world_present_locked(struct world_chip *chip, struct field_card *card)
 {
-    return present_at_locked(chip, card, world_now_locked(chip->world));
+    return present_at_locked(chip, card, bank_now_locked(&chip->world->lines));
 }
 
 static void
@@ -224,7 +224,7 @@ world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line
                                 .reset_line = reset_line,
                                 .first_field = NS_NEVER};
     /* It has had power for as long as the board: its oscillator runs. */
-    int64_t now = world_now_locked(world) - 2 * MFRC522_SIM_OSCILLATOR_NS;
+    int64_t now = bank_now_locked(&world->lines) - 2 * MFRC522_SIM_OSCILLATOR_NS;
     field_init(&chip->field, now);
     struct mfrc522_sim_config config = {
         .version = version, .seed = bus << 8 | cs, .field = &chip->field};

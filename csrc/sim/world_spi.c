@@ -60,7 +60,7 @@ pass_real_time_locked(struct world *world, struct progress *progress,
     if (progress->now > progress->waited) {
         int64_t end = time_after(progress->now, progress->left_ns);
         sleep_locked(world, world_is_quiet_locked(world, end) ? end : progress->now);
-        progress->waited = world_now_locked(world);
+        progress->waited = bank_now_locked(&world->lines);
         if (progress->now > progress->waited) {
             progress->now = progress->waited; /* it went on, on a virtual clock */
         }
@@ -85,7 +85,7 @@ pass_time_locked(struct world *world, struct progress *progress, int64_t duratio
         world_pass_time(world, duration_ns);
         world_enter(world);
     }
-    progress->now = world_now_locked(world);
+    progress->now = bank_now_locked(&world->lines);
 }
 
 static uint32_t
@@ -126,7 +126,7 @@ begin_locked(const struct world_spi *spi, const struct spi_xfer *xfers, unsigned
     if (world->lines.clock != NULL) {
         return progress; /* it needs none of this */
     }
-    progress.now = progress.waited = world_now_locked(world);
+    progress.now = progress.waited = bank_now_locked(&world->lines);
     progress.left_ns = world->spi_message_ns;
     for (unsigned i = 0; i < n; i++) {
         progress.left_ns += bits_ns(spi, &xfers[i]) + pause_ns(&xfers[i], i + 1 == n);

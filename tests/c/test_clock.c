@@ -1,4 +1,4 @@
-/* base/clock.c and block.c: drivers, jumps, holds, waiters in real threads. */
+/* base/clock.h and block.c: drivers, jumps, holds, waiters in real threads. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* sim/world.c under random messages, lines, cards, actions and clocks (fixed seeds).
+/* sim/world.h under random messages, lines, cards, actions and clocks (fixed seeds).
  *
  * Whatever was done: a board has nothing overdue afterwards, and a clock that lets
  * it happen comes to where it was sent.  So nobody who waits for what is due next

@@ -1,4 +1,4 @@
-/* dev/mfrc522.c and mfrc522_exchange.c against a script: set-up, lines, exchanges. */
+/* The chip and its exchanges against a script: set-up, lines, exchanges. */
 #include <errno.h>
 
 #include "scripted_chip.h"

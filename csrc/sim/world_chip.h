@@ -1,6 +1,6 @@
-/* Inside of the world: what world.c asks of world_chip.c. */
-#ifndef AH_SIM_WORLD_IMPL_H
-#define AH_SIM_WORLD_IMPL_H
+/* Inside of the world: what passing time asks of its chips and actions. */
+#ifndef AH_SIM_WORLD_CHIP_H
+#define AH_SIM_WORLD_CHIP_H
 
 #include "sim/world.h"
 

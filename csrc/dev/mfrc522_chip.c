@@ -5,7 +5,7 @@
  * back, and the interrupt line tried by setting TimerIRq by hand (ComIrqReg.Set1).
  * Set up once; polls don't touch these registers again, so the field stays on.
  */
-#include "dev/mfrc522.h"
+#include "dev/mfrc522_chip.h"
 
 #include <errno.h>
 #include <string.h>
@@ -274,6 +274,21 @@ void
 operation_start(struct mfrc522 *chip, mfrc522_handler operation)
 {
     start(chip, begin, operation);
+}
+
+/* An operation whose first frame was built when it was started. */
+static void
+run_frame(struct mfrc522 *chip, enum mfrc522_event event)
+{
+    (void)event;
+    exchange(chip, chip->then);
+}
+
+void
+exchange_start(struct mfrc522 *chip, mfrc522_then then)
+{
+    chip->then = then;
+    operation_start(chip, run_frame);
 }
 
 static void

@@ -1,5 +1,5 @@
-/* The simulated board; see world.h for locks and time. */
-#include "sim/world_impl.h"
+/* The simulated board: its life, its locks, and how time passes on it; see world.h. */
+#include "sim/world.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "base/block.h"
 #include "base/lock.h"
+#include "sim/world_chip.h"
 
 static struct world *
 world_of_virtual(struct clock_driver *driver)
@@ -18,12 +19,6 @@ static struct world *
 world_of_real(struct clock_driver *driver)
 {
     return (struct world *)((char *)driver - offsetof(struct world, real_driver));
-}
-
-int64_t
-world_now_locked(struct world *world)
-{
-    return bank_own_time_locked(&world->lines, clock_now(world->lines.clock));
 }
 
 static int64_t
@@ -82,7 +77,7 @@ static void
 leaving_locked(struct world *world)
 {
     if (world->depth == 1 && !world->closed) {
-        advance_locked(world, world_now_locked(world));
+        advance_locked(world, bank_now_locked(&world->lines));
         mind_thread_locked(world);
     }
     world->depth--;
@@ -92,7 +87,7 @@ static void
 entered(struct world *world)
 {
     if (world->depth++ == 0 && !world->closed) {
-        advance_locked(world, world_now_locked(world));
+        advance_locked(world, bank_now_locked(&world->lines));
     }
 }
 

@@ -1,4 +1,5 @@
-/* The virtual clock: its life, and the one verb, to wait; see clock.h. */
+/* The virtual clock: its life, and the one verb, to wait, which lets it jump; see
+ * clock.h. */
 #include "base/clock.h"
 
 #include <errno.h>
