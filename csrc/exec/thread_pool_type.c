@@ -37,7 +37,7 @@ ah_thread_pool_new(ModuleState *st, unsigned max_workers, int64_t idle_timeout)
     st->live[AH_LIVE_ThreadPool]++;
     self->st = st;
     self->idle_timeout = idle_timeout;
-    ah_fork_watch(st, &self->fork, (PyObject *)self, thread_pool_in_child);
+    ah_fork_register(st, &self->fork, (PyObject *)self, thread_pool_in_child);
     return self;
 }
 
@@ -56,7 +56,7 @@ static void
 ThreadPool_dealloc(ThreadPoolObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    ah_fork_unwatch(&self->fork);
+    ah_fork_unregister(&self->fork);
     pool_destroy(&self->pool);
     self->st->live[AH_LIVE_ThreadPool]--;
     type->tp_free((PyObject *)self);

@@ -22,7 +22,7 @@ ah_device_new(ModuleState *st, PyTypeObject *type, const struct device_kind *kin
     self->kind = kind;
     self->handle = handle;
     self->owner = Py_XNewRef(owner);
-    ah_fork_watch(st, &self->fork, (PyObject *)self, kind->in_child);
+    ah_fork_register(st, &self->fork, (PyObject *)self, kind->in_child);
     return self;
 }
 
@@ -204,7 +204,7 @@ ah_device_dealloc(DeviceObject *self)
         self->kind->free(self);
     }
     ah_device_release(self);
-    ah_fork_unwatch(&self->fork);
+    ah_fork_unregister(&self->fork);
     self->st->live[self->kind->counter]--;
     Py_CLEAR(self->owner);
     ah_drop_clock(self->parents_clock);

@@ -93,7 +93,7 @@ Loop_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     self->poller.fd = -1;
     self->inbox.wake_fd = -1;
     self->thread_id = Py_NewRef(Py_None);
-    ah_fork_watch(st, &self->fork, (PyObject *)self, loop_in_child);
+    ah_fork_register(st, &self->fork, (PyObject *)self, loop_in_child);
     loop_slow_init(self);
     self->closed = true; /* until __init__ of BaseEventLoop opens it */
     const char *call;
@@ -176,7 +176,7 @@ Loop_dealloc(LoopObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    ah_fork_unwatch(&self->fork);
+    ah_fork_unregister(&self->fork);
     self->closed = true;
     (void)Loop_clear(self);
     poller_close(&self->poller);

@@ -119,7 +119,7 @@ VirtualClock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (has_limit) {
         vclock_set_limit(&self->clock, (int64_t)llround(limit * 1e9));
     }
-    ah_fork_watch(st, &self->fork, (PyObject *)self, virtual_clock_in_child);
+    ah_fork_register(st, &self->fork, (PyObject *)self, virtual_clock_in_child);
     return (PyObject *)self;
 }
 
@@ -128,7 +128,7 @@ VirtualClock_dealloc(VirtualClockObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     self->st->live[AH_LIVE_VirtualClock]--;
-    ah_fork_unwatch(&self->fork);
+    ah_fork_unregister(&self->fork);
     vclock_destroy(&self->clock);
     type->tp_free((PyObject *)self);
     Py_DECREF(type);

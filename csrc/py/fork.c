@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 void
-ah_fork_watch(ModuleState *st, struct fork_node *node, PyObject *object,
-              void (*in_child)(PyObject *object))
+ah_fork_register(ModuleState *st, struct fork_node *node, PyObject *object,
+                 void (*in_child)(PyObject *object))
 {
     node->object = object;
     node->in_child = in_child;
@@ -20,7 +20,7 @@ ah_fork_watch(ModuleState *st, struct fork_node *node, PyObject *object,
 }
 
 void
-ah_fork_unwatch(struct fork_node *node)
+ah_fork_unregister(struct fork_node *node)
 {
     if (node->link == NULL) {
         return;

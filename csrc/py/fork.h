@@ -22,10 +22,10 @@ struct fork_node {
     pid_t made_in; /* in a child: the process that made the object; else 0 */
 };
 
-/* Unwatch is idempotent, and takes a node of zeros. */
-void ah_fork_watch(ModuleState *st, struct fork_node *node,
-                   AH_BORROWED PyObject *object, void (*in_child)(PyObject *object));
-void ah_fork_unwatch(struct fork_node *node);
+/* Unregistering is idempotent, and takes a node of zeros. */
+void ah_fork_register(ModuleState *st, struct fork_node *node,
+                      AH_BORROWED PyObject *object, void (*in_child)(PyObject *object));
+void ah_fork_unregister(struct fork_node *node);
 
 static inline bool
 ah_is_inherited(const struct fork_node *node)

@@ -56,7 +56,7 @@ ah_token_new(ModuleState *st, PyObject *clock)
         self->st = st;
         token_init(&self->token);
         self->clock = Py_XNewRef(clock);
-        ah_fork_watch(st, &self->fork, (PyObject *)self, cancel_token_in_child);
+        ah_fork_register(st, &self->fork, (PyObject *)self, cancel_token_in_child);
     }
     return self;
 }

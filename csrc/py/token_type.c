@@ -20,7 +20,7 @@ CancelToken_dealloc(CancelTokenObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     self->st->live[AH_LIVE_CancelToken]--;
-    ah_fork_unwatch(&self->fork);
+    ah_fork_unregister(&self->fork);
     token_close(&self->token);
     Py_XDECREF(self->clock);
     type->tp_free((PyObject *)self);

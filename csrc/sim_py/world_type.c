@@ -94,7 +94,7 @@ SimWorld_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->has_world = true;
     self->world.spi_message_ns = spi_message_us * NS_PER_US;
     (void)ah_keep_clock(clock); /* world.home */
-    ah_fork_watch(st, &self->fork, (PyObject *)self, sim_world_in_child);
+    ah_fork_register(st, &self->fork, (PyObject *)self, sim_world_in_child);
     return (PyObject *)self;
 }
 
@@ -142,7 +142,7 @@ SimWorld_dealloc(SimWorldObject *self)
         return;
     }
     PyObject_GC_UnTrack(self);
-    ah_fork_unwatch(&self->fork);
+    ah_fork_unregister(&self->fork);
     if (self->has_world && !ah_is_inherited(&self->fork)) {
         world_destroy(&self->world);
     }
