@@ -9,7 +9,7 @@
 #define ASK_EVERY 16
 
 /* NULL: it belongs to nobody (any more). */
-static struct fd_entry *
+static inline struct fd_entry *
 entry_of_event(LoopObject *self, const struct epoll_event *event)
 {
     int fd = (int)(uint32_t)event->data.u64;

@@ -81,7 +81,9 @@ make(HandleObject *self, LoopObject *loop, PyObject *callback, PyObject *const *
     Py_DECREF(loop->handle_type); /* see handle.h */
     memset((char *)self + sizeof(PyObject), 0, sizeof *self - sizeof(PyObject));
     loop->st->live[AH_LIVE_Handle]++;
-    self->threadsafe = threadsafe;
+    if (threadsafe) {
+        self->threadsafe = true;
+    }
     if (ah_handle_fill(self, loop, callback, args, nargs, context, once) < 0) {
         Py_DECREF(self);
         return NULL;
