@@ -15,12 +15,14 @@
     X(name_done, "done")                                          \
     X(name_end_unrun, "_end_unrun")                               \
     X(name_executor_shutdown_called, "_executor_shutdown_called") \
+    X(name_falling, "falling")                                    \
     X(name_future, "Future")                                      \
     X(name_job_note, "pyasync_hw.job") /* py/job_token.h */       \
     X(name_loop, "loop")                                          \
     X(name_name, "name")                                          \
     X(name_new_default_executor, "_new_default_executor")         \
     X(name_refuse, "_refuse")                                     \
+    X(name_rising, "rising")                                      \
     X(name_run_in_foreign_executor, "_run_in_foreign_executor")   \
     X(name_set_exception, "set_exception")                        \
     X(name_set_result, "set_result")                              \

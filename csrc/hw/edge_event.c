@@ -10,7 +10,7 @@ ah_edge_event_new(ModuleState *st, const struct edge_record *record)
     }
     const struct line_event *e = &record->event;
     PyObject *fields[] = {
-        PyUnicode_InternFromString(e->id == LINE_RISING_EDGE ? "rising" : "falling"),
+        Py_NewRef(e->id == LINE_RISING_EDGE ? st->name_rising : st->name_falling),
         PyLong_FromLongLong(e->timestamp_ns),
         PyLong_FromUnsignedLong(e->offset),
         PyLong_FromUnsignedLong(e->seqno),
