@@ -4,7 +4,7 @@
 #include "hw/edges_await.h"
 #include "hw/edges_block.h"
 #include "hw/edges_read.h"
-#include "hw/tell.h"
+#include "hw/loop_future.h"
 #include "py/exceptions.h"
 
 #define CAPACITY_MAX 65536

@@ -6,7 +6,7 @@
 #include "hw/edge_event.h"
 #include "hw/edges_fail.h"
 #include "hw/edges_read.h"
-#include "hw/tell.h"
+#include "hw/loop_future.h"
 
 static int
 on_readable(struct hw_wait *wait, int Py_UNUSED(what))

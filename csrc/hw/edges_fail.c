@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "hw/tell.h"
+#include "hw/loop_future.h"
 #include "py/exceptions.h"
 
 /* OSError(err) as an object; owned. */

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "hw/edge_event.h"
-#include "hw/tell.h"
+#include "hw/loop_future.h"
 #include "py/exceptions.h"
 
 #define READ_BATCH 16 /* events in one read */

@@ -12,7 +12,7 @@
 
 #include "base/block.h"
 #include "hw/spi_type.h"
-#include "hw/tell.h"
+#include "hw/loop_future.h"
 #include "py/blocking.h"
 #include "py/clock_type.h"
 #include "py/errors.h"

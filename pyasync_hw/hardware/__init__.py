@@ -6,7 +6,7 @@ A backend opens lines and SPI devices: the kernel's or a simulated board.
 from __future__ import annotations
 
 from .backend import Backend, LineSettings
-from .current import Use, chosen, current, keep_to_the_end, set_default, use
+from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi
 from .wiring import ConfigError, ReaderWiring, Wiring, load_board

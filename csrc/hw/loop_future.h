@@ -1,8 +1,8 @@
 /* Telling a future of a loop: from any thread, and from a signal handler, for devices
  * are closed there.  Knows nothing of devices.  GIL held.
  */
-#ifndef AH_HW_TELL_H
-#define AH_HW_TELL_H
+#ifndef AH_HW_LOOP_FUTURE_H
+#define AH_HW_LOOP_FUTURE_H
 
 #include "module.h"
 

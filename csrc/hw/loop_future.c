@@ -1,5 +1,5 @@
-/* Telling a future of a loop; see tell.h. */
-#include "hw/tell.h"
+/* Telling a future of a loop; see loop_future.h. */
+#include "hw/loop_future.h"
 
 #include "loop/loop.h"
 
