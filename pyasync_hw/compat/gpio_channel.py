@@ -6,7 +6,8 @@ import errno
 from typing import Literal
 
 from .. import _core, hardware
-from ..gpio import _Line, _next_edge
+from ..gpio.edges import next_edge
+from ..gpio.lines import Line
 from ..hardware import LineSettings
 from ..hardware.pins import HEADER_GPIOS
 
@@ -15,7 +16,7 @@ __all__ = ["Bias", "Channel"]
 Bias = Literal["disabled", "pull_down", "pull_up"]
 
 
-class Channel(_Line):
+class Channel(Line):
     """A GPIO, on the header or not; at first as it is, which another program may have left."""
 
     def __init__(self, gpio: int, settings: LineSettings | None = None) -> None:
@@ -74,7 +75,7 @@ class Channel(_Line):
 
     async def next_edge(self) -> _core.EdgeEvent:
         """As Input.wait_for_edge()."""
-        return await _next_edge(self._core, "both")
+        return await next_edge(self._core, "both")
 
     def block_for_edge(self, timeout: float | None, token: _core.CancelToken) -> _core.EdgeEvent:
         """As Input.blocking.wait_for_edge()."""

@@ -1,50 +1,32 @@
-"""GPIO lines: inputs whose edges can be awaited, and outputs.
-
-    with gpio.Input("GPIO17", bias="pull_up") as button:
-        event = await button.wait_for_edge("falling")
-        async for event in button.edges():
-            ...
-
-Times in are seconds, time stamps out are nanoseconds on the loop's clock.
-"""
+"""Input and Output: one line each."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-from . import _core, hardware
-from ._core import EdgeEvent
-from .hardware import LineSettings
-from .hardware.device import BlockingLife, DeviceLife
+from .. import _core, hardware
+from .._core import EdgeEvent
+from ..hardware import LineSettings
+from ..hardware.device import BlockingLife, DeviceLife
+from .edges import BlockingEdgeIterator, Edge, EdgeIterator, next_edge
 
-__all__ = [
-    "BlockingEdgeIterator",
-    "BlockingInput",
-    "Edge",
-    "EdgeEvent",
-    "EdgeIterator",
-    "Input",
-    "Output",
-]
+__all__ = ["Bias", "BlockingInput", "Drive", "Input", "Line", "Output", "level"]
 
-Edge = Literal["rising", "falling", "both"]
 Bias = Literal["as_is", "disabled", "pull_up", "pull_down"]
 Drive = Literal["push_pull", "open_drain", "open_source"]
 
 EDGES_MAX = 65536
 
 
-def _level(value: int) -> bool:
+def level(value: int) -> bool:
     """A logical value; 0, 1, False and True are the ones there are."""
     if value not in (0, 1):
         raise ValueError(f"value must be 0 or 1, not {value!r}")
     return bool(value)
 
 
-class _Line(DeviceLife):
+class Line(DeviceLife):
     """One requested line: what Input and Output have in common."""
 
     _core: _core.LineRequest
@@ -103,7 +85,7 @@ class _Line(DeviceLife):
         return f"<{type(self).__name__} {self.spec!r} {state}>"
 
 
-class Input(_Line):
+class Input(Line):
     """A line as input.
 
     spec: 17, "GPIO17", "BCM17", "BOARD11", "J8:11"; with chip= (path, name or label)
@@ -144,7 +126,7 @@ class Input(_Line):
         meanwhile, RuntimeError when a real line is awaited on a virtual clock.
         """
         self._check_reports(edge)
-        return await _next_edge(self._core, edge)
+        return await next_edge(self._core, edge)
 
     def edges(self, maxlen: int = 1024) -> EdgeIterator:
         """An asynchronous iterator over every edge from now on, with a queue of its own.
@@ -250,78 +232,7 @@ class BlockingInput(BlockingLife):
         return BlockingEdgeIterator(self._line._edge_queue(maxlen), timeout, token)
 
 
-class EdgeIterator(AsyncIterator[EdgeEvent]):
-    """Every edge of a line, in order.  Made by Input.edges()."""
-
-    def __init__(self, queue: _core.EdgeQueue) -> None:
-        self._core = queue
-
-    def __aiter__(self) -> EdgeIterator:
-        return self
-
-    def __iter__(self) -> NoReturn:
-        raise TypeError(
-            "edges() is for `async for edge in line.edges()`; without a loop it is "
-            "`for edge in line.blocking.edges()`"
-        )
-
-    async def __anext__(self) -> EdgeEvent:
-        if self._core.closed:
-            raise StopAsyncIteration
-        try:
-            return await _next_edge(self._core, "both")
-        except ValueError:
-            if self._core.closed:  # by close(), while we waited
-                raise StopAsyncIteration from None
-            raise
-
-    def close(self) -> None:
-        """See no more edges; whoever waits gets StopAsyncIteration.  Idempotent."""
-        self._core.close()
-
-    async def aclose(self) -> None:
-        """close(), as contextlib.aclosing() calls it."""
-        self.close()
-
-
-class BlockingEdgeIterator(Iterator[EdgeEvent]):
-    """Every edge of a line, in order.  Made by Input.blocking.edges()."""
-
-    def __init__(
-        self,
-        queue: _core.EdgeQueue,
-        timeout: float | None,
-        token: _core.CancelToken | None,
-    ) -> None:
-        self._core = queue
-        self._timeout = timeout
-        self._token = token
-
-    def __iter__(self) -> BlockingEdgeIterator:
-        return self
-
-    def __aiter__(self) -> NoReturn:
-        raise TypeError(
-            "blocking.edges() is for `for edge in line.blocking.edges()`; on a loop it is "
-            "`async for edge in line.edges()`"
-        )
-
-    def __next__(self) -> EdgeEvent:
-        if self._core.closed:
-            raise StopIteration
-        try:
-            return self._core.wait_edge_blocking("both", self._timeout, self._token)
-        except ValueError:
-            if self._core.closed:  # by close(), while we waited
-                raise StopIteration from None
-            raise
-
-    def close(self) -> None:
-        """See no more edges; whoever waits gets StopIteration.  Idempotent."""
-        self._core.close()
-
-
-class Output(_Line):
+class Output(Line):
     """A line as output; starts with `value` (logical, 0 or 1).
 
     spec, chip, board as for Input; drive: "push_pull", "open_drain", "open_source".
@@ -345,7 +256,7 @@ class Output(_Line):
             bias=bias,
             drive=drive,
             active_low=active_low,
-            output_value=_level(value),
+            output_value=level(value),
         )
         super().__init__(spec, settings, chip, board, consumer)
 
@@ -356,7 +267,7 @@ class Output(_Line):
 
     @value.setter
     def value(self, value: int) -> None:
-        self._core.set(1, int(_level(value)))
+        self._core.set(1, int(level(value)))
 
     def on(self) -> None:
         """value = 1."""
@@ -369,17 +280,3 @@ class Output(_Line):
     def toggle(self) -> None:
         """The other value."""
         self.value = not self.value
-
-
-async def _next_edge(core: _core.LineRequest | _core.EdgeQueue, edge: Edge) -> EdgeEvent:
-    loop = asyncio.get_running_loop()
-    event = core.take(edge)
-    while event is None:  # once, but on a loop whose futures somebody else ends
-        future = core.arm(loop, edge)
-        try:
-            await future
-            event = core.collect(future)
-        except BaseException:
-            core.disarm(future)  # the edge that was kept for it goes on to the next
-            raise
-    return event
