@@ -49,6 +49,17 @@ struct world_chip {
     int64_t first_field;         /* own time at which its field first went on */
 };
 
+/* Any other device on a chip select.  `transfer` is given one frame, what chip select
+ * is asserted for, and answers it at once: 0, or -errno, which ends the message. */
+struct world_part {
+    struct world_part *next;
+    unsigned bus, cs;
+    uint32_t max_hz; /* 0: any; a faster one it does not hear */
+    uint8_t modes;   /* bit n: it understands SPI mode n */
+    int (*transfer)(struct world_part *part, const uint8_t *tx, uint8_t *rx,
+                    uint32_t len); /* runs Python */
+};
+
 enum world_deed { WORLD_DRIVE, WORLD_PRESENT, WORLD_REMOVE };
 
 /* From when `after` of an action counts. */
@@ -93,6 +104,7 @@ struct world {
     struct line_bank lines;
     struct shared_lines shared; /* those that the program has requested */
     struct world_chip *chips;   /* owned */
+    struct world_part *parts;   /* their owner's, until world_close() */
     struct heap due;            /* actions whose time is known */
     struct world_action *waiting;
     pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
@@ -179,6 +191,10 @@ void world_remove_device(struct world *world, struct world_device *device);
 int world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line,
                         int reset_line, uint8_t version, struct world_chip **chip);
 struct world_chip *world_find_chip_locked(struct world *world, unsigned bus,
+                                          unsigned cs);
+/* Plug in a part, which stays its owner's.  As world_attach_locked(). */
+int world_attach_part_locked(struct world *world, struct world_part *part);
+struct world_part *world_find_part_locked(struct world *world, unsigned bus,
                                           unsigned cs);
 /* 0 or -errno; then it is not taken over. */
 int world_schedule_locked(struct world *world, struct world_action *action);

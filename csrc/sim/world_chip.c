@@ -200,9 +200,19 @@ world_find_chip_locked(struct world *world, unsigned bus, unsigned cs)
     return NULL;
 }
 
-int
-world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line,
-                    int reset_line, uint8_t version, struct world_chip **out)
+struct world_part *
+world_find_part_locked(struct world *world, unsigned bus, unsigned cs)
+{
+    struct world_part *part = world->parts;
+    while (part != NULL && (part->bus != bus || part->cs != cs)) {
+        part = part->next;
+    }
+    return part;
+}
+
+/* May something be plugged in there? */
+static int
+check_place_locked(struct world *world, unsigned bus, unsigned cs)
 {
     if (world->closed) {
         return -ENODEV;
@@ -210,8 +220,29 @@ world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line
     if (bus >= WORLD_BUSES) {
         return -ENOENT;
     }
-    if (world_find_chip_locked(world, bus, cs) != NULL) {
-        return -EBUSY;
+    bool taken = world_find_chip_locked(world, bus, cs) != NULL ||
+                 world_find_part_locked(world, bus, cs) != NULL;
+    return taken ? -EBUSY : 0;
+}
+
+int
+world_attach_part_locked(struct world *world, struct world_part *part)
+{
+    int err = check_place_locked(world, part->bus, part->cs);
+    if (err == 0) {
+        part->next = world->parts;
+        world->parts = part;
+    }
+    return err;
+}
+
+int
+world_attach_locked(struct world *world, unsigned bus, unsigned cs, int irq_line,
+                    int reset_line, uint8_t version, struct world_chip **out)
+{
+    int err = check_place_locked(world, bus, cs);
+    if (err < 0) {
+        return err;
     }
     struct world_chip *chip = calloc(1, sizeof *chip);
     if (chip == NULL) {
@@ -269,6 +300,7 @@ void
 world_clear_locked(struct world *world)
 {
     free_actions(world);
+    world->parts = NULL;
     for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
         while (chip->field.cards != NULL) {
             field_leave(&chip->field, chip->field.cards, field_now(&chip->field));

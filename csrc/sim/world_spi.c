@@ -7,8 +7,8 @@
  * clock moves at once, as long as nothing is due meanwhile.  In real time the thread
  * sleeps, without the host's lock and with the world left: once for all transfers, and
  * each then has its own time in the past, where nothing is due meanwhile; else before
- * each.  Where no module answers, and for one that cannot follow (another mode than 0,
- * more than 10 MHz), MISO reads 0.
+ * each.  A part (struct world_part) is given a whole frame, at its end.  Where nothing
+ * answers, and for what cannot follow (the mode, the speed), MISO reads 0.
  */
 #include "sim/world.h"
 
@@ -30,6 +30,7 @@ struct world_spi {
     struct world_device pin;
     struct world *world;
     unsigned bus, cs;
+    uint8_t sent[SPI_BUFSIZ], got[SPI_BUFSIZ]; /* a frame, for a part */
 };
 
 /* Where a message is in its own time. */
@@ -134,6 +135,55 @@ begin_locked(const struct world_spi *spi, const struct spi_xfer *xfers, unsigned
     return progress;
 }
 
+/* The part on this chip select, if it can follow. */
+static struct world_part *
+part_locked(const struct world_spi *spi, const struct spi_xfer *frame, unsigned n)
+{
+    struct world_part *part = world_find_part_locked(spi->world, spi->bus, spi->cs);
+    unsigned mode = spi->device.config.mode & SPI_MODE_OF_CLOCK;
+    if (part == NULL || (part->modes >> mode & 1) == 0) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (part->max_hz != 0 && speed_of(spi, &frame[i]) > part->max_hz) {
+            return NULL;
+        }
+    }
+    return part;
+}
+
+/* A frame's bytes, at its end, if there is a part that hears them. */
+static int
+exchange_frame_locked(struct world_spi *spi, const struct spi_xfer *frame, unsigned n)
+{
+    struct world_part *part = part_locked(spi, frame, n);
+    if (part == NULL || spi->world->closed) {
+        return 0;
+    }
+    uint32_t len = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (frame[i].tx != NULL) {
+            memcpy(spi->sent + len, frame[i].tx, frame[i].len);
+        }
+        else {
+            memset(spi->sent + len, 0, frame[i].len);
+        }
+        len += frame[i].len;
+    }
+    int err = part->transfer(part, spi->sent, spi->got, len); /* runs Python */
+    if (err < 0) {
+        return err;
+    }
+    len = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (frame[i].rx != NULL) {
+            memcpy(frame[i].rx, spi->got + len, frame[i].len);
+        }
+        len += frame[i].len;
+    }
+    return 0;
+}
+
 /* One transfer's bytes, at its end.  `first`: chip select falls before it. */
 static int
 exchange_locked(struct world_spi *spi, const struct spi_xfer *xfer, int64_t now,
@@ -203,6 +253,7 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
     lock_bus(world, spi->bus);
     world_enter(world);
     bool first = true;
+    unsigned frame = 0; /* where it began */
     struct progress progress = begin_locked(spi, xfers, n);
     int64_t pause = world->spi_message_ns; /* passed at once with what comes next */
     for (unsigned i = 0; i < n; i++) {
@@ -211,6 +262,10 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
         bool last = i + 1 == n || xfer->cs_change;
         int done =
             exchange_locked(spi, xfer, progress.now, first, last); /* runs Python */
+        if (done >= 0 && last) {
+            done = exchange_frame_locked(spi, &xfers[frame], i + 1 - frame);
+            frame = i + 1; /* runs Python */
+        }
         if (done < 0) {
             result = done;
             break;

@@ -30,7 +30,8 @@ SimWorld_attach(SimWorldObject *self, PyObject *args)
         char what[32];
         PyOS_snprintf(what, sizeof what, "spi%u.%u", bus, cs);
         (void)ah_raise_errno_remedy(
-            err, what, err == -EBUSY ? "this chip select has a reader already" : NULL);
+            err, what,
+            err == -EBUSY ? "something is on this chip select already" : NULL);
         return NULL;
     }
     Py_RETURN_NONE;

@@ -10,6 +10,7 @@
 #include "sim/world.h"
 
 struct sim_card;
+struct sim_part;
 
 typedef struct {
     PyObject_HEAD
@@ -20,6 +21,7 @@ typedef struct {
     bool has_world;
     PyObject *name;         /* owned str */
     struct sim_card *cards; /* owned */
+    struct sim_part *parts; /* owned */
 } SimWorldObject;
 
 /* In a child: -1 with RuntimeError. */

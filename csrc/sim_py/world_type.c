@@ -9,6 +9,7 @@
 #include "sim_py/card.h"
 #include "sim_py/field.h"
 #include "sim_py/lines.h"
+#include "sim_py/part.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
@@ -105,6 +106,9 @@ SimWorld_traverse(SimWorldObject *self, visitproc visit, void *arg)
     for (struct sim_card *card = self->cards; card != NULL; card = card->next) {
         Py_VISIT(card->object);
     }
+    for (struct sim_part *part = self->parts; part != NULL; part = part->next) {
+        Py_VISIT(part->object);
+    }
     return 0; /* a VirtualClock and a str refer to nothing */
 }
 
@@ -117,6 +121,7 @@ close_world(SimWorldObject *self)
         world_close(&self->world);
         Py_END_ALLOW_THREADS
         ah_sim_drop_idle_cards(self); /* runs Python */
+        ah_sim_drop_parts(self);      /* runs Python */
     }
 }
 
@@ -219,6 +224,10 @@ static PyMethodDef SimWorld_methods[] = {
     SIM_METHOD(attach, METH_VARARGS,
                "attach($self, bus, cs, irq, reset, version, /)\n--\n\n"
                "Plug an MFRC522 into a chip select; a line of -1 is not wired."),
+    SIM_METHOD(attach_part, METH_VARARGS,
+               "attach_part($self, bus, cs, part, modes, max_hz, /)\n--\n\n"
+               "Plug a part, whose transfer(bytes) answers each frame, into a chip\n"
+               "select; bit n of modes: it understands SPI mode n; max_hz 0: any."),
     SIM_METHOD(present, METH_VARARGS,
                "present($self, bus, cs, card, at=None, /)\n--\n\n"
                "Lay a card into a reader's field, now or `at` seconds after the field\n"

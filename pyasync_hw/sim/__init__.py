@@ -6,8 +6,17 @@ It runs in real time, or on a VirtualClock, where nothing takes any time.
 
 from __future__ import annotations
 
-from .board import MODELS, Board, SimLine, SimReader
+from .board import MODELS, Board, OnSpi, SimLine, SimReader
 from .cards import Card, CardState
 from .classic import MifareClassic1K
 
-__all__ = ["MODELS", "Board", "Card", "CardState", "MifareClassic1K", "SimLine", "SimReader"]
+__all__ = [
+    "MODELS",
+    "Board",
+    "Card",
+    "CardState",
+    "MifareClassic1K",
+    "OnSpi",
+    "SimLine",
+    "SimReader",
+]

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .. import hardware
 from .._core import SimWorld, VirtualClock
@@ -28,7 +28,7 @@ from .cards import Card, parse_uid, seconds_up_to_1
 if TYPE_CHECKING:
     from .._core import LineRequest, SPIDevice
 
-__all__ = ["Board", "SimLine", "SimReader"]
+__all__ = ["Board", "OnSpi", "SimLine", "SimReader"]
 
 VERSION_MFRC522_2 = 0x92  # MFRC522 datasheet, 9.3.4.8: VersionReg
 DEFAULT_SPI_HZ = 4_000_000
@@ -88,6 +88,13 @@ def line_names(model: str) -> list[str]:
         for offset, name in _ZERO_NAMES.items():
             names[offset] = name
     return names + [""] * (own.num_lines - len(names))
+
+
+class OnSpi(Protocol):
+    """What can be on a chip select: see Board.attach_spi()."""
+
+    def transfer(self, data: bytes, /) -> bytes:
+        """What comes back (MISO) while `data` goes out, chip select asserted: as many bytes."""
 
 
 class SimLine:
@@ -291,6 +298,30 @@ class Board(AbstractContextManager["Board"]):
         reader = SimReader(self, where, irq_line, reset_line, label, power_up)
         self._readers[where] = reader
         return reader
+
+    def attach_spi(self, bus: int, cs: int, part: OnSpi) -> None:
+        """Wire an object of yours to a chip select: its transfer() answers each frame.
+
+        A frame is all that goes out while chip select is asserted, however it was cut into
+        transfers.  What transfer() raises, the program's message raises.  A part may have
+        `modes`, the SPI modes that it understands (all), and `max_speed_hz` (any): at others
+        it does not answer.  OSError (EBUSY): that chip select is taken.  ValueError: the
+        model has none such.
+        """
+        where = self._spi(f"spi{bus}.{cs}")
+        if not callable(getattr(part, "transfer", None)):
+            raise TypeError(f"a part has transfer(bytes) -> bytes, which {part!r} has not")
+        modes = 0
+        for mode in getattr(part, "modes", range(4)):
+            if mode not in range(4):
+                raise ValueError(f"modes of {part!r} must be of 0 to 3, not {mode!r}")
+            modes |= 1 << mode
+        max_hz = getattr(part, "max_speed_hz", None)
+        if max_hz is not None and (not isinstance(max_hz, int) or not 0 < max_hz < 2**32):
+            raise ValueError(
+                f"max_speed_hz of {part!r} must be a whole number of Hz, not {max_hz!r}"
+            )
+        self._world.attach_part(*where, part, modes, max_hz or 0)
 
     @property
     def readers(self) -> list[SimReader]:
