@@ -77,6 +77,10 @@ class Channel(Line):
         """As Input.wait_for_edge()."""
         return await next_edge(self._core, "both")
 
+    def take_edge(self) -> _core.EdgeEvent | None:
+        """The oldest edge that nobody has taken, if there is one."""
+        return self._core.take("both")
+
     def block_for_edge(self, timeout: float | None, token: _core.CancelToken) -> _core.EdgeEvent:
         """As Input.blocking.wait_for_edge()."""
         return self._core.wait_edge_blocking("both", timeout, token)

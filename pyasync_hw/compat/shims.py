@@ -25,8 +25,8 @@ _MODULES = {
     "pirc522.util": "pyasync_hw.compat.pirc522.util",
     "spidev": "pyasync_hw.compat.spidev",
 }
-# What --shims= chooses from.
-NAMES = ("RPi.GPIO", "pirc522", "spidev")
+# What --shims= chooses from; gpiozero is the installed one, on our pin factory.
+NAMES = ("RPi.GPIO", "gpiozero", "pirc522", "spidev")
 
 
 def parse_list(text: str) -> tuple[str, ...]:

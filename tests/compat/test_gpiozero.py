@@ -1,4 +1,4 @@
-"""gpiozero, unmodified from PyPI, on our RPi.GPIO: idle, and beside processes that are busy."""
+"""gpiozero, unmodified from PyPI, on our pin factory: idle, and beside processes that are busy."""
 
 import contextlib
 import os
@@ -6,14 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import warnings
+from pathlib import Path
 
 import pytest
-from running import ENVIRONMENT, run
+from running import ENVIRONMENT, as_python_does, run
 
 from pyasync_hw import gpio
 from pyasync_hw.compat import shims
-from pyasync_hw.compat.RPi import GPIO
+from pyasync_hw.compat.gpio_channel import Channel
 
 gpiozero = pytest.importorskip("gpiozero")
 
@@ -35,22 +37,35 @@ def busy_machine():
             other.wait()
 
 
-@pytest.fixture(params=["idle", "busy"])
+@pytest.fixture(params=["ours", "ours, busy", "rpigpio"])
 def board(request, gpio_board, monkeypatch):
-    """A simulated board behind GPIOZERO_PIN_FACTORY=rpigpio."""
+    """A simulated board behind our pin factory, or gpiozero's own on our RPi.GPIO."""
     local = pytest.importorskip("gpiozero.pins.local")
     monkeypatch.setattr(local, "get_pi_revision", lambda: ZERO_W)  # there is no /proc of a Pi
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "rpigpio")
     uninstall = shims.install(["RPi.GPIO"])
     try:
-        with busy_machine() if request.param == "busy" else contextlib.nullcontext():
+        if request.param == "rpigpio":
+            from gpiozero.pins.rpigpio import RPiGPIOFactory as Factory
+        else:
+            from pyasync_hw.compat.gpiozero import Factory
+        gpiozero.Device.pin_factory = Factory()
+        with busy_machine() if "busy" in request.param else contextlib.nullcontext():
             yield gpio_board
-            if gpiozero.Device.pin_factory is not None:
-                assert type(gpiozero.Device.pin_factory).__name__ == "RPiGPIOFactory"
-                gpiozero.Device.pin_factory.close()
-                gpiozero.Device.pin_factory = None
     finally:
+        gpiozero.Device.pin_factory.close()
+        gpiozero.Device.pin_factory = None
         uninstall()
+
+
+@pytest.fixture
+def ours(gpio_board):
+    """A simulated board behind our pin factory."""
+    from pyasync_hw.compat.gpiozero import Factory
+
+    gpiozero.Device.pin_factory = Factory()
+    yield gpio_board
+    gpiozero.Device.pin_factory.close()
+    gpiozero.Device.pin_factory = None
 
 
 class Count:
@@ -163,16 +178,16 @@ class Echo:
         self._line = board.line(ECHO)
         with gpio.Input(ECHO):
             begin = board.time()  # where `at` of this line counts from
-        real = GPIO.output
+        real = Channel.drive
 
-        def output(channel, value):
+        def drive(channel, value):
             real(channel, value)
-            if channel == TRIGGER and not value and self.distance is not None:
+            if channel.line_offset == TRIGGER and not value and self.distance is not None:
                 now = board.time() - begin
                 self._line.drive(1, at=now + 0.0005)
                 self._line.drive(0, at=now + 0.0005 + 2 * self.distance / 343.26)
 
-        monkeypatch.setattr(GPIO, "output", output)
+        monkeypatch.setattr(Channel, "drive", drive)
         self._line.drive(0)
 
 
@@ -190,6 +205,161 @@ def test_distance_sensor(board, monkeypatch):
             hand.distance = 4.0
             assert sensor.wait_for_in_range(PATIENCE_S)
             until(lambda: 3 < sensor.distance < 6)
+
+
+def test_distance_is_measured_by_the_time_stamps(ours, monkeypatch):
+    hand = Echo(ours, monkeypatch)
+    hand.distance = 0.35
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with gpiozero.DistanceSensor(echo=ECHO, trigger=TRIGGER, queue_len=3) as sensor:
+            assert sensor.distance == pytest.approx(0.35, abs=0.001)
+
+
+class Capacitor:
+    """It is charged through a light sensor, once the pin that empties it lets go."""
+
+    def __init__(self, board, monkeypatch, pin):
+        self.seconds = None
+        line = board.line(pin)
+        with gpio.Input(pin):
+            begin = board.time()
+        real_input, real_output = Channel.be_input, Channel.be_output
+
+        def be_input(channel, bias):
+            real_input(channel, bias)
+            if self.seconds is not None:
+                line.drive(1, at=board.time() - begin + self.seconds)
+
+        def be_output(channel, value):
+            line.release()
+            real_output(channel, value)
+
+        monkeypatch.setattr(Channel, "be_input", be_input)
+        monkeypatch.setattr(Channel, "be_output", be_output)
+
+
+def test_light_sensor(ours, monkeypatch):
+    capacitor = Capacitor(ours, monkeypatch, 18)
+    capacitor.seconds = 0.0
+    options = {"queue_len": 1, "charge_time_limit": 1.0}
+    with gpiozero.LightSensor(18, **options) as sensor:
+        assert sensor.wait_for_light(PATIENCE_S)
+        assert sensor.value > 0.1
+        capacitor.seconds = None  # never
+        assert sensor.wait_for_dark(PATIENCE_S)
+
+
+def test_callbacks_come_in_the_order_of_the_edges(ours):
+    """One thread calls them; while it is in one, edges of other pins come."""
+    order, busy, go_on, done = [], threading.Event(), threading.Event(), threading.Event()
+    with gpiozero.Button(5, hold_time=0.02) as first, gpiozero.Button(6, hold_time=0.02) as second:
+
+        def note(button):
+            order.append((button.pin.info.name, button.is_active, threading.get_ident()))
+            if len(order) == 1:
+                busy.set()
+                assert go_on.wait(PATIENCE_S)
+            if len(order) == 6:
+                done.set()
+
+        for button in (first, second):
+            button.when_activated = button.when_deactivated = lambda button=button: note(button)
+        ours.line(5).drive(0)
+        assert busy.wait(PATIENCE_S)
+        for pin, level in ((6, 0), (6, 1), (5, 1), (6, 0), (5, 0)):
+            ours.line(pin).drive(level)
+        go_on.set()
+        assert done.wait(PATIENCE_S)
+    assert [name for name, _, _ in order] == [f"GPIO{pin}" for pin in (5, 6, 6, 5, 6, 5)]
+    assert len({thread for _, _, thread in order}) == 1
+    assert order[0][2] != threading.get_ident()
+
+
+def test_what_a_callback_raises_is_reported_and_the_next_one_runs(ours, monkeypatch):
+    reported, pressed = [], Count()
+    monkeypatch.setattr(sys, "excepthook", lambda _, exc, trace: reported.append(exc))
+    with gpiozero.Button(17) as button, gpiozero.Button(27) as other:
+        button.when_pressed = lambda: 1 / 0
+        other.when_pressed = pressed.happened
+        ours.line(17).drive(0)
+        ours.line(27).drive(0)
+        pressed.wait()
+    assert [type(exc) for exc in reported] == [ZeroDivisionError]
+
+
+def test_the_time_of_an_edge_is_its_own(ours):
+    times = []
+    with gpiozero.Button(17) as button:
+        told = threading.Event()
+
+        def changed(ticks, state):
+            times.append((ticks, state))
+            told.set()
+
+        button.pin.when_changed = changed
+        with gpio.Input(17, bias="pull_up") as line:  # another user of it sees the same edge
+            ours.line(17).drive(0)
+            stamp = line.blocking.wait_for_edge("falling", PATIENCE_S).timestamp_ns
+        assert told.wait(PATIENCE_S)
+    assert times == [(stamp / 1e9, 0)]
+
+
+def test_pins_refuse_what_they_cannot(ours):
+    factory = gpiozero.Device.pin_factory
+    pin = factory.pin("GPIO17")
+    assert (pin.function, pin.pull, pin.edges, pin.bounce) == ("input", "floating", "both", None)
+    with pytest.raises(gpiozero.PinSetInput):
+        pin.state = 1
+    with pytest.raises(gpiozero.PinInvalidFunction):
+        pin.function = "alt0"
+    with pytest.raises(gpiozero.PinInvalidPull):
+        pin.pull = "sideways"
+    with pytest.raises(gpiozero.PinInvalidEdges):
+        pin.edges = "some"
+    with pytest.raises(gpiozero.PinInvalidBounce):
+        pin.bounce = -1
+    with pytest.raises(gpiozero.PinFixedPull):
+        factory.pin(2).pull = "down"
+    pin.function = "output"
+    with pytest.raises(gpiozero.PinFixedPull):
+        pin.pull = "up"
+    with pytest.raises(gpiozero.PinInvalidState):
+        pin.state = 0.5
+    with pytest.raises(gpiozero.PinPWMUnsupported):
+        pin.frequency = 100
+    with pytest.raises(gpiozero.PinInvalidPin):
+        factory.pin("BOARD1")
+
+
+def test_closing_the_factory_gives_the_lines_back(ours):
+    button = gpiozero.Button(17)
+    assert ours.line(17).consumer == "pyasync_hw"
+    gpiozero.Device.pin_factory.close()
+    assert ours.line(17).consumer is None
+    button.close()
+
+
+def test_spi_has_gpiozero_s_properties(ours):
+    with gpiozero.Device.pin_factory.spi(port=0, device=1) as bus:
+        assert repr(bus) == "SPI(port=0, device=1)"
+        assert (bus.clock_mode, bus.lsb_first, bus.select_high) == (0, False, False)
+        assert (bus.bits_per_word, bus.rate) == (8, 500_000)
+        bus.clock_mode, bus.rate = 3, 1_000_000
+        assert (bus.clock_polarity, bus.clock_phase, bus.rate) == (True, True, 1_000_000)
+        with pytest.raises(gpiozero.SPIInvalidClockMode):
+            bus.clock_mode = 4
+        assert bus.transfer([1, 2, 3]) == [0, 0, 0]  # nothing is there
+        with pytest.raises(gpiozero.GPIOPinInUse):
+            gpiozero.Device.pin_factory.spi(port=0, device=1)
+    assert repr(bus) == "SPI(closed)"
+    with pytest.raises(gpiozero.DeviceClosed):
+        bus.transfer([1])
+    options = {"port": 0, "device": 0, "shared": True}
+    one = gpiozero.Device.pin_factory.spi(**options)
+    assert gpiozero.Device.pin_factory.spi(**options) is one
+    one.close()
+    one.close()
 
 
 @pytest.mark.parametrize(("model", "name"), [("pi-zero-w", "Zero W"), ("pi-5", "5B")])
@@ -214,7 +384,52 @@ def test_run_leaves_a_chosen_pin_factory(program):
     assert run(path, env=environment) == (0, "MockFactory\n", "")
 
 
-def test_what_needs_pwm_is_refused(board):
-    with pytest.raises(gpiozero.PinPWMFixedValue) as caught:
-        gpiozero.PWMLED(17)
-    assert "pyasync_hw has no PWM yet" in str(caught.value.__context__)
+def test_the_factory_has_an_entry_point(program, tmp_path):
+    """Where the package is installed, gpiozero finds it by name; here, by what would be."""
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    group = project["entry-points"]["gpiozero_pin_factories"]
+    folder = tmp_path / "site" / "installed-1.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: installed\nVersion: 1\n")
+    lines = [f"{name} = {where}" for name, where in group.items()]
+    (folder / "entry_points.txt").write_text("\n".join(["[gpiozero_pin_factories]", *lines]))
+    path = program(
+        """\
+        from gpiozero import LED
+        with LED(17) as led:
+            led.on()
+            print(type(led.pin_factory).__module__, led.pin_factory.board_info.model, led.value)
+        """
+    )
+    environment = {
+        **ENVIRONMENT,
+        "PYTHONPATH": f"{folder.parent}{os.pathsep}{root}",
+        "GPIOZERO_PIN_FACTORY": "pyasync_hw",
+        "PYASYNC_HW": "sim",
+    }
+    done = as_python_does(path, env=environment)
+    assert done == (0, "pyasync_hw.compat.gpiozero Zero W 1\n", "")
+
+
+CHILD = """\
+import os
+import gpiozero
+from pyasync_hw import hardware
+button = gpiozero.Button(17)
+button.when_pressed = lambda: print("pressed", flush=True)
+if os.fork() == 0:
+    raise SystemExit(3)  # and gpiozero closes all devices
+print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+hardware.current().line(17).drive(0)
+assert button.wait_for_press(60)
+assert button.is_pressed
+"""
+
+
+def test_a_forked_child_leaves_the_pins_alone_and_the_program_ends(program):
+    environment = {k: v for k, v in ENVIRONMENT.items() if k != "GPIOZERO_PIN_FACTORY"}
+    environment["PYTHONWARNINGS"] = "ignore::DeprecationWarning"
+    status, out, err = run("-c", CHILD, env=environment)
+    assert (status, err) == (0, "")
+    assert out.splitlines() in (["3", "pressed"], ["3"])  # it may end before its callback

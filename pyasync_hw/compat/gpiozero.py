@@ -1,0 +1,228 @@
+"""A pin factory for gpiozero: GPIOZERO_PIN_FACTORY=pyasync_hw.
+
+Pins are lines of the current hardware, simulated or real.  Callbacks run in the service
+thread, one after the other, in the order of the edges' time stamps, whatever pins they are
+of; what a callback is told is the time of its edge, not of the call.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from typing import Any
+
+from gpiozero.exc import (
+    PinFixedPull,
+    PinInvalidBounce,
+    PinInvalidEdges,
+    PinInvalidFunction,
+    PinInvalidPull,
+    PinInvalidState,
+    PinPWMUnsupported,
+    PinSetInput,
+)
+from gpiozero.pins.local import LocalPiFactory, LocalPiPin
+
+from .. import hardware
+from .._core import EdgeEvent
+from .edge_detect import _now_ns
+from .gpio_channel import Bias, Channel
+from .gpiozero_spi import HardwareSPI, SharedHardwareSPI
+from .rpi_info import revision
+from .service import report, service
+
+__all__ = ["Factory", "Pin"]
+
+_BIASES: dict[str, Bias] = {"up": "pull_up", "down": "pull_down", "floating": "disabled"}
+_EDGES = ("both", "rising", "falling", "none")
+
+
+class Factory(LocalPiFactory):
+    """gpiozero's pins, SPI buses and time, of the hardware that is current when they are opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pin_class = Pin
+        self._due: list[tuple[int, int, Pin, EdgeEvent]] = []  # a heap, of the service thread
+        self._count = itertools.count()
+
+    def _get_revision(self) -> int:
+        if hasattr(hardware.current(), "model"):
+            return revision()
+        found: int = super()._get_revision()
+        return found
+
+    def _get_spi_class(self, shared: bool, hardware: bool) -> Any:
+        if hardware:
+            return SharedHardwareSPI if shared else HardwareSPI
+        return super()._get_spi_class(shared, hardware)
+
+    @staticmethod
+    def ticks() -> float:
+        """Now, in seconds on the clock of the time stamps."""
+        return _now_ns() / 1e9
+
+    def _happened(self, pin: Pin, event: EdgeEvent) -> None:
+        """Have the pin told in turn: who comes first is known when all lines were read."""
+        heapq.heappush(self._due, (event.timestamp_ns, next(self._count), pin, event))
+        service.call(self._tell_next)
+
+    def _tell_next(self) -> None:
+        _, _, pin, event = heapq.heappop(self._due)
+        try:
+            pin._tell(event)
+        except BaseException as exc:
+            report(exc)
+
+
+class Pin(LocalPiPin):
+    """One GPIO of the header; its line is requested at the first use, and given back by close()."""
+
+    def __init__(self, factory: Factory, info: Any) -> None:
+        super().__init__(factory, info)
+        self._lock = threading.RLock()
+        self._line: Channel | None = None
+        self._read_line: Channel | None = None  # the one that the service reads
+        self._pull = info.pull or "floating"
+        self._bounce: float | None = None
+        self._edges = "both"
+        self._since_ns = 0  # of the edges that count
+        self._last_ns: int | None = None  # the one that counted last
+        self._driven: bool | None = None  # what it was driven to last
+
+    def _open(self) -> Channel:
+        with self._lock:
+            if self._line is None:
+                self._line = Channel(self._number)  # as it is: an output goes on as it was
+            return self._line
+
+    def close(self) -> None:
+        """Give the line back; it may be used again."""
+        self.frequency = None
+        self.when_changed = None
+        with self._lock:
+            line, self._line = self._line, None
+            self._pull = self.info.pull or "floating"
+        if line is not None:
+            line.close()
+
+    # Direction and pull.
+
+    def output_with_state(self, state: Any) -> None:
+        """Output at `state` from the beginning."""
+        self._pull = "floating"
+        self._driven = self._level(state)
+        self._open().be_output(self._driven)
+
+    def input_with_pull(self, pull: str) -> None:
+        """Input with this pull from the beginning."""
+        bias = self._bias(pull)
+        self._open().be_input(bias)
+        self._pull = pull
+
+    def _bias(self, pull: str) -> Bias:
+        if pull not in _BIASES:
+            raise PinInvalidPull(f'invalid pull "{pull}" for pin {self!r}')
+        if self.info.pull and pull != self.info.pull:
+            raise PinFixedPull(f"{self!r} has a physical pull-{self.info.pull} resistor")
+        return _BIASES[pull]
+
+    def _level(self, state: Any) -> bool:
+        if state not in (0, 1):
+            raise PinInvalidState(f'invalid state "{state}" for pin {self!r}')
+        return bool(state)
+
+    def _get_function(self) -> str:
+        return "output" if self._open().is_output else "input"
+
+    def _set_function(self, value: str) -> None:
+        line = self._open()
+        if value == "input":
+            line.be_input(_BIASES[self._pull])
+        elif value == "output":
+            self._pull = "floating"
+            if not line.is_output:
+                if self._driven is None:
+                    self._driven = bool(line.value)
+                line.be_output(self._driven)
+        else:
+            raise PinInvalidFunction(f'invalid function "{value}" for pin {self!r}')
+
+    def _get_state(self) -> int:
+        return self._open().value
+
+    def _set_state(self, value: Any) -> None:
+        line = self._open()
+        if not line.is_output:
+            raise PinSetInput(f"cannot set state of pin {self!r}")
+        self._driven = self._level(value)
+        line.drive(self._driven)
+
+    def _get_pull(self) -> str:
+        return str(self._pull)
+
+    def _set_pull(self, value: str) -> None:
+        if self._get_function() != "input":
+            raise PinFixedPull(f"cannot set pull on non-input pin {self!r}")
+        self.input_with_pull(value)
+
+    def _set_frequency(self, value: float | None) -> None:
+        if value is not None:
+            raise PinPWMUnsupported(
+                f"PWM is not supported on pin {self!r}: pyasync_hw has none yet"
+            )
+
+    # Edges.
+
+    def _get_bounce(self) -> float | None:
+        return self._bounce
+
+    def _set_bounce(self, value: float | None) -> None:
+        if value is not None and value < 0:
+            raise PinInvalidBounce("bounce must be 0 or greater")
+        self._bounce = None if value is None else float(value)
+
+    def _get_edges(self) -> str:
+        return self._edges
+
+    def _set_edges(self, value: str) -> None:
+        if value not in _EDGES:
+            raise PinInvalidEdges(f'invalid edge specification "{value}" for pin {self!r}')
+        self._edges = value
+
+    def _enable_event_detect(self) -> None:
+        line = self._open()
+        self._since_ns, self._last_ns = _now_ns(), None
+        with self._lock:
+            is_read, self._read_line = self._read_line is line, line
+        if not is_read:
+            service.spawn(self._read(line))
+
+    def _disable_event_detect(self) -> None:
+        """Nothing: the line goes on being read until it is closed, and nobody is told."""
+
+    async def _read(self, line: Channel) -> None:
+        try:
+            while True:
+                self._factory._happened(self, await line.next_edge())
+                while (event := line.take_edge()) is not None:
+                    self._factory._happened(self, event)
+        except (OSError, ValueError) as exc:
+            if not line.closed:
+                report(exc)
+
+    def _tell(self, event: EdgeEvent) -> None:
+        now, watcher = event.timestamp_ns, self._when_changed
+        if watcher is None or now < self._since_ns or self._edges not in ("both", event.event_type):
+            return
+        if self._bounce and self._last_ns is not None:
+            since_last = now - self._last_ns
+            if 0 <= since_last <= self._bounce * 1e9:
+                return
+        self._last_ns = now
+        method = watcher()
+        if method is None:  # its object has gone
+            self.when_changed = None
+        else:
+            method(now / 1e9, int(event.event_type == "rising"))
