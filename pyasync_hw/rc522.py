@@ -387,7 +387,7 @@ class BlockingReader(_Face):
         finish(self._verbs.stop_crypto())
 
 
-_IRQ_SETTINGS = LineSettings(direction="input", edge="falling", bias="pull_up")
+_IRQ_SETTINGS = LineSettings(direction="input", edge_detection="falling", bias="pull_up")
 _RESET_SETTINGS = LineSettings(direction="output", output_value=True)
 
 

@@ -2,7 +2,7 @@
 #include "hw/edge_event.h"
 
 PyObject *
-ah_edge_event_new(ModuleState *st, const struct edge_record *record)
+ah_edge_event_new(ModuleState *st, const struct edge_record *record, int value)
 {
     PyObject *event = PyStructSequence_New(st->edge_event_type);
     if (event == NULL) {
@@ -16,9 +16,10 @@ ah_edge_event_new(ModuleState *st, const struct edge_record *record)
         PyLong_FromUnsignedLong(e->seqno),
         PyLong_FromUnsignedLong(e->line_seqno),
         PyLong_FromUnsignedLong(record->dropped),
+        value < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(value),
     };
     bool complete = true;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         complete = complete && fields[i] != NULL;
         PyStructSequence_SetItem(event, i, fields[i]);
     }
@@ -57,6 +58,8 @@ edge_event_type_new(void)
         {"global_seqno", "number of the edge over all lines of the request, from 1"},
         {"line_seqno", "number of the edge on its line, from 1"},
         {"dropped", "edges lost right before this one, in the kernel or in our queue"},
+        {"value",
+         "where edges were lost: the line's value, read after that; else None"},
         {NULL, NULL},
     };
     PyStructSequence_Desc desc = {

@@ -132,7 +132,7 @@ ah_edges_collect(struct line_edges *edges, struct edge_queue *queue, PyObject *f
         ah_edges_release_idle(edges);                  /* runs Python */
         Py_RETURN_NONE;
     }
-    return ah_edge_event_new(edges->line->st, &record);
+    return ah_edges_event(edges, &record);
 }
 
 PyObject *

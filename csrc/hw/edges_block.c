@@ -112,7 +112,7 @@ ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *arg
                          &record);
     LIST_REMOVE(edges->blockers, &blocker); /* a signal handler may have forked */
     if (err == 0) {
-        event = ah_edge_event_new(edges->line->st, &record);
+        event = ah_edges_event(edges, &record);
     }
     if (queue->ring.size > 0) {
         ah_edges_wake_blockers(edges);

@@ -91,6 +91,34 @@ ah_edges_read_all(struct line_edges *edges)
     return n < 0 ? -1 : total;
 }
 
+/* The value of the line with that offset; -1: it cannot be read any more. */
+static int
+read_value(struct line_edges *edges, uint32_t offset)
+{
+    if (ah_device_is_closed(edges->line) || ah_device_begin(edges->line) == NULL) {
+        PyErr_Clear(); /* the parent's */
+        return -1;
+    }
+    struct line_request *request = edges->line->handle;
+    unsigned i = 0;
+    while (i + 1 < request->num_lines && request->offsets[i] != offset) {
+        i++;
+    }
+    uint64_t bits = 0;
+    PyThreadState *thread = ah_device_let_gil_go(edges->line);
+    int err = line_get(request, UINT64_C(1) << i, &bits);
+    ah_device_take_gil(thread);
+    ah_device_end(edges->line);
+    return err < 0 ? -1 : (int)(bits >> i & 1);
+}
+
+PyObject *
+ah_edges_event(struct line_edges *edges, const struct edge_record *record)
+{
+    int value = record->dropped != 0 ? read_value(edges, record->event.offset) : -1;
+    return ah_edge_event_new(edges->line->st, record, value);
+}
+
 PyObject *
 ah_edges_take(struct line_edges *edges, struct edge_queue *queue, PyObject *args)
 {
@@ -114,7 +142,7 @@ ah_edges_take(struct line_edges *edges, struct edge_queue *queue, PyObject *args
         }
         taken = edge_ring_pop(&queue->ring, kinds, &record);
     }
-    event = taken ? ah_edge_event_new(edges->line->st, &record) : Py_NewRef(Py_None);
+    event = taken ? ah_edges_event(edges, &record) : Py_NewRef(Py_None);
 done:
     ah_device_end(edges->line);
     return event;

@@ -19,6 +19,11 @@ AH_RAISES int ah_edges_announce(struct line_edges *edges); /* runs Python */
 /* Read what is there by now into all queues.  Number of edges, or -1. */
 AH_RAISES int ah_edges_read_all(struct line_edges *edges); /* runs Python */
 
+/* An edge that was taken.  Behind a gap with the line's value, read now: what was lost
+ * may have been the last word. */
+AH_RAISES PyObject *ah_edges_event(struct line_edges *edges,
+                                   const struct edge_record *record);
+
 /* The methods take() and clear() of whoever owns the queue. */
 AH_RAISES PyObject *ah_edges_take(struct line_edges *edges, struct edge_queue *queue,
                                   PyObject *args);

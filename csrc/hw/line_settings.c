@@ -82,7 +82,7 @@ ah_line_settings_parse(PyObject *obj, struct line_settings *settings)
     int direction, edge, bias, drive, event_clock;
     *settings = (struct line_settings){0};
     if (parse_word(obj, "direction", directions, &direction) < 0 ||
-        parse_word(obj, "edge", edges, &edge) < 0 ||
+        parse_word(obj, "edge_detection", edges, &edge) < 0 ||
         parse_word(obj, "bias", biases, &bias) < 0 ||
         parse_word(obj, "drive", drives, &drive) < 0 ||
         parse_word(obj, "event_clock", clocks, &event_clock) < 0 ||
@@ -99,7 +99,7 @@ ah_line_settings_parse(PyObject *obj, struct line_settings *settings)
     const char *problem = NULL;
     if (settings->direction != LINE_INPUT &&
         (settings->edge != LINE_EDGE_NONE || settings->debounce_us != 0)) {
-        problem = "edge and debounce_period need direction=\"input\"";
+        problem = "edge_detection and debounce_period need direction=\"input\"";
     }
     else if (settings->direction == LINE_AS_IS && settings->bias != LINE_BIAS_AS_IS) {
         problem = "bias needs direction=\"input\" or \"output\"";

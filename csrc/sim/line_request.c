@@ -346,10 +346,24 @@ claim_lines_locked(struct line_bank *bank, struct sim_request *request, int64_t 
     return 0;
 }
 
+/* As linereq_create() and kfifo_alloc() have it. */
+static unsigned
+buffer_capacity(uint32_t event_buffer_size, unsigned n)
+{
+    const uint32_t most = LINES_MAX * LINE_EVENTS_PER_LINE;
+    uint32_t wanted =
+        event_buffer_size != 0 ? event_buffer_size : LINE_EVENTS_PER_LINE * n;
+    unsigned capacity = 2;
+    while (capacity < wanted && capacity < most) {
+        capacity *= 2;
+    }
+    return capacity;
+}
+
 int
 bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
              const struct line_settings *settings, const char *consumer,
-             struct line_request *out)
+             uint32_t event_buffer_size, struct line_request *out)
 {
     int err = check_request(bank, offsets, n, settings);
     if (err < 0) {
@@ -362,7 +376,7 @@ bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
     }
     request->bank = bank;
     request->num_lines = n;
-    request->capacity = LINE_EVENTS_PER_LINE * n;
+    request->capacity = buffer_capacity(event_buffer_size, n);
     request->ring = calloc(request->capacity, sizeof *request->ring);
     request->fd = wake_open();
     if (request->ring == NULL || request->fd < 0) {

@@ -102,10 +102,11 @@ bank_clock_time_locked(const struct line_bank *bank, int64_t own_ns)
 }
 
 /* Ask for lines.  The settings' rules are the kernel's: -EINVAL, -EBUSY,
- * -EOPNOTSUPP (hardware time stamps), -ENODEV.  `out` is filled, all but clock. */
+ * -EOPNOTSUPP (hardware time stamps), -ENODEV.  `event_buffer_size` 0: 16 per line.
+ * `out` is filled, all but clock. */
 int bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
                  const struct line_settings *settings, const char *consumer,
-                 struct line_request *out);
+                 uint32_t event_buffer_size, struct line_request *out);
 
 /* Who has the line: true, and the name; false when nobody has. */
 bool bank_consumer(struct line_bank *bank, unsigned offset,

@@ -207,7 +207,8 @@ void world_notice_field_locked(struct world *world, struct world_chip *chip);
  * frees it. */
 int world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
                         const struct line_settings *settings, const char *consumer,
-                        struct line_request **out, struct line_conflict *conflict);
+                        uint32_t event_buffer_size, struct line_request **out,
+                        struct line_conflict *conflict);
 
 /* world_spi.c: the SPI device on a chip select, there or not; ops->close() frees
  * it.  Call message() with the host's lock, the rest without. -ENOENT: no bus. */

@@ -33,27 +33,35 @@ static const struct line_ops world_line_ops = {
     .close = world_line_close,
 };
 
+struct first_request {
+    struct world *world;
+    uint32_t event_buffer_size;
+};
+
 static int
 request_first(void *arg, const struct line_wish *wish, struct line_request *request)
 {
-    struct world *world = arg;
-    return bank_request(&world->lines, &wish->offset, 1, wish->settings, wish->consumer,
-                        request);
+    const struct first_request *first = arg;
+    return bank_request(&first->world->lines, &wish->offset, 1, wish->settings,
+                        wish->consumer, first->event_buffer_size, request);
 }
 
 /* A request of one line is shared with others of it, one of several is not. */
 static int
 request_inner(struct world *world, const uint32_t *offsets, unsigned n,
               const struct line_settings *settings, const char *consumer,
-              struct line_request *inner, struct line_conflict *conflict)
+              uint32_t event_buffer_size, struct line_request *inner,
+              struct line_conflict *conflict)
 {
     conflict->difference.setting = NULL;
     if (n != 1) {
-        return bank_request(&world->lines, offsets, n, settings, consumer, inner);
+        return bank_request(&world->lines, offsets, n, settings, consumer,
+                            event_buffer_size, inner);
     }
     struct line_wish wish = {"", offsets[0], settings, consumer};
     struct line_request *share;
-    int err = shared_lines_open(&world->shared, &wish, request_first, world, &share,
+    struct first_request first = {world, event_buffer_size};
+    int err = shared_lines_open(&world->shared, &wish, request_first, &first, &share,
                                 conflict);
     if (err >= 0) {
         *inner = *share;
@@ -64,15 +72,16 @@ request_inner(struct world *world, const uint32_t *offsets, unsigned n,
 int
 world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
                     const struct line_settings *settings, const char *consumer,
-                    struct line_request **out, struct line_conflict *conflict)
+                    uint32_t event_buffer_size, struct line_request **out,
+                    struct line_conflict *conflict)
 {
     struct world_line *line = calloc(1, sizeof *line);
     if (line == NULL) {
         return -ENOMEM;
     }
     line->world = world;
-    int err =
-        request_inner(world, offsets, n, settings, consumer, &line->inner, conflict);
+    int err = request_inner(world, offsets, n, settings, consumer, event_buffer_size,
+                            &line->inner, conflict);
     if (err < 0) {
         free(line);
         return err;

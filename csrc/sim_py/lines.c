@@ -138,8 +138,14 @@ raise_request_error(SimWorldObject *self, int err, const uint32_t *offsets, unsi
         }
     }
     PyOS_snprintf(what, sizeof what, "line %u", (unsigned)offsets[0]);
-    (void)ah_raise_errno_remedy(
-        err, what, err == -EBUSY ? "it is given twice in one request" : NULL);
+    const char *help = NULL;
+    if (err == -EBUSY) {
+        help = "it is given twice in one request";
+    }
+    else if (err == -EOPNOTSUPP) {
+        help = "the kernel lacks the event_clock that was asked for";
+    }
+    (void)ah_raise_errno_remedy(err, what, help);
 }
 
 /* Offsets and settings, of equal number; that number, or -1. */
@@ -176,8 +182,10 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
     struct line_settings settings[LINES_MAX];
     struct line_request *request;
     struct line_conflict conflict;
-    if (!PyArg_ParseTuple(args, "O!O!s:request_lines", &PyTuple_Type, &offsets_arg,
-                          &PyTuple_Type, &settings_arg, &consumer)) {
+    unsigned int event_buffer_size = 0;
+    if (!PyArg_ParseTuple(args, "O!O!s|I:request_lines", &PyTuple_Type, &offsets_arg,
+                          &PyTuple_Type, &settings_arg, &consumer,
+                          &event_buffer_size)) {
         return NULL;
     }
     int n = parse_lines(self, offsets_arg, settings_arg, offsets, settings);
@@ -187,7 +195,7 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
     int err;
     Py_BEGIN_ALLOW_THREADS
     err = world_request_lines(&self->world, offsets, (unsigned)n, settings, consumer,
-                              &request, &conflict);
+                              event_buffer_size, &request, &conflict);
     Py_END_ALLOW_THREADS
     if (err == -EBUSY && conflict.difference.setting != NULL) {
         (void)ah_raise_line_conflict(PyUnicode_AsUTF8(self->name), offsets[0],

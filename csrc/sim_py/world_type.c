@@ -256,7 +256,8 @@ static PyMethodDef SimWorld_methods[] = {
     SIM_METHOD(pull, METH_VARARGS,
                "pull($self, line, up, /)\n--\n\nThe line's pull resistor at power-on."),
     SIM_METHOD(request_lines, METH_VARARGS,
-               "request_lines($self, offsets, settings, consumer, /)\n--\n\n"
+               "request_lines($self, offsets, settings, consumer, event_buffer_size=0, "
+               "/)\n--\n\n"
                "A LineRequest; tuples of offsets and of LineSettings."),
     SIM_METHOD(open_spi, METH_VARARGS,
                "open_spi($self, bus, cs, speed_hz, mode, /)\n--\n\nAn SPIDevice."),

@@ -50,7 +50,7 @@ class Channel(Line):
 
         One that does without a pull leaves the pull that another user of the line has.
         """
-        changes = {"direction": "input", "edge": "both", "output_value": False}
+        changes = {"direction": "input", "edge_detection": "both", "output_value": False}
         try:
             self._reconfigure(bias=bias, **changes)
         except OSError as exc:
@@ -63,7 +63,9 @@ class Channel(Line):
         if self.is_output:
             self.drive(value)
         else:
-            self._reconfigure(direction="output", bias="as_is", edge="none", output_value=value)
+            self._reconfigure(
+                direction="output", bias="as_is", edge_detection="none", output_value=value
+            )
 
     def drive(self, value: bool) -> None:
         """The level of an output."""

@@ -38,13 +38,16 @@ class Line(DeviceLife):
         chip: str | None,
         board: hardware.Backend | None,
         consumer: str,
+        event_buffer_size: int = 0,
     ) -> None:
         if not isinstance(spec, (int, str)):
             raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
         backend = hardware.chosen(board, chip)
         self.spec = spec
         self._settings = settings
-        self._core = backend.request_lines({spec: settings}, consumer, chip=chip)
+        self._core = backend.request_lines(
+            {spec: settings}, consumer, chip=chip, event_buffer_size=event_buffer_size
+        )
         hardware.use_running_loop(self._core)
 
     @property
@@ -92,7 +95,9 @@ class Input(Line):
     an offset or a line name there.  bias: "as_is", "disabled", "pull_up",
     "pull_down".  debounce_period: seconds; an edge is reported after the line was
     stable for so long (kernel, GPIO_V2_LINE_ATTR_ID_DEBOUNCE).  edges: which ones
-    the line reports; "none" for an input that is only read.
+    the line reports; "none" for an input that is only read.  event_clock: of their time
+    stamps, "monotonic" (the loop's), "realtime" or "hte".  event_buffer_size: edges that
+    the kernel keeps while nobody reads them, 0: 16.
     Several of one program may have a line, if they agree on its settings; each sees every
     edge that it asked for.  Raises OSError (EBUSY: in use, and by whom), ValueError.
     """
@@ -105,18 +110,21 @@ class Input(Line):
         debounce_period: float = 0.0,
         active_low: bool = False,
         edges: Literal["none", "rising", "falling", "both"] = "both",
+        event_clock: Literal["monotonic", "realtime", "hte"] = "monotonic",
+        event_buffer_size: int = 0,
         chip: str | None = None,
         board: hardware.Backend | None = None,
         consumer: str = "pyasync_hw",
     ) -> None:
         settings = LineSettings(
             direction="input",
-            edge=edges,
+            edge_detection=edges,
             bias=bias,
             active_low=active_low,
             debounce_period=debounce_period,
+            event_clock=event_clock,
         )
-        super().__init__(spec, settings, chip, board, consumer)
+        super().__init__(spec, settings, chip, board, consumer, event_buffer_size)
 
     async def wait_for_edge(self, edge: Edge = "both") -> EdgeEvent:
         """The oldest edge of that kind that nobody has taken yet, or the next one.
@@ -153,7 +161,7 @@ class Input(Line):
         return BlockingInput(self)
 
     def _check_reports(self, edge: str) -> None:
-        reports = self._settings.edge
+        reports = self._settings.edge_detection
         if reports == "none" or (edge != "both" and reports not in (edge, "both")):
             raise ValueError(
                 f"{self!r} was opened with edges={reports!r}: it never reports {edge!r} edges"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from .. import _core
@@ -17,19 +18,23 @@ __all__ = ["Backend", "LineSettings"]
 
 @dataclass(frozen=True)
 class LineSettings:
-    """Settings of one GPIO line (linux/gpio.h, GPIO_V2_LINE_FLAG_*).
+    """Settings of one GPIO line (linux/gpio.h, GPIO_V2_LINE_FLAG_*), in gpiod's names.
 
-    `debounce_period` is in seconds; `output_value` is logical (after active_low).
+    `debounce_period`: seconds, or a timedelta; `output_value`: logical (after active_low).
     """
 
     direction: Literal["as_is", "input", "output"] = "as_is"
-    edge: Literal["none", "rising", "falling", "both"] = "none"
+    edge_detection: Literal["none", "rising", "falling", "both"] = "none"
     bias: Literal["as_is", "disabled", "pull_up", "pull_down"] = "as_is"
     drive: Literal["push_pull", "open_drain", "open_source"] = "push_pull"
     event_clock: Literal["monotonic", "realtime", "hte"] = "monotonic"
     active_low: bool = False
     output_value: bool = False
-    debounce_period: float = 0.0
+    debounce_period: float | timedelta = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.debounce_period, timedelta):
+            object.__setattr__(self, "debounce_period", self.debounce_period.total_seconds())
 
 
 @runtime_checkable
@@ -57,8 +62,12 @@ class Backend(Protocol):
         consumer: str = "pyasync_hw",
         *,
         chip: str | None = None,
+        event_buffer_size: int = 0,
     ) -> _core.LineRequest:
-        """Request lines of one chip, in the order given.  OSError EBUSY: in use."""
+        """Request lines of one chip, in the order given.  OSError EBUSY: in use.
+
+        `event_buffer_size`: edges that the kernel keeps, 0: its default.
+        """
 
     def open_spi(
         self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0

@@ -46,6 +46,7 @@ class KernelBackend:
         consumer: str = "pyasync_hw",
         *,
         chip: str | None = None,
+        event_buffer_size: int = 0,
     ) -> _core.LineRequest:
         """See Backend.request_lines.  Raises OSError with a remedy, or ValueError."""
         found = [self.find_line(spec, chip) for spec in lines]
@@ -53,7 +54,11 @@ class KernelBackend:
             raise ValueError("lines must name at least one line")
         path = found[0][0]
         return _core.request_lines(
-            path, [offset for _, offset in found], list(lines.values()), consumer
+            path,
+            [offset for _, offset in found],
+            list(lines.values()),
+            consumer,
+            event_buffer_size,
         )
 
     def open_spi(

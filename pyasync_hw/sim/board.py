@@ -394,6 +394,7 @@ class Board(AbstractContextManager["Board"]):
         consumer: str = "pyasync_hw",
         *,
         chip: str | None = None,
+        event_buffer_size: int = 0,
     ) -> LineRequest:
         """Request lines, with their LineSettings; as the kernel's GPIO_V2_GET_LINE_IOCTL.
 
@@ -401,7 +402,9 @@ class Board(AbstractContextManager["Board"]):
         """
         self._join_loop()
         offsets = tuple(self.find_line(spec, chip)[1] for spec in lines)
-        return self._world.request_lines(offsets, tuple(lines.values()), consumer)
+        return self._world.request_lines(
+            offsets, tuple(lines.values()), consumer, event_buffer_size
+        )
 
     def open_spi(
         self, bus: int, cs: int, speed_hz: int = DEFAULT_SPI_HZ, mode: int = 0

@@ -244,7 +244,7 @@ open_all(void)
         REQUIRE(world_open_spi(&world, 0, i, &config, &buses[i]) == 0);
     }
     struct line_conflict conflict;
-    REQUIRE(world_request_lines(&world, offsets, 3, settings, "test", &buttons,
+    REQUIRE(world_request_lines(&world, offsets, 3, settings, "test", 0, &buttons,
                                 &conflict) == 0);
     for (unsigned i = 0; i < CARDS; i++) {
         cards[i] = (struct field_card){.ops = &card_ops, .power_up_ns = i * NS_PER_MS};

@@ -101,8 +101,8 @@ test_reading_a_line_carries_out_what_is_due(void)
     struct line_conflict conflict;
     REQUIRE(world_init(&world, 54, NULL, NULL) == 0);
     wall_clock_stop(&world.wall);
-    REQUIRE(world_request_lines(&world, &offset, 1, &input, "test", &line, &conflict) ==
-            0);
+    REQUIRE(world_request_lines(&world, &offset, 1, &input, "test", 0, &line,
+                                &conflict) == 0);
     int64_t due = world_now(&world) + NS_PER_MS;
     drive_at(&world, LINE_HIGH, due);
     int64_t now;

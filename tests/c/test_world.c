@@ -30,9 +30,9 @@ request_line(struct world *world, uint32_t offset, const struct line_settings *s
 {
     struct line_request *request = NULL;
     struct line_conflict conflict;
-    CHECK_EQ(
-        world_request_lines(world, &offset, 1, settings, "test", &request, &conflict),
-        0);
+    CHECK_EQ(world_request_lines(world, &offset, 1, settings, "test", 0, &request,
+                                 &conflict),
+             0);
     return request;
 }
 
@@ -81,7 +81,7 @@ test_ring_drops_the_oldest(void)
     struct line_request request;
     struct line_event events[20];
     REQUIRE(bank_init(&bank, 54) == 0);
-    REQUIRE(bank_request(&bank, &offset, 1, &both_edges, "test", &request) == 0);
+    REQUIRE(bank_request(&bank, &offset, 1, &both_edges, "test", 0, &request) == 0);
     CHECK(!is_readable(request.fd));
     for (int i = 0; i < LINE_EVENTS_PER_LINE + 3; i++) {
         bank_drive(&bank, BUTTON, i & 1, NS_NEVER);
@@ -123,7 +123,7 @@ test_settings_have_the_kernels_rules(void)
         const uint32_t offset = BUTTON;
         struct line_request request;
         int result =
-            bank_request(&bank, &offset, 1, &cases[i].settings, "test", &request);
+            bank_request(&bank, &offset, 1, &cases[i].settings, "test", 0, &request);
         CHECK_EQ(result, cases[i].result);
         if (result == 0) {
             line_close(&request);
@@ -131,8 +131,10 @@ test_settings_have_the_kernels_rules(void)
     }
     const uint32_t beyond = 54;
     struct line_request request;
-    CHECK_EQ(bank_request(&bank, &beyond, 1, &both_edges, "test", &request), -EINVAL);
-    CHECK_EQ(bank_request(&bank, &beyond, 0, &both_edges, "test", &request), -EINVAL);
+    CHECK_EQ(bank_request(&bank, &beyond, 1, &both_edges, "test", 0, &request),
+             -EINVAL);
+    CHECK_EQ(bank_request(&bank, &beyond, 0, &both_edges, "test", 0, &request),
+             -EINVAL);
     bank_destroy(&bank);
 }
 
@@ -146,7 +148,7 @@ test_masks(void)
     struct line_request request;
     uint64_t bits = 0;
     REQUIRE(bank_init(&bank, 54) == 0);
-    REQUIRE(bank_request(&bank, offsets, 2, settings, "test", &request) == 0);
+    REQUIRE(bank_request(&bank, offsets, 2, settings, "test", 0, &request) == 0);
     CHECK_EQ(line_get(&request, 3, &bits), 0);
     CHECK_EQ(bits, 1);
     CHECK_EQ(line_get(&request, 0, &bits), -EINVAL);

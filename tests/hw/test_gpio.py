@@ -483,7 +483,7 @@ def test_a_line_in_use_names_its_consumer(hw_board: sim.Board) -> None:
 def test_bad_settings_name_the_argument(hw_board: sim.Board) -> None:
     with pytest.raises(ValueError, match=r"bias must be one of: as_is.*'up'"):
         gpio.Input(17, bias="up")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="edge must be one of"):
+    with pytest.raises(ValueError, match="edge_detection must be one of"):
         gpio.Input(17, edges="any")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="debounce_period"):
         gpio.Input(17, debounce_period=-1)

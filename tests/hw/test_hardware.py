@@ -229,7 +229,7 @@ def test_bad_requests() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (LineSettings(edge="both"), "edge and debounce_period need"),
+        (LineSettings(edge_detection="both"), "edge_detection and debounce_period need"),
         (LineSettings(direction="output", debounce_period=0.1), "debounce_period need"),
         (LineSettings(bias="pull_up"), "bias needs"),
         (LineSettings(direction="input", drive="open_drain"), "drive needs"),

@@ -73,7 +73,9 @@ def test_an_armed_device_and_its_loop_are_garbage_together(kind: str, closed: bo
 def test_closing_a_loop_drops_a_reader_that_closes_an_armed_line(board: sim.Board) -> None:
     loop = pyasync_hw.new_event_loop()
     low, other = os.pipe()  # a lower number than the line's
-    lines = [board.request_lines({17: LineSettings(direction="input", edge="both")}, "test")]
+    lines = [
+        board.request_lines({17: LineSettings(direction="input", edge_detection="both")}, "test")
+    ]
     assert low < lines[0].fileno()
     lines[0].arm(loop)
     loop.add_reader(low, Closer(lambda: lines.pop().close()))

@@ -33,7 +33,9 @@ def make_everything(clock: VirtualClock | None) -> tuple[sim.Board, list[Any]]:
     reader.present(card)
     reader.present(sim.MifareClassic1K("01020304"), at=10)
     board.line(17).drive(1, at=0.5)
-    request = board.request_lines({17: settings(edge="both", debounce_period=0.001)}, "test")
+    request = board.request_lines(
+        {17: settings(edge_detection="both", debounce_period=0.001)}, "test"
+    )
     spi = board.open_spi(0, 0)
     board.line(17).drive(1)
     spi.transfer(b"\xee\x00")
@@ -291,7 +293,7 @@ class TestCardCode:
         self, board: sim.Board, reader: sim.SimReader, chip: Chip
     ) -> None:
         other = sim.Card("01020304")
-        request = board.request_lines({17: settings(edge="rising")}, "test")
+        request = board.request_lines({17: settings(edge_detection="rising")}, "test")
 
         class Herald(sim.Card):
             def receive(self, frame: bytes, bits: int) -> Reply:
@@ -382,7 +384,9 @@ def test_many_threads(clock: VirtualClock) -> None:
     for reader, chip in zip(readers, chips, strict=True):
         reader.present(Slow(UID))
         chip.field(True)
-    request = board.request_lines({17: settings(edge="both", debounce_period=0.0001)}, "test")
+    request = board.request_lines(
+        {17: settings(edge_detection="both", debounce_period=0.0001)}, "test"
+    )
     guest = sim.Card("01020304")
     rounds = [0]
 

@@ -12,7 +12,7 @@ from pyasync_hw import VirtualClock, sim
 from pyasync_hw._core import LineRequest
 
 INPUT = settings()
-BOTH = settings(edge="both", bias="pull_up")
+BOTH = settings(edge_detection="both", bias="pull_up")
 
 
 def is_readable(request: LineRequest) -> bool:
@@ -60,7 +60,7 @@ def test_bias_as_is_leaves_the_pull_of_the_last_request(board: sim.Board) -> Non
 def test_active_low_turns_values_and_edges_round(board: sim.Board) -> None:
     line = board.line(17)
     line.drive(1)
-    request = board.request_lines({17: settings(edge="rising", active_low=True)}, "test")
+    request = board.request_lines({17: settings(edge_detection="rising", active_low=True)}, "test")
     assert request.get() == 0
     line.drive(0)
     line.drive(1)
@@ -78,7 +78,7 @@ def test_active_low_turns_values_and_edges_round(board: sim.Board) -> None:
     ],
 )
 def test_the_edge_filter(board: sim.Board, edge: str, expected: list[str]) -> None:
-    request = board.request_lines({17: settings(edge=edge, bias="pull_down")}, "test")
+    request = board.request_lines({17: settings(edge_detection=edge, bias="pull_down")}, "test")
     toggle(board.line(17), 3)
     assert [event.event_type for event in events(request)] == expected
     request.close()
@@ -149,7 +149,7 @@ class TestDebounce:
 
     @pytest.fixture
     def request_(self, board: sim.Board) -> LineRequest:
-        slow = settings(edge="both", bias="pull_up", debounce_period=self.PERIOD)
+        slow = settings(edge_detection="both", bias="pull_up", debounce_period=self.PERIOD)
         return board.request_lines({17: slow}, "test")
 
     def test_an_edge_comes_at_the_end_of_the_period(
@@ -246,7 +246,7 @@ class TestConfig:
     def test_events_that_are_queued_stay_and_numbers_go_on(self, board: sim.Board) -> None:
         request = board.request_lines({17: BOTH}, "test")
         toggle(board.line(17), 2)
-        request.config([settings(edge="falling", bias="pull_up")])
+        request.config([settings(edge_detection="falling", bias="pull_up")])
         toggle(board.line(17), 2)
         assert [event.global_seqno for event in events(request)] == [1, 2, 3]
         request.close()

@@ -23,7 +23,7 @@ class TestVirtual:
     def test_nothing_happens_until_the_clock_moves(
         self, board: sim.Board, clock: VirtualClock
     ) -> None:
-        request = board.request_lines({17: settings(edge="rising")}, "test")
+        request = board.request_lines({17: settings(edge_detection="rising")}, "test")
         board.line(17).drive(1, at=2.0)
         clock.advance(1.999)
         assert events(request) == []
@@ -34,7 +34,7 @@ class TestVirtual:
     def test_what_is_due_on_the_way_has_its_own_time(
         self, board: sim.Board, clock: VirtualClock
     ) -> None:
-        request = board.request_lines({17: settings(edge="both")}, "test")
+        request = board.request_lines({17: settings(edge_detection="both")}, "test")
         for step in range(1, 4):
             board.line(17).drive(step % 2, at=step)
         clock.advance(10)
@@ -50,7 +50,7 @@ class TestVirtual:
         assert line.value == 0
         board.request_lines({17: settings()}, "first").close()
         clock.advance(0.4)
-        second = board.request_lines({17: settings(edge="both")}, "second")
+        second = board.request_lines({17: settings(edge_detection="both")}, "second")
         clock.advance(1)
         assert [event.timestamp_ns for event in events(second)] == [5_500_000_000]
         second.close()
@@ -60,7 +60,7 @@ class TestVirtual:
     ) -> None:
         board.line(17).drive(1, at=1)
         board.line(17).drive(0, at=1)
-        request = board.request_lines({17: settings(edge="both")}, "test")
+        request = board.request_lines({17: settings(edge_detection="both")}, "test")
         clock.advance(1)
         assert [event.event_type for event in events(request)] == ["rising", "falling"]
         request.close()
@@ -292,7 +292,7 @@ class TestEnd:
     def test_what_is_due_after_it_keeps_nobody(self) -> None:
         clock = VirtualClock(8e9)
         with sim.Board(clock=clock) as board:
-            request = board.request_lines({17: settings(edge="both")}, "test")
+            request = board.request_lines({17: settings(edge_detection="both")}, "test")
             board.line(17).drive(1, at=8e9)
             clock.advance(1)
             assert clock.time() == pytest.approx(8e9 + 1, abs=1e-5)
@@ -342,7 +342,7 @@ class TestChange:
     def test_what_is_due_stays_due(self) -> None:
         clock = VirtualClock()
         with sim.Board() as board:
-            request = board.request_lines({17: settings(edge="rising")}, "test")
+            request = board.request_lines({17: settings(edge_detection="rising")}, "test")
             board.line(17).drive(1, at=3600)
             board._world.use_clock(clock)
             clock.advance(3600)
