@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <structmember.h>
 #include <sys/types.h>
+#include "dev/pwm_thread.h"
 #include "dev/shared_line.h"
 #include "names.h"
 #include "py/annot.h"
@@ -35,6 +36,7 @@ typedef struct {
     struct fork_node *fork_nodes;     /* py/fork.h */
     pid_t pid;                        /* this process */
     struct shared_lines shared_lines; /* of the kernel, hw/kernel.c */
+    struct pwm_thread pwm_thread;     /* hw/pwm_type.c */
 
 #define X(field, ...) PyTypeObject *field;
     AH_TYPES(X)

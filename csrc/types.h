@@ -24,6 +24,7 @@
     X(line_request_type, LineRequest)   \
     X(edge_queue_type, EdgeQueue)       \
     X(spi_device_type, SPIDevice)       \
+    X(pwm_type, PWM)                    \
     X(mfrc522_type, MFRC522)            \
     X(sim_world_type, SimWorld)
 
@@ -39,7 +40,8 @@
     X(run_in_executor) \
     X(edge_event)      \
     X(kernel)          \
-    X(spi_adapter)
+    X(spi_adapter)     \
+    X(pwm)
 
 enum ah_live_type {
 #define X(field, name) AH_LIVE_##name,

@@ -1,6 +1,8 @@
 /* The one place through which every operation of a line passes; see line.h. */
 #include "dev/line.h"
 
+#include <errno.h>
+
 /* `line` becomes the one that has the operation. */
 #define GO_IN_TO(op)                                       \
     while (line->ops->op == NULL && line->inner != NULL) { \
@@ -49,6 +51,22 @@ line_use_clock(struct line_request *line, struct vclock **clock)
 {
     GO_IN_TO(use_clock)
     return line->ops->use_clock(line->self, clock);
+}
+
+int
+line_wave(struct line_request *line, const struct pwm_wave *wave, bool rest)
+{
+    GO_IN_TO(wave)
+    return line->ops->wave != NULL ? line->ops->wave(line->self, wave, rest)
+                                   : -EOPNOTSUPP;
+}
+
+int
+line_wave_jitter(struct line_request *line, struct pwm_jitter *jitter)
+{
+    GO_IN_TO(wave_jitter)
+    return line->ops->wave_jitter != NULL ? line->ops->wave_jitter(line->self, jitter)
+                                          : -EOPNOTSUPP;
 }
 
 void

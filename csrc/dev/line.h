@@ -54,6 +54,8 @@ line_mask(unsigned num_lines)
 }
 
 struct line_conflict; /* dev/shared_line.h */
+struct pwm_jitter;    /* base/pwm.h */
+struct pwm_wave;
 
 /* See the functions below. */
 struct line_ops {
@@ -66,6 +68,9 @@ struct line_ops {
     /* None: no other user of this process can have the line. */
     bool (*conflict)(void *self, const struct line_settings *settings,
                      struct line_conflict *conflict);
+    /* None: nothing but the program makes waves on it (dev/pwm_line.h). */
+    int (*wave)(void *self, const struct pwm_wave *wave, bool rest);
+    int (*wave_jitter)(void *self, struct pwm_jitter *jitter);
     /* None: a fork's child goes on using it (a real line). */
     void (*in_child)(void *self);
 };
@@ -111,6 +116,11 @@ line_lowered(const struct line_request *line)
  * before, which time.told was until now: whoever owned that drops it.  -EXDEV: it
  * cannot (a real device on a virtual clock). */
 int line_use_clock(struct line_request *line, struct vclock **clock);
+
+/* A square wave on the first line, made by whoever has it: -EOPNOTSUPP, nobody.  NULL:
+ * no more, the line is set to `rest`. */
+int line_wave(struct line_request *line, const struct pwm_wave *wave, bool rest);
+int line_wave_jitter(struct line_request *line, struct pwm_jitter *jitter);
 
 /* Give the lines back, and free the request. */
 void line_close(struct line_request *line);

@@ -107,6 +107,25 @@ ah_line_request_get(ModuleState *st, PyObject *obj)
     return ah_device_check((DeviceObject *)obj);
 }
 
+struct line_request *
+ah_line_request_take(ModuleState *st, PyObject *obj, PyObject **owner)
+{
+    struct line_request *request = ah_line_request_get(st, obj);
+    if (request == NULL) {
+        return NULL;
+    }
+    LineRequestObject *self = (LineRequestObject *)obj;
+    if (self->device.busy > 0) {
+        PyErr_Format(PyExc_RuntimeError, "%s is in use", self->device.what);
+        return NULL;
+    }
+    *owner = self->device.owner;
+    self->device.owner = NULL;
+    self->device.handle = NULL;
+    self->device.time = NULL;
+    return request;
+}
+
 /* The errors of get() and set(), which name the line; -1. */
 static int
 raise_line_error(LineRequestObject *self, int err)

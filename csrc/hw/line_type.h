@@ -27,4 +27,9 @@ AH_RAISES PyObject *ah_line_request_new(ModuleState *st,
  * when it is closed. */
 AH_RAISES struct line_request *ah_line_request_get(ModuleState *st, PyObject *obj);
 
+/* The request itself, out of a LineRequest that is closed then; its owner in *owner,
+ * owned, or NULL.  NULL with an exception: it is no open LineRequest, or in use. */
+AH_RAISES struct line_request *ah_line_request_take(ModuleState *st, PyObject *obj,
+                                                    PyObject **owner);
+
 #endif

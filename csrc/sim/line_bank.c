@@ -99,6 +99,20 @@ resting_level(const struct sim_line *line)
     }
 }
 
+static void
+trace_level_locked(struct line_trace *trace, int level, int64_t when)
+{
+    if (level == LINE_LOW) {
+        trace->fell = when;
+        return;
+    }
+    if (trace->rose != NS_NEVER && trace->fell != NS_NEVER) {
+        trace->period_ns = when - trace->rose;
+        trace->high_ns = trace->fell - trace->rose;
+    }
+    trace->rose = when;
+}
+
 void
 bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
 {
@@ -120,6 +134,7 @@ bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
         return;
     }
     line->level = level;
+    trace_level_locked(&line->trace, level, when);
     struct sim_request *request = line->request;
     if (request == NULL) {
         return;
@@ -230,6 +245,7 @@ bank_init(struct line_bank *bank, unsigned num_lines)
         bank->lines[i].driven = LINE_UNDRIVEN;
         bank->lines[i].output = LINE_UNDRIVEN;
         bank->lines[i].first_requested = NS_NEVER;
+        bank->lines[i].trace = (struct line_trace){NS_NEVER, NS_NEVER, NS_NEVER, 0};
         bank_pull(bank, i, LINE_PULL_DOWN);
     }
     return 0;
@@ -330,6 +346,22 @@ bank_level(struct line_bank *bank, unsigned offset)
     int level = bank->lines[offset].level;
     pthread_mutex_unlock(&bank->lock);
     return level;
+}
+
+bool
+bank_wave(struct line_bank *bank, unsigned offset, int64_t now_ns, int64_t *period_ns,
+          int64_t *high_ns)
+{
+    pthread_mutex_lock(&bank->lock);
+    const struct sim_line *line = &bank->lines[offset];
+    const struct line_trace *trace = &line->trace;
+    int64_t changed = line->level == LINE_HIGH ? trace->rose : trace->fell;
+    bool found =
+        trace->period_ns != NS_NEVER && now_ns - changed <= 2 * trace->period_ns;
+    *period_ns = trace->period_ns;
+    *high_ns = trace->high_ns;
+    pthread_mutex_unlock(&bank->lock);
+    return found;
 }
 
 int

@@ -245,6 +245,28 @@ request_config(void *self, const struct line_settings *settings)
     return result;
 }
 
+int
+bank_set_output(struct line_bank *bank, unsigned offset, bool value, int64_t when)
+{
+    pthread_mutex_lock(&bank->lock);
+    struct sim_line *line = &bank->lines[offset];
+    const struct request_line *mine =
+        line->request != NULL ? &line->request->lines[line->index] : NULL;
+    int err = 0;
+    if (bank->gone) {
+        err = -ENODEV;
+    }
+    else if (mine == NULL || mine->settings.direction != LINE_OUTPUT) {
+        err = -EPERM;
+    }
+    else {
+        line->output = output_level(&mine->settings, value);
+        bank_settle_line_locked(bank, offset, when);
+    }
+    bank_leave(bank);
+    return err;
+}
+
 /* The clock is the bank's owner's to choose: see world_line.c. */
 static int
 request_use_clock(void *self, struct vclock **clock)

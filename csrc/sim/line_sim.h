@@ -41,8 +41,16 @@ struct line_sink {
 
 struct sim_request;
 
+/* What is seen of a line's waves, in own time; NS_NEVER: not yet. */
+struct line_trace {
+    int64_t rose, fell; /* last */
+    int64_t period_ns;  /* of the last whole wave, from rise to rise */
+    int64_t high_ns;
+};
+
 struct sim_line {
     int level;                   /* physical, resolved */
+    struct line_trace trace;     /* of that level */
     int driven;                  /* by the world */
     int output;                  /* by the program */
     enum line_bias pull;         /* stays when the request goes, as on a Pi */
@@ -108,6 +116,10 @@ int bank_request(struct line_bank *bank, const uint32_t *offsets, unsigned n,
                  const struct line_settings *settings, const char *consumer,
                  uint32_t event_buffer_size, struct line_request *out);
 
+/* The program's output, to a logical level: as it was told to, in time.  -ENODEV, or
+ * -EPERM: it is no output any more. */
+int bank_set_output(struct line_bank *bank, unsigned offset, bool value, int64_t when);
+
 /* Who has the line: true, and the name; false when nobody has. */
 bool bank_consumer(struct line_bank *bank, unsigned offset,
                    char name[LINE_CONSUMER_MAX]);
@@ -117,6 +129,10 @@ int64_t bank_first_requested(struct line_bank *bank, unsigned offset);
  * stronger than everything else on the line.  `when` in own time; NS_NEVER: now. */
 void bank_drive(struct line_bank *bank, unsigned offset, int level, int64_t when);
 int bank_level(struct line_bank *bank, unsigned offset); /* physical */
+/* The wave that was on the line at now_ns, or since then; false: it stayed at its level
+ * for two periods. */
+bool bank_wave(struct line_bank *bank, unsigned offset, int64_t now_ns,
+               int64_t *period_ns, int64_t *high_ns);
 int bank_driven(struct line_bank *bank, unsigned offset);
 void bank_pull(struct line_bank *bank, unsigned offset, enum line_bias pull);
 

@@ -23,12 +23,13 @@
 
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/pwm.h"
 #include "dev/shared_line.h"
 #include "dev/spi_bus.h"
 #include "sim/field_sim.h"
 #include "sim/line_sim.h"
 #include "sim/mfrc522_sim.h"
-#include "sim/wall_clock.h"
+#include "base/wall_clock.h"
 
 #define WORLD_BUSES 8
 #define WORLD_NO_LINE (-1)
@@ -107,6 +108,7 @@ struct world {
     struct world_part *parts;   /* their owner's, until world_close() */
     struct heap due;            /* actions whose time is known */
     struct world_action *waiting;
+    struct pwm_schedule waves;          /* of lines */
     pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
     const struct world_host *host;      /* NULL: callers hold no outer lock */
     atomic_bool closed;

@@ -301,6 +301,9 @@ world_clear_locked(struct world *world)
 {
     free_actions(world);
     world->parts = NULL;
+    while (world->waves.channels != NULL) {
+        pwm_stop(&world->waves, world->waves.channels);
+    }
     for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
         while (chip->field.cards != NULL) {
             field_leave(&chip->field, chip->field.cards, field_now(&chip->field));

@@ -3,6 +3,7 @@
 #include "sim/world.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 struct world_line {
@@ -10,6 +11,7 @@ struct world_line {
     struct line_request inner;   /* the bank's */
     struct world_device device;
     struct world *world;
+    struct pwm_channel wave; /* of its first line */
 };
 
 static int
@@ -19,10 +21,69 @@ world_line_use_clock(void *self, struct vclock **clock)
     return world_use_clock(line->world, &line->request.time, clock);
 }
 
+static int
+wave_set(struct pwm_channel *wave, bool level, int64_t when)
+{
+    struct world_line *line =
+        (struct world_line *)((char *)wave - offsetof(struct world_line, wave));
+    return bank_set_output(&line->world->lines, line->request.offsets[0], level, when);
+}
+
+/* Whoever waits on the clock looks again at what is due. */
+static void
+wake_waits(struct world *world)
+{
+    if (world_is_inside(world)) {
+        return; /* card code, for which time stands still */
+    }
+    pthread_mutex_lock(&world->switching);
+    struct vclock *clock = bank_clock(&world->lines);
+    if (clock != NULL) {
+        vclock_advance(clock, 0);
+    }
+    pthread_mutex_unlock(&world->switching);
+}
+
+static int
+world_line_wave(void *self, const struct pwm_wave *wave, bool rest)
+{
+    struct world_line *line = self;
+    struct world *world = line->world;
+    int err;
+    world_lock(world);
+    if (world->closed) {
+        err = -ENODEV;
+    }
+    else if (wave != NULL) {
+        err = pwm_start(&world->waves, &line->wave, wave, bank_now(&world->lines));
+    }
+    else {
+        pwm_stop(&world->waves, &line->wave);
+        err = line_set(&line->inner, 1, rest);
+    }
+    world_unlock(world);
+    wake_waits(world);
+    return err < 0 ? err : world->thread_error;
+}
+
+static int
+world_line_wave_jitter(void *self, struct pwm_jitter *jitter)
+{
+    struct world_line *line = self;
+    world_lock(line->world);
+    *jitter = line->wave.jitter;
+    int err = line->world->closed ? -ENODEV : line->wave.error;
+    world_unlock(line->world);
+    return err;
+}
+
 static void
 world_line_close(void *self)
 {
     struct world_line *line = self;
+    world_lock(line->world);
+    pwm_stop(&line->world->waves, &line->wave);
+    world_unlock(line->world);
     line_close(&line->inner);
     world_remove_device(line->world, &line->device);
     free(line);
@@ -31,6 +92,8 @@ world_line_close(void *self)
 static const struct line_ops world_line_ops = {
     .use_clock = world_line_use_clock,
     .close = world_line_close,
+    .wave = world_line_wave,
+    .wave_jitter = world_line_wave_jitter,
 };
 
 struct first_request {
@@ -80,6 +143,7 @@ world_request_lines(struct world *world, const uint32_t *offsets, unsigned n,
         return -ENOMEM;
     }
     line->world = world;
+    line->wave.set = wave_set;
     int err = request_inner(world, offsets, n, settings, consumer, event_buffer_size,
                             &line->inner, conflict);
     if (err < 0) {

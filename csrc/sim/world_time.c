@@ -27,6 +27,8 @@ next_due_locked(struct world *world)
     int64_t due = bank_next_due(&world->lines);
     int64_t mine = heap_first_when(&world->due);
     due = mine < due ? mine : due;
+    mine = pwm_next_due(&world->waves);
+    due = mine < due ? mine : due;
     for (struct world_chip *chip = world->chips; chip != NULL; chip = chip->next) {
         mine = mfrc522_sim_next_due(chip->mfrc522);
         due = mine < due ? mine : due;
@@ -52,6 +54,7 @@ advance_locked(struct world *world, int64_t now)
         if (due > now) {
             break; /* no line has moved */
         }
+        pwm_advance(&world->waves, stop, now);
         bank_advance(&world->lines, stop);
         world_apply_pins_locked(world);
         if (due == now) {
@@ -392,7 +395,7 @@ init_locks(struct world *world)
         buses += err == 0;
     }
     if (err == 0) {
-        err = wall_clock_init(&world->wall, &world->real_driver);
+        err = wall_clock_init(&world->wall, &world->real_driver, "simulated-board");
     }
     if (err < 0) {
         while (buses-- > 0) {

@@ -79,6 +79,29 @@ SimWorld_level(SimWorldObject *self, PyObject *arg)
 }
 
 PyObject *
+SimWorld_wave(SimWorldObject *self, PyObject *arg)
+{
+    int64_t period_ns, high_ns;
+    int line = parse_line(self, arg);
+    if (line < 0) {
+        return NULL;
+    }
+    int64_t now = bank_now(&self->world.lines); /* what is due by now happens first */
+    if (ah_sim_enter(self) < 0) {
+        return NULL;
+    }
+    bool found =
+        bank_wave(&self->world.lines, (unsigned)line, now, &period_ns, &high_ns);
+    if (ah_sim_leave(self) < 0) {
+        return NULL;
+    }
+    if (!found) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("(LL)", (long long)period_ns, (long long)high_ns);
+}
+
+PyObject *
 SimWorld_driven(SimWorldObject *self, PyObject *arg)
 {
     int line = parse_line(self, arg);

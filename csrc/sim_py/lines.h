@@ -7,6 +7,7 @@
 
 PyObject *SimWorld_drive(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_level(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_wave(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_driven(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_consumer(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_pull(SimWorldObject *self, PyObject *arg);

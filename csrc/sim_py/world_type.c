@@ -249,6 +249,11 @@ static PyMethodDef SimWorld_methods[] = {
                "Force a line low or high, None: let go; now or `at` seconds after it\n"
                "was first requested."),
     SIM_METHOD(level, METH_O, "level($self, line, /)\n--\n\nPhysical level, 0 or 1."),
+    SIM_METHOD(
+        wave, METH_O,
+        "wave($self, line, /)\n--\n\n"
+        "(period, time high) of the square wave on a line, in nanoseconds; None:\n"
+        "it stays at its level."),
     SIM_METHOD(driven, METH_O,
                "driven($self, line, /)\n--\n\nWhat drive() holds it at, or None."),
     SIM_METHOD(consumer, METH_O,

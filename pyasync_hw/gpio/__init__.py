@@ -13,17 +13,20 @@ from __future__ import annotations
 from .._core import EdgeEvent
 from .edges import BlockingEdgeIterator, Edge, EdgeIterator
 from .lines import BlockingInput, Input, Output
+from .pwm import PWM, Jitter
 
 __all__ = [
+    "PWM",
     "BlockingEdgeIterator",
     "BlockingInput",
     "Edge",
     "EdgeEvent",
     "EdgeIterator",
     "Input",
+    "Jitter",
     "Output",
 ]
 
 # They are pickled by the name under which they are documented.
-for _public in (BlockingEdgeIterator, BlockingInput, EdgeIterator, Input, Output):
+for _public in (BlockingEdgeIterator, BlockingInput, EdgeIterator, Input, Jitter, Output, PWM):
     _public.__module__ = __name__

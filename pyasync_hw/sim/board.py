@@ -124,6 +124,18 @@ class SimLine:
         return self.board._world.level(self.offset)
 
     @property
+    def pwm(self) -> tuple[float, float]:
+        """What a servo or LED on it sees: (frequency in Hz, duty 0 to 1), of its last wave.
+
+        (0.0, 0.0) and (0.0, 1.0): it has stayed low or high for two periods.
+        """
+        wave = self.board._world.wave(self.offset)
+        if wave is None:
+            return 0.0, float(self.value)
+        period, high = wave
+        return 1e9 / period, high / period
+
+    @property
     def driven(self) -> int | None:
         """What drive() holds it at; None when it is released."""
         return self.board._world.driven(self.offset)

@@ -289,7 +289,7 @@ test_what_is_due_sooner_wakes_nobody(void)
     struct idler idler = {
         .driver = {.next_due = idler_next_due, .advance = idler_advance}};
     struct wall_clock wall;
-    REQUIRE(wall_clock_init(&wall, &idler.driver) == 0);
+    REQUIRE(wall_clock_init(&wall, &idler.driver, "idler") == 0);
     CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns() + hour_ns), 0);
     await_looks(&idler, 1); /* it has been started */
     for (int sooner = 1; sooner <= 20; sooner++) {

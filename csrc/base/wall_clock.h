@@ -6,8 +6,8 @@
  * blocks all signals.  The driver's functions are called without `lock`; they may call
  * wall_clock_expect().  Python-free.
  */
-#ifndef AH_SIM_WALL_CLOCK_H
-#define AH_SIM_WALL_CLOCK_H
+#ifndef AH_BASE_WALL_CLOCK_H
+#define AH_BASE_WALL_CLOCK_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -16,6 +16,7 @@
 
 struct wall_clock {
     struct clock_driver *driver;
+    const char *name;
     pthread_mutex_t lock;
     pthread_t thread;
     bool has_thread;
@@ -25,7 +26,9 @@ struct wall_clock {
     int error;     /* -errno that ended the thread */
 };
 
-int wall_clock_init(struct wall_clock *wall, struct clock_driver *driver);
+/* `name`: of its thread, for debuggers; 15 characters. */
+int wall_clock_init(struct wall_clock *wall, struct clock_driver *driver,
+                    const char *name);
 
 /* The driver has something due at `due_ns`: wake in time.  0, or -errno when the
  * thread cannot be started (then nothing will happen by itself). */

@@ -1,5 +1,5 @@
 /* The wall-clock thread; see wall_clock.h. */
-#include "sim/wall_clock.h"
+#include "base/wall_clock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -52,9 +52,10 @@ run_wall_clock(void *arg)
 }
 
 int
-wall_clock_init(struct wall_clock *wall, struct clock_driver *driver)
+wall_clock_init(struct wall_clock *wall, struct clock_driver *driver, const char *name)
 {
     memset(wall, 0, sizeof *wall);
+    wall->name = name;
     wall->driver = driver;
     wall->until = NS_NEVER;
     wall->alarm_fd = -1;
@@ -78,7 +79,7 @@ start_locked(struct wall_clock *wall)
     err = -pthread_create(&wall->thread, NULL, run_wall_clock, wall);
     wall->has_thread = err == 0;
     if (wall->has_thread) {
-        pthread_setname_np(wall->thread, "simulated-board"); /* for debuggers only */
+        pthread_setname_np(wall->thread, wall->name);
     }
     int restored = -pthread_sigmask(SIG_SETMASK, &before, NULL);
     return err < 0 ? err : restored;

@@ -1,0 +1,152 @@
+"""PWM: a square wave on a line."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+from .. import _core, hardware
+from ..hardware import LineSettings
+from ..hardware.device import DeviceLife
+from .lines import level
+
+__all__ = ["PWM", "Jitter"]
+
+FREQUENCY_MIN, FREQUENCY_MAX = 0.001, 1e6
+
+
+class Jitter(NamedTuple):
+    """How late the edges of a wave were; `mean` and `max` in seconds.
+
+    `missed` periods were left out, since they were over when the thread came to them.
+    """
+
+    edges: int
+    missed: int
+    mean: float
+    max: float
+
+
+class PWM(DeviceLife):
+    """A line that is high for a part of each period; it begins when it is opened.
+
+    spec, chip, board as for Input.  frequency: 0.001 to 1e6 Hz.  duty: 0 to 1, how much of
+    a period the line is on; 0 and 1 are levels.  A change of either begins with the next
+    period.  rest: the value of a wave that is stopped, and of the line when it is closed,
+    for as long as nobody else takes it.  active_low: on is low.
+
+    On a simulated board the waves are the board's, exact also on a virtual clock.  On a
+    real line one thread of the process makes all waves; `jitter` says how well.
+    Raises OSError (EBUSY: in use, and by whom; ENODEV: unplugged), ValueError.
+    """
+
+    def __init__(
+        self,
+        spec: int | str,
+        frequency: float,
+        *,
+        duty: float = 0.0,
+        rest: int = 0,
+        active_low: bool = False,
+        chip: str | None = None,
+        board: hardware.Backend | None = None,
+        consumer: str = "pyasync_hw",
+    ) -> None:
+        if not isinstance(spec, (int, str)):
+            raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
+        self.spec = spec
+        self._frequency = _number("frequency", frequency, FREQUENCY_MIN, FREQUENCY_MAX)
+        self._duty = _number("duty", duty, 0, 1)
+        settings = LineSettings(direction="output", active_low=active_low, output_value=level(rest))
+        backend = hardware.chosen(board, chip)
+        line = backend.request_lines({spec: settings}, consumer, chip=chip)
+        self._core = _core.pwm_of_line(line, level(rest))
+        hardware.use_running_loop(self._core)
+        self._running = False
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Begin again after stop(); it has begun already when it was opened."""
+        self._core.start(*self._wave(self._frequency, self._duty))
+        self._running = True
+
+    def stop(self) -> None:
+        """To its resting value, at once; start() goes on.  Idempotent."""
+        self._core.stop()
+        self._running = False
+
+    @property
+    def running(self) -> bool:
+        """Whether start() was called, and neither stop() nor close() since then."""
+        return self._running and not self.closed
+
+    @property
+    def frequency(self) -> float:
+        """Hz; assign to change it from the next period on."""
+        return self._frequency
+
+    @frequency.setter
+    def frequency(self, frequency: float) -> None:
+        self.change(frequency=frequency)
+
+    @property
+    def duty(self) -> float:
+        """0 to 1; assign to change it from the next period on."""
+        return self._duty
+
+    @duty.setter
+    def duty(self, duty: float) -> None:
+        self.change(duty=duty)
+
+    def change(self, *, frequency: float | None = None, duty: float | None = None) -> None:
+        """Both in one step, from the next period on."""
+        new_frequency, new_duty = self._frequency, self._duty
+        if frequency is not None:
+            new_frequency = _number("frequency", frequency, FREQUENCY_MIN, FREQUENCY_MAX)
+        if duty is not None:
+            new_duty = _number("duty", duty, 0, 1)
+        if self._running:
+            self._core.start(*self._wave(new_frequency, new_duty))
+        self._frequency, self._duty = new_frequency, new_duty
+
+    @staticmethod
+    def _wave(frequency: float, duty: float) -> tuple[int, int]:
+        period = round(1e9 / frequency)
+        return period, round(period * duty)
+
+    @property
+    def jitter(self) -> Jitter:
+        """How late the edges were since start().  Raises what ended the wave: OSError."""
+        return Jitter(*self._core.jitter())
+
+    @property
+    def made_by(self) -> Literal["thread", "simulator", "kernel"]:
+        """Who makes the wave."""
+        return self._core.made_by
+
+    @property
+    def closed(self) -> bool:
+        """True after close()."""
+        return self._core.closed
+
+    def close(self) -> None:
+        """To its resting value, and give the line back; idempotent."""
+        self._core.close()
+
+    def _begin(self) -> None:
+        _ = self._core.made_by  # raises when it is closed
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "running" if self._running else "stopped"
+        return f"<PWM {self.spec!r} {self._frequency:g} Hz, {self._duty:.3g} on, {state}>"
+
+
+def _number(name: str, value: float, least: float, most: float) -> float:
+    number = math.fabs(value) * math.copysign(1, value)  # TypeError: it is no number
+    if not least <= number <= most:  # NaN is neither
+        raise ValueError(f"{name} must be {least:g} to {most:g}, not {value!r}")
+    return number
