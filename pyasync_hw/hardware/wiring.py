@@ -6,6 +6,8 @@
     bus = "spi0.0"
     irq = "GPIO24"
     reset = "GPIO25"
+    [hw]
+    loopback = ["GPIO5", "GPIO6"]
 
 The same file is valid on real hardware and on the simulator.
 """
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from .pins import parse_pin, parse_spi
 from .tomlfile import ConfigError, TomlTable, read_toml
 
-__all__ = ["MODELS", "ConfigError", "ReaderWiring", "Wiring", "load_board"]
+__all__ = ["MODELS", "ConfigError", "Loops", "ReaderWiring", "Wiring", "load_board"]
 
 MODELS = ("pi-zero", "pi-zero-w", "pi-zero-2-w", "pi-1", "pi-2", "pi-3", "pi-4", "pi-5")
 MAX_SPI_HZ = 10_000_000  # MFRC522 datasheet, 8.1.2
@@ -40,11 +42,25 @@ class ReaderWiring:
 
 
 @dataclass(frozen=True)
+class Loops:
+    """Table [hw], what tests find on the board: what is connected to itself, and a card.
+
+    `loopback`: two header pins that are connected; `spi_loop`: the SPI device whose MOSI is
+    its MISO; `card`: UID of the card that lies on the first reader.
+    """
+
+    loopback: tuple[str | int, str | int] | None = None
+    spi_loop: str | None = None
+    card: str | None = None
+
+
+@dataclass(frozen=True)
 class Wiring:
-    """A board: its model, and its readers in the order of the file."""
+    """A board: its model, its readers in the order of the file, and what tests find on it."""
 
     model: str = "pi-zero-w"
     readers: tuple[ReaderWiring, ...] = ()
+    loops: Loops = Loops()
 
     def reader(self, name: str) -> ReaderWiring:
         """The reader of that name.  Raises KeyError, which lists the names."""
@@ -77,6 +93,26 @@ def _load_reader(table: TomlTable) -> ReaderWiring:
     )
 
 
+def _pair(pins: list[str | int]) -> None:
+    if len(pins) != 2 or len({parse_pin(pin) for pin in pins}) != 2:
+        raise ValueError("must be two pins")
+
+
+def _uid(text: str) -> None:
+    if len(bytes.fromhex(text)) not in (4, 7, 10):
+        raise ValueError("must be a UID of 4, 7 or 10 bytes, in hexadecimal")
+
+
+def _load_loops(table: TomlTable) -> Loops:
+    table.allow("loopback", "spi_loop", "card")
+    pins = table.get("loopback", list, None, check=_pair)
+    return Loops(
+        loopback=None if pins is None else (pins[0], pins[1]),
+        spi_loop=table.get("spi_loop", str, None, check=parse_spi),
+        card=table.get("card", str, None, check=_uid),
+    )
+
+
 def _claim(taken: dict[object, str], table: TomlTable, key: str, what: object, name: str) -> None:
     if what in taken:
         raise table.error(f"{name} is already used by {taken[what]}", key)
@@ -91,7 +127,7 @@ def load_board(path: str | os.PathLike[str]) -> Wiring:
     exist, or a pin, chip select or name that is used twice.
     """
     root = read_toml(path)
-    root.allow("model", "rc522")
+    root.allow("model", "rc522", "hw")
     model = root.get("model", str, Wiring.model, one_of=MODELS)
     taken: dict[object, str] = {}
     readers = []
@@ -105,4 +141,9 @@ def load_board(path: str | os.PathLike[str]) -> Wiring:
                 number = parse_pin(pin)
                 _claim(taken, table, key, number, f"GPIO{number}")
         readers.append(reader)
-    return Wiring(model=model, readers=tuple(readers))
+    loops = _load_loops(root.table("hw")) if "hw" in root else Loops()
+    if loops.loopback is not None:
+        for pin in loops.loopback:
+            number = parse_pin(pin)
+            _claim(taken, root.table("hw"), "loopback", number, f"GPIO{number}")
+    return Wiring(model=model, readers=tuple(readers), loops=loops)

@@ -1,4 +1,4 @@
-"""pytest fixtures: a simulated board per test, and checks that nothing is left open.
+"""pytest fixtures: hardware for a test, simulated or not, and checks that nothing is left open.
 
 def test_button(hw_board):
     async def main():
@@ -7,6 +7,10 @@ def test_button(hw_board):
             return await button.wait_for_edge("falling")
 
     assert pyasync_hw.run(main(), clock=hw_board.clock).event_type == "falling"
+
+A test that is marked `@pytest.mark.hw("gpio", "spi", "reader", "card")` runs on what
+`--hw` says, and is skipped where that lacks what it names (docs/testing.md); others run on
+the simulator always.
 
 What else a test leaves is looked at where asked for, since much of it may be meant: a loop
 for all tests, the first thread of a pool, a log file.  `@pytest.mark.hw_leaks("all")` asks
@@ -19,26 +23,58 @@ for one test, the ini option `hw_leaks = all` for all of them:
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from typing import Any, TypeVar
 
 import pytest
 
-from .. import VirtualClock, _core
+from .. import _core, hardware, rc522
+from ..hardware import ConfigError, load_board
+from ..loop.runners import run
 from ..sim import Board
 from . import Device, live_objects, open_descriptors, open_devices
+from .hardware import FEATURES, Bench, KernelBench, Missing, RealBench, SimBench, Wire
 
-__all__ = ["hw_board", "hw_time_limit", "no_live_growth"]
+__all__ = [
+    "hw_board",
+    "hw_card",
+    "hw_gpio",
+    "hw_reader",
+    "hw_run",
+    "hw_spi",
+    "hw_time_limit",
+    "no_live_growth",
+]
+
+T = TypeVar("T")
 
 PATIENCE_S = 1.0
 
 LEAKS = ("devices", "descriptors", "all")
 
+BENCHES: dict[str, type[Bench]] = {"sim": SimBench, "real": RealBench, "kernel": KernelBench}
+
 _failed = pytest.StashKey[bool]()
+_bench = pytest.StashKey[Bench]()
+_simulator = SimBench(None, None)  # for tests that are not marked
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pyasync_hw")
+    group.addoption(
+        "--hw",
+        choices=("auto", *BENCHES),
+        default="auto",
+        help="what tests marked hw run on: the simulator, this Raspberry Pi, or the kernel's "
+        "gpio-sim; auto: PYASYNC_HW, else real on a Raspberry Pi, else sim",
+    )
+    group.addoption(
+        "--board", metavar="FILE", help="board.toml: what is wired, its table [hw] for tests"
+    )
     parser.addini(
         "hw_leaks", f"what hw_board looks for after a test: {', '.join(LEAKS)}", default="devices"
     )
@@ -48,6 +84,46 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"hw_leaks(what): what hw_board looks for after it: {', '.join(LEAKS)}"
     )
+    config.addinivalue_line(
+        "markers", f"hw(feature, ...): runs on what --hw says, if it has {', '.join(FEATURES)}"
+    )
+
+
+def _bench_of(config: pytest.Config) -> Bench:
+    """What --hw says."""
+    if _bench in config.stash:
+        return config.stash[_bench]
+    kind = config.getoption("--hw")
+    if kind == "auto":
+        kind = os.environ.get("PYASYNC_HW") or "auto"
+    if kind == "auto":
+        kind = "real" if hardware.is_raspberry_pi() else "sim"
+    if kind not in BENCHES:
+        raise pytest.UsageError(f"PYASYNC_HW must be sim, real or auto, not {kind!r}")
+    file = config.getoption("--board")
+    try:
+        wiring = None if file is None else load_board(file)
+    except (ConfigError, OSError) as exc:
+        raise pytest.UsageError(f"--board: {exc}") from exc
+    bench = config.stash[_bench] = BENCHES[kind](wiring, file)
+    config.add_cleanup(bench.close)
+    return bench
+
+
+def _needed(item: pytest.Item) -> list[str]:
+    """What the marks `hw` of a test name."""
+    return [name for mark in item.iter_markers("hw") for name in mark.args]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a marked test where something that it names is not to be had."""
+    for feature in _needed(item):
+        if feature not in FEATURES:
+            raise pytest.UsageError(f"hw() knows {', '.join(FEATURES)}; not {feature!r}")
+        try:
+            _bench_of(item.config).check(feature)
+        except Missing as exc:
+            pytest.skip(f"hw {feature}: {exc}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -88,7 +164,15 @@ def hw_time_limit() -> float | None:
 
 
 @pytest.fixture
-def hw_board(request: pytest.FixtureRequest, hw_time_limit: float | None) -> Iterator[Board]:
+def _hw_bench(request: pytest.FixtureRequest) -> Bench:
+    marked = request.node.get_closest_marker("hw") is not None
+    return _bench_of(request.config) if marked else _simulator
+
+
+@pytest.fixture
+def hw_board(
+    request: pytest.FixtureRequest, hw_time_limit: float | None, _hw_bench: Bench
+) -> Iterator[Any]:
     """A fresh simulated Pi Zero W, the current hardware of the test.
 
     It is made on a virtual clock of its own, `hw_board.clock`: give that to
@@ -96,13 +180,15 @@ def hw_board(request: pytest.FixtureRequest, hw_time_limit: float | None) -> Ite
     TimeLimitError.  On a loop in real time the board is in real time.  After the test it
     is closed; a line or SPI device that the test has opened and not closed is an error
     (`hw_leaks`: what else).
+
+    In a test marked `hw` it is what --hw says: a simulated board with the readers of
+    --board, or the backend of the real hardware.
     """
     leaks = _leaks_looked_for(request)
     known = {id(device): device for device in open_devices()}
     objects = _core._live()
     descriptors = open_descriptors()
-    board = Board("pi-zero-w", clock=VirtualClock(limit=hw_time_limit), name="hw_board")
-    with board:
+    with _hw_bench.board(hw_time_limit) as board:
         yield board
     if request.node.stash.get(_failed, False):
         return
@@ -112,8 +198,9 @@ def hw_board(request: pytest.FixtureRequest, hw_time_limit: float | None) -> Ite
         pytest.fail(f"the test left open: {names}; close() it, or open it by `with`", False)
     del known
     if leaks == "all":
-        for own in ("SimWorld", "VirtualClock"):  # of the board, which pytest still holds
-            objects[own] += 1
+        if isinstance(board, Board):
+            for own in ("SimWorld", "VirtualClock"):  # of the board, which pytest still holds
+                objects[own] += 1
         grown = _growth(objects)
         assert not grown, f"the test left C objects alive: {grown}"
     if leaks in ("all", "descriptors"):
@@ -147,6 +234,38 @@ def _device_name(device: Device) -> str:
         lines = ", ".join(f"GPIO{offset}" for offset in device.offsets)
         return f'{lines} ("{device.consumer}")'
     return f"SPI device {device.name}"
+
+
+@pytest.fixture
+def hw_run(hw_board: Any) -> Callable[[Coroutine[Any, Any, T]], T]:
+    """hw_run(coroutine): pyasync_hw.run() in the time of `hw_board`, which may be virtual."""
+    clock = getattr(hw_board, "clock", None)
+    return lambda main: run(main, clock=clock)
+
+
+@pytest.fixture
+def hw_gpio(hw_board: Any, _hw_bench: Bench) -> Wire:
+    """Two lines that are connected: with hw_gpio.output() as a, hw_gpio.input() as b: ..."""
+    return _hw_bench.wire(hw_board)
+
+
+@pytest.fixture
+def hw_spi(hw_board: Any, _hw_bench: Bench) -> str:
+    """An SPI device, as "spi0.1", that sends back what it gets: MOSI and MISO are connected."""
+    return _hw_bench.spi(hw_board)
+
+
+@pytest.fixture
+def hw_reader(hw_board: Any, _hw_bench: Bench) -> Iterator[rc522.Reader]:
+    """A reader that is wired, for `async with hw_reader` or `with hw_reader`."""
+    with contextlib.closing(rc522.Reader(_hw_bench.reader(hw_board))) as reader:
+        yield reader
+
+
+@pytest.fixture
+def hw_card(hw_board: Any, _hw_bench: Bench) -> bytes:
+    """The UID of a card that lies on `hw_reader`."""
+    return _hw_bench.card(hw_board)
 
 
 @pytest.fixture

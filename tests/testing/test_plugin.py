@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from running_pytest import run_pytest
 
 TESTS = """
 import os
@@ -56,23 +55,8 @@ def test_a_failure_is_reported_once(hw_board):
 """
 
 
-def _pytest(folder: Path, tests: str, *options: str) -> subprocess.CompletedProcess[str]:
-    (folder / "conftest.py").write_text('pytest_plugins = ["pyasync_hw.testing.plugin"]\n')
-    (folder / "test_it.py").write_text(tests)
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", ".", *options]
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
 def test_what_is_left_behind_is_an_error(tmp_path: Path) -> None:
-    result = _pytest(tmp_path, TESTS)
+    result = run_pytest(tmp_path, TESTS)
     out = result.stdout
     assert result.returncode == 1, out + result.stderr
     assert "1 failed, 9 passed" in out
@@ -132,16 +116,16 @@ def test_a_thread_that_is_late(hw_board):
 
 
 def test_a_test_that_did_nothing_wrong_passes(tmp_path: Path) -> None:
-    result = _pytest(tmp_path, NOTHING_WRONG)
+    result = run_pytest(tmp_path, NOTHING_WRONG)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "4 passed" in result.stdout
 
 
 def test_what_is_looked_for_is_an_option_of_all_tests_too(tmp_path: Path) -> None:
-    strict = _pytest(tmp_path, NOTHING_WRONG, "-o", "hw_leaks=all")
+    strict = run_pytest(tmp_path, NOTHING_WRONG, "-o", "hw_leaks=all")
     assert strict.returncode == 1, strict.stdout + strict.stderr
     assert "test_a_loop_made_lazily - AssertionError: the test left C objects" in strict.stdout
-    wrong = _pytest(tmp_path, NOTHING_WRONG, "-o", "hw_leaks=some")
+    wrong = run_pytest(tmp_path, NOTHING_WRONG, "-o", "hw_leaks=some")
     assert wrong.returncode != 0
     assert "hw_leaks must be one of devices, descriptors, all, not 'some'" in (
         wrong.stdout + wrong.stderr
@@ -168,7 +152,7 @@ def test_no_card_comes(hw_board):
 
 
 def test_a_test_that_waits_for_ever_ends_by_itself(tmp_path: Path) -> None:
-    result = _pytest(tmp_path, ENDLESS)
+    result = run_pytest(tmp_path, ENDLESS)
     out = result.stdout
     assert result.returncode == 1, out + result.stderr
     assert "TimeLimitError: nothing is due before the limit of the virtual clock, 90 s" in out

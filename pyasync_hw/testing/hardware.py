@@ -1,0 +1,237 @@
+"""What tests marked `hw` run on: the simulator, a Raspberry Pi's hardware, or a kernel's gpio-sim.
+
+Each says what it lacks by Missing, whose text is the reason of a skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from .. import VirtualClock, gpio, hardware, sim, spi
+from ..hardware.pins import parse_spi
+from ..hardware.wiring import ReaderWiring, Wiring
+from .gpio_sim import GpioSim, Missing
+
+__all__ = ["FEATURES", "Bench", "KernelBench", "Missing", "RealBench", "SimBench", "Wire"]
+
+FEATURES = ("gpio", "spi", "reader", "card")
+_SIM_CARD = "a61d227e"
+
+
+class _WiredOutput(gpio.Output):
+    """An output where nothing but the fixture carries its level to the other end."""
+
+    def __init__(self, wire: Wire, **settings: Any) -> None:
+        self._wire = wire
+        super().__init__(wire.a, chip=wire.chip, **settings)
+        self._wire.carry(self._physical)
+
+    @property
+    def _physical(self) -> int:
+        return self._core.get(1) ^ self._settings.active_low
+
+    @property
+    def value(self) -> int:
+        """See gpio.Output.value."""
+        return self._core.get(1)
+
+    @value.setter
+    def value(self, value: int) -> None:
+        gpio.Output.value.__set__(self, value)  # type: ignore[attr-defined]
+        self._wire.carry(self._physical)
+
+
+class Wire:
+    """Two lines that are connected: `a` is for an output, `b` for an input.
+
+    Open the ends by output() and input(), with the settings of gpio.Output and gpio.Input:
+    on some hardware that is what carries the level from one to the other.
+    """
+
+    def __init__(self, a: int | str, b: int | str, chip: str | None = None) -> None:
+        self.a = a
+        self.b = b
+        self.chip = chip
+
+    def carry(self, level: int) -> None:
+        """`a` is at this level now: what a real wire does by itself."""
+
+    def output(self, **settings: Any) -> gpio.Output:
+        """The end that drives."""
+        return _WiredOutput(self, **settings)
+
+    def input(self, **settings: Any) -> gpio.Input:
+        """The end that sees what the other one drives."""
+        return gpio.Input(self.b, chip=self.chip, **settings)
+
+
+class _SimWire(Wire):
+    def __init__(self, board: sim.Board, a: int | str, b: int | str) -> None:
+        super().__init__(a, b)
+        self._far = board.line(b)
+
+    def carry(self, level: int) -> None:
+        self._far.drive(level)
+
+
+class _GpioSimWire(Wire):
+    def __init__(self, chip: GpioSim) -> None:
+        super().__init__(0, 1, chip.path)
+        self._chip = chip
+
+    def carry(self, level: int) -> None:
+        self._chip.pull(1, level)
+
+
+class _Echo:
+    """MISO is MOSI."""
+
+    def transfer(self, data: bytes) -> bytes:
+        return data
+
+
+class Bench:
+    """The hardware of one kind; `wiring` is what board.toml says, `file` its name."""
+
+    def __init__(self, wiring: Wiring | None, file: str | None) -> None:
+        self.wiring = wiring or Wiring()
+        self._file = file
+
+    @contextmanager
+    def board(self, time_limit: float | None) -> Iterator[hardware.Backend]:
+        """It, as the current hardware."""
+        backend = hardware.KernelBackend(self.wiring.readers)
+        use = hardware.use(backend)
+        try:
+            yield backend
+        finally:
+            use.close()
+
+    def close(self) -> None:
+        """After the last test."""
+
+    def check(self, feature: str) -> None:
+        """Raises Missing when that cannot be had."""
+        {"gpio": self.wire, "spi": self.spi, "reader": self.reader, "card": self.card}[feature](
+            None
+        )
+
+    def wire(self, board: Any) -> Wire:
+        """Two lines that are connected."""
+        raise NotImplementedError
+
+    def spi(self, board: Any) -> str:
+        """An SPI device that sends back what it gets."""
+        if self.wiring.loops.spi_loop is None:
+            raise Missing(self._say("connect MOSI and MISO", 'spi_loop = "spi0.1"'))
+        return self._there(self.wiring.loops.spi_loop)
+
+    def reader(self, board: Any) -> str:
+        """The SPI device of a reader that is wired."""
+        if not self.wiring.readers:
+            raise Missing(f"no RC522: wire one, and say so in a table [[rc522]] of {self._name}")
+        return self._there(self.wiring.readers[0].bus)
+
+    def _there(self, bus: str) -> str:
+        _look(lambda: spi.Device(bus, board=hardware.KernelBackend(), via="board"))
+        return bus
+
+    def card(self, board: Any) -> bytes:
+        """The UID of a card that lies in the field of that reader."""
+        self.reader(board)
+        if self.wiring.loops.card is None:
+            raise Missing(self._say("lay a card on the reader", f'card = "{_SIM_CARD}"'))
+        return bytes.fromhex(self.wiring.loops.card)
+
+    @property
+    def _name(self) -> str:
+        return self._file or "a board.toml (--board FILE)"
+
+    def _say(self, deed: str, line: str) -> str:
+        return f"{deed}, and say so in table [hw] of {self._name}: {line}"
+
+
+class SimBench(Bench):
+    """A fresh board for each test, with everything that a test may ask for."""
+
+    @contextmanager
+    def board(self, time_limit: float | None) -> Iterator[sim.Board]:
+        """See Bench.board()."""
+        clock = VirtualClock(limit=time_limit)
+        with sim.Board(self.wiring.model, clock=clock, name="hw_board") as board:
+            for reader in self.wiring.readers:
+                _attach(board, reader)
+            yield board
+
+    def check(self, feature: str) -> None:
+        """Nothing is missing."""
+
+    def wire(self, board: sim.Board) -> Wire:
+        """See Bench.wire()."""
+        return _SimWire(board, *(self.wiring.loops.loopback or ("GPIO5", "GPIO6")))
+
+    def spi(self, board: sim.Board) -> str:
+        """See Bench.spi()."""
+        spec = self.wiring.loops.spi_loop or "spi0.1"
+        board.attach_spi(*parse_spi(spec), _Echo())
+        return spec
+
+    def reader(self, board: sim.Board) -> str:
+        """See Bench.reader()."""
+        if not board.readers:
+            _attach(board, ReaderWiring("hw_reader"))
+        return board.readers[0].bus
+
+    def card(self, board: sim.Board) -> bytes:
+        """See Bench.card()."""
+        self.reader(board)
+        uid = self.wiring.loops.card or _SIM_CARD
+        board.readers[0].present(sim.MifareClassic1K(uid=uid))
+        return bytes.fromhex(uid)
+
+
+class RealBench(Bench):
+    """The header of a Raspberry Pi, and what board.toml says of it."""
+
+    def wire(self, board: Any) -> Wire:
+        """See Bench.wire()."""
+        if self.wiring.loops.loopback is None:
+            deed = "connect two pins of the header that nothing else is on"
+            raise Missing(self._say(deed, 'loopback = ["GPIO5", "GPIO6"]'))
+        for pin in self.wiring.loops.loopback:
+            _look(partial(gpio.Input, pin, edges="none", board=hardware.KernelBackend()))
+        return Wire(*self.wiring.loops.loopback)
+
+
+class KernelBench(Bench):
+    """The lines of gpio-sim, and of board.toml what the machine has besides."""
+
+    def __init__(self, wiring: Wiring | None, file: str | None) -> None:
+        super().__init__(wiring, file)
+        self._chip: GpioSim | None = None
+
+    def close(self) -> None:
+        """Take the chip away again."""
+        if self._chip is not None:
+            self._chip.close()
+            self._chip = None
+
+    def wire(self, board: Any) -> Wire:
+        """See Bench.wire()."""
+        if self._chip is None:
+            self._chip = GpioSim(num_lines=2)
+        return _GpioSimWire(self._chip)
+
+
+def _attach(board: sim.Board, reader: ReaderWiring) -> None:
+    board.attach_rc522(reader.bus, irq=reader.irq, reset=reader.reset, name=reader.name)
+
+
+def _look(open_it: Callable[[], gpio.Input | spi.Device]) -> None:
+    try:
+        open_it().close()
+    except OSError as exc:
+        raise Missing(str(exc)) from exc
