@@ -1,13 +1,18 @@
-"""One channel of RPi.GPIO: a line that is input or output, in turn, and never let go between."""
+"""One channel of RPi.GPIO: a line that is input or output, in turn, and never let go between.
+
+As an output it may have a square wave, which another user of the line makes.
+"""
 
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from typing import Literal
 
 from .. import _core, hardware
 from ..gpio.edges import next_edge
 from ..gpio.lines import Line
+from ..gpio.pwm import wave
 from ..hardware import LineSettings
 from ..hardware.pins import HEADER_GPIOS
 
@@ -21,6 +26,7 @@ class Channel(Line):
 
     def __init__(self, gpio: int, settings: LineSettings | None = None) -> None:
         chip = None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
+        self._pwm: _core.PWM | None = None
         super().__init__(gpio, settings or LineSettings(), chip, None, "pyasync_hw")
         self._gpio = gpio
 
@@ -50,6 +56,7 @@ class Channel(Line):
 
         One that does without a pull leaves the pull that another user of the line has.
         """
+        self.end_wave()
         changes = {"direction": "input", "edge_detection": "both", "output_value": False}
         try:
             self._reconfigure(bias=bias, **changes)
@@ -70,6 +77,25 @@ class Channel(Line):
     def drive(self, value: bool) -> None:
         """The level of an output."""
         self._core.set(1, int(value))
+
+    def make_wave(self, frequency: float, duty: float) -> None:
+        """A wave on an output; if there is one, it changes with its next period."""
+        period, high = wave(frequency, duty)
+        if self._pwm is None or self._pwm.closed:
+            settings = replace(self._settings, output_value=bool(self.value))
+            self._pwm = _core.pwm_of_line(Channel(self._gpio, settings)._core, False)
+        self._pwm.start(period, high)
+
+    def end_wave(self) -> None:
+        """Low from now on, if there was a wave.  Idempotent."""
+        pwm, self._pwm = self._pwm, None
+        if pwm is not None:
+            pwm.close()
+
+    def close(self) -> None:
+        """As an Output's, and the end of its wave."""
+        self.end_wave()
+        super().close()
 
     def clear(self) -> None:
         """Forget the edges that nobody has taken."""

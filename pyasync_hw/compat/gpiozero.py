@@ -19,7 +19,7 @@ from gpiozero.exc import (
     PinInvalidFunction,
     PinInvalidPull,
     PinInvalidState,
-    PinPWMUnsupported,
+    PinPWMFixedValue,
     PinSetInput,
 )
 from gpiozero.pins.local import LocalPiFactory, LocalPiPin
@@ -90,6 +90,8 @@ class Pin(LocalPiPin):
         self._since_ns = 0  # of the edges that count
         self._last_ns: int | None = None  # the one that counted last
         self._driven: bool | None = None  # what it was driven to last
+        self._frequency: float | None = None  # of its wave, if it has one
+        self._duty = 0.0
 
     def _open(self) -> Channel:
         with self._lock:
@@ -149,11 +151,14 @@ class Pin(LocalPiPin):
         else:
             raise PinInvalidFunction(f'invalid function "{value}" for pin {self!r}')
 
-    def _get_state(self) -> int:
-        return self._open().value
+    def _get_state(self) -> float:
+        return self._open().value if self._frequency is None else self._duty
 
     def _set_state(self, value: Any) -> None:
         line = self._open()
+        if self._frequency is not None:
+            self._set_wave(self._frequency, value)
+            return
         if not line.is_output:
             raise PinSetInput(f"cannot set state of pin {self!r}")
         self._driven = self._level(value)
@@ -167,11 +172,26 @@ class Pin(LocalPiPin):
             raise PinFixedPull(f"cannot set pull on non-input pin {self!r}")
         self.input_with_pull(value)
 
+    # Waves: while there is a frequency, the state is how much of a period the pin is on.
+
+    def _get_frequency(self) -> float | None:
+        return self._frequency
+
     def _set_frequency(self, value: float | None) -> None:
         if value is not None:
-            raise PinPWMUnsupported(
-                f"PWM is not supported on pin {self!r}: pyasync_hw has none yet"
-            )
+            self._set_wave(value, self._duty)
+        elif self._frequency is not None:
+            self._frequency, self._duty, self._driven = None, 0.0, False
+            self._open().end_wave()
+
+    def _set_wave(self, frequency: float, duty: float) -> None:
+        line = self._open()
+        if not line.is_output:
+            raise PinPWMFixedValue(f"cannot start PWM on pin {self!r}")
+        if not 0 <= duty <= 1:
+            raise PinInvalidState(f'invalid state "{duty}" for pin {self!r}')
+        line.make_wave(frequency, duty)
+        self._frequency, self._duty = frequency, duty
 
     # Edges.
 

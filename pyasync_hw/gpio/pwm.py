@@ -10,9 +10,15 @@ from ..hardware import LineSettings
 from ..hardware.device import DeviceLife
 from .lines import level
 
-__all__ = ["PWM", "Jitter"]
+__all__ = ["PWM", "Jitter", "wave"]
 
 FREQUENCY_MIN, FREQUENCY_MAX = 0.001, 1e6
+
+
+def wave(frequency: float, duty: float) -> tuple[int, int]:
+    """(period, time on) in nanoseconds, of at least 1 us and at most 11 days."""
+    period = round(min(max(1e9 / frequency, 1e3), 1e15))
+    return period, round(period * duty)
 
 
 class Jitter(NamedTuple):
@@ -71,7 +77,7 @@ class PWM(DeviceLife):
 
     def start(self) -> None:
         """Begin again after stop(); it has begun already when it was opened."""
-        self._core.start(*self._wave(self._frequency, self._duty))
+        self._core.start(*wave(self._frequency, self._duty))
         self._running = True
 
     def stop(self) -> None:
@@ -110,13 +116,8 @@ class PWM(DeviceLife):
         if duty is not None:
             new_duty = _number("duty", duty, 0, 1)
         if self._running:
-            self._core.start(*self._wave(new_frequency, new_duty))
+            self._core.start(*wave(new_frequency, new_duty))
         self._frequency, self._duty = new_frequency, new_duty
-
-    @staticmethod
-    def _wave(frequency: float, duty: float) -> tuple[int, int]:
-        period = round(1e9 / frequency)
-        return period, round(period * duty)
 
     @property
     def jitter(self) -> Jitter:

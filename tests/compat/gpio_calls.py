@@ -1,6 +1,8 @@
-"""A callback for GPIO.add_event_detect()."""
+"""A callback for GPIO.add_event_detect(), and what a call raises."""
 
 import threading
+
+import pytest
 
 
 class Calls:
@@ -18,3 +20,10 @@ class Calls:
         for _ in range(count):
             assert self._came.acquire(timeout=30)
         return self.channels
+
+
+def refused(call):
+    """The exception of a call that fails, as its class and message."""
+    with pytest.raises(Exception) as caught:
+        call()
+    return type(caught.value), str(caught.value)

@@ -216,6 +216,43 @@ def test_distance_is_measured_by_the_time_stamps(ours, monkeypatch):
             assert sensor.distance == pytest.approx(0.35, abs=0.001)
 
 
+def wave_of(board, pin):
+    """What is on a line: (Hz, percent)."""
+    frequency, duty = board.line(pin).pwm
+    return round(frequency), round(100 * duty)
+
+
+def test_pwm_led(board):
+    with gpiozero.PWMLED(17) as led:
+        led.value = 0.25
+        until(lambda: wave_of(board, 17) == (100, 25))
+        assert led.value == 0.25
+        led.frequency = 500
+        until(lambda: wave_of(board, 17) == (500, 25))
+        led.on()
+        until(lambda: wave_of(board, 17) == (0, 100))
+        led.off()
+        until(lambda: wave_of(board, 17) == (0, 0))
+        led.pulse(fade_in_time=0.02, fade_out_time=0.02, n=1, background=False)
+        assert led.value == 0
+    assert board.line(17).value == 0
+
+
+def test_rgb_led_and_servo(board):
+    with gpiozero.RGBLED(5, 6, 13) as led, gpiozero.Servo(18) as servo:
+        led.color = (1, 0.5, 0.25)
+        until(
+            lambda: [wave_of(board, pin) for pin in (5, 6, 13)] == [(0, 100), (100, 50), (100, 25)]
+        )
+        for value, percent in ((-1, 5), (0, 7.5), (1, 10)):
+            servo.value = value
+            until(lambda p=percent: board.line(18).pwm == pytest.approx((50, p / 100), rel=1e-6))
+            assert servo.value == pytest.approx(value)
+        servo.detach()
+        until(lambda: wave_of(board, 18) == (0, 0))
+        assert servo.value is None
+
+
 class Capacitor:
     """It is charged through a light sensor, once the pin that empties it lets go."""
 
@@ -326,7 +363,12 @@ def test_pins_refuse_what_they_cannot(ours):
         pin.pull = "up"
     with pytest.raises(gpiozero.PinInvalidState):
         pin.state = 0.5
-    with pytest.raises(gpiozero.PinPWMUnsupported):
+    pin.frequency = 100
+    with pytest.raises(gpiozero.PinInvalidState):
+        pin.state = 1.5
+    pin.frequency = None
+    pin.function = "input"
+    with pytest.raises(gpiozero.PinPWMFixedValue):
         pin.frequency = 100
     with pytest.raises(gpiozero.PinInvalidPin):
         factory.pin("BOARD1")

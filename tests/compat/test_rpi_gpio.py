@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+from gpio_calls import refused
 
 from pyasync_hw import sim
 from pyasync_hw.compat import rpi_info
@@ -150,13 +151,6 @@ def test_a_line_that_is_in_use_is_an_error_that_names_the_user(gpio_board):
     with gpio.Output(17, board=gpio_board, consumer="lamp"), pytest.raises(OSError, match="lamp"):
         GPIO.setup(17, GPIO.IN)
     GPIO.setup(17, GPIO.IN)
-
-
-def refused(call):
-    """The exception of a call that fails, as its class and message."""
-    with pytest.raises(Exception) as caught:
-        call()
-    return type(caught.value), str(caught.value)
 
 
 NOT_AN_INTEGER = (TypeError, "'str' object cannot be interpreted as an integer")
@@ -360,22 +354,6 @@ def test_pulls_of_pins_that_are_pulled_up(gpio_board, gpio, pull):
         GPIO.setup(17, GPIO.IN, pull_up_down=pull)
         GPIO.setwarnings(False)
         GPIO.setup(gpio, GPIO.IN, pull_up_down=pull)
-
-
-def test_pwm_refuses(gpio_board):
-    assert refused(lambda: GPIO.PWM(17, "x")) == (TypeError, "must be real number, not str")
-    assert refused(lambda: GPIO.PWM("17", "x")) == NOT_AN_INTEGER
-    GPIO.setmode(GPIO.BCM)
-    GPIO.setup(17, GPIO.OUT)
-    assert refused(lambda: GPIO.PWM(17, 0))[1] == "frequency must be greater than 0.0"
-    assert refused(lambda: GPIO.PWM(27, 50)) == (
-        RuntimeError,
-        "You must setup() the GPIO channel as an output first",
-    )
-    assert refused(lambda: GPIO.PWM(17, 50)) == (
-        NotImplementedError,
-        "GPIO17: pyasync_hw has no PWM yet; output() switches a channel on and off",
-    )
 
 
 def test_names(gpio_board):

@@ -14,7 +14,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ... import hardware
 from ...gpio import Edge
@@ -81,6 +81,7 @@ class _State:
         self.lines: dict[int, Channel] = {}  # those that were set up, by GPIO
         self.watches: dict[int, Watch] = {}
         self.stopped: dict[int, Watch] = {}  # those of remove_event_detect()
+        self.pwms: WeakValueDictionary[int, PWM] = WeakValueDictionary()
         self.used = False  # anything was set up, ever
         self.used_beside = False  # pins that are no channels, and that cleanup() is for, too
         # What its GPIOs were last driven to, by board: it keeps that while they are inputs.
@@ -403,20 +404,87 @@ def wait_for_edge(
 
 
 class PWM:
-    """Refuses: there is no PWM yet."""
+    """A square wave on an output; it ends with stop(), cleanup(), or the last use of the object."""
 
     def __init__(self, channel: int, frequency: float) -> None:
         channel = _integer(channel)
         math.fabs(frequency)  # TypeError: it is no number
-        gpio = to_gpio(channel)
-        line = _state.lines.get(gpio)
+        self._gpio = to_gpio(channel)
+        self._duty = 0.0
+        self._line: Channel | None = None  # while it runs
+        with _lock:
+            self._check_alone()
+            self._output_line()
+            self._frequency = _frequency(frequency)
+            _state.pwms[self._gpio] = self
+
+    def _check_alone(self) -> None:
+        if _state.pwms.get(self._gpio, self) is not self:
+            raise RuntimeError("A PWM object already exists for this GPIO channel")
+
+    def _output_line(self) -> Channel:
+        line = _state.lines.get(self._gpio)
         if line is None or not line.is_output:
             raise RuntimeError("You must setup() the GPIO channel as an output first")
-        if frequency <= 0.0:
-            raise ValueError("frequency must be greater than 0.0")
-        raise NotImplementedError(
-            f"GPIO{gpio}: pyasync_hw has no PWM yet; output() switches a channel on and off"
-        )
+        return line
+
+    def start(self, dutycycle: float) -> None:
+        """Begin, with the wave on for so many percent of each period."""
+        duty = _duty(dutycycle)
+        with _lock:
+            self._check_alone()
+            line = self._output_line()
+            line.make_wave(self._frequency, duty)
+            _state.latch_of[self._gpio][self._gpio] = False  # what is left when it has ended
+            _state.pwms[self._gpio] = self
+            self._line, self._duty = line, duty
+
+    def ChangeDutyCycle(self, dutycycle: float) -> None:
+        """Percent, from the next period on."""
+        self._change(self._frequency, _duty(dutycycle))
+
+    def ChangeFrequency(self, frequency: float) -> None:
+        """Hz, from the next period on."""
+        self._change(_frequency(frequency), self._duty)
+
+    def _change(self, frequency: float, duty: float) -> None:
+        with _lock:
+            if self._runs():
+                self._output_line().make_wave(frequency, duty)
+            self._frequency, self._duty = frequency, duty
+
+    def _runs(self) -> bool:
+        """Has it begun, and was the channel neither cleaned up nor set up as an input?"""
+        line = self._line
+        return line is not None and line.is_output and _state.lines.get(self._gpio) is line
+
+    def stop(self) -> None:
+        """Low from now on; the channel is free for another PWM.  Idempotent."""
+        with _lock:
+            if _state.pwms.get(self._gpio) is self:
+                del _state.pwms[self._gpio]
+            line, self._line = self._line, None
+            if line is not None:
+                line.end_wave()
+
+    def __del__(self) -> None:
+        line = getattr(self, "_line", None)  # there is none when __init__() has raised
+        if line is not None:
+            line.end_wave()
+
+
+def _frequency(frequency: float) -> float:
+    math.fabs(frequency)
+    if not frequency > 0.0:
+        raise ValueError("frequency must be greater than 0.0")
+    return frequency
+
+
+def _duty(dutycycle: float) -> float:
+    math.fabs(dutycycle)
+    if not 0.0 <= dutycycle <= 100.0:
+        raise ValueError("dutycycle must have a value from 0.0 to 100.0")
+    return dutycycle / 100.0
 
 
 # Letting go.
