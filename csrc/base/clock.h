@@ -20,6 +20,7 @@
 #define AH_BASE_CLOCK_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -74,6 +75,14 @@ struct clock_driver {
     void (*advance)(struct clock_driver *driver, int64_t now_ns);
 };
 
+/* Who tells others, in a thread of its own, what has happened on the clock (a board its
+ * parts): it tells that at the time it happened, so until then time stands still. */
+struct clock_teller {
+    struct clock_teller *next; /* the clock's list */
+    atomic_int untold;
+    pthread_t thread; /* set before anything is untold */
+};
+
 /* What kind of work holds; and of which kind is a thread that waits, which so makes up
  * for one such hold: it is its own. */
 enum clock_work {
@@ -113,6 +122,8 @@ struct vclock {
     int64_t limit_ns; /* how far waits may move it; NS_NEVER: no limit */
     int64_t end;      /* that is, until then */
     struct clock_driver *drivers;
+    struct clock_teller *tellers;
+    pthread_cond_t told; /* one of them has nothing to tell any more */
     struct clock_wait *waits;
     int holds[WORK_KINDS]; /* unfinished work */
     unsigned drives;       /* how often `driving` is taken, all by `mover` */
@@ -152,6 +163,11 @@ bool vclock_advance_alone(struct vclock *clock, const struct clock_driver *drive
 
 void vclock_add_driver(struct vclock *clock, struct clock_driver *driver);
 void vclock_remove_driver(struct vclock *clock, struct clock_driver *driver);
+
+void vclock_add_teller(struct vclock *clock, struct clock_teller *teller);
+void vclock_remove_teller(struct vclock *clock, struct clock_teller *teller);
+/* A teller has told something: has time waited for that? */
+void vclock_told(struct vclock *clock);
 
 void vclock_hold(struct vclock *clock, enum clock_work work);
 /* -EINVAL: there is no such hold (any more: in the child of a fork). */

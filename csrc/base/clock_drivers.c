@@ -1,6 +1,7 @@
 /* The drivers of a virtual clock, and time that passes; see clock_drivers.h. */
 #include "base/clock_drivers.h"
 
+#include "base/clock_teller.h"
 #include "base/clock_verdict.h"
 #include "base/clock_waits.h"
 #include "base/list.h"
@@ -49,6 +50,22 @@ drivers_drive(struct vclock *clock, int64_t due_ns, int64_t now_ns)
     }
 }
 
+/* With `driving`, which is let go while somebody is told what has happened. */
+static void
+let_tell(struct vclock *clock)
+{
+    pthread_mutex_lock(&clock->lock);
+    bool busy = tellers_are_busy_locked(clock);
+    pthread_mutex_unlock(&clock->lock);
+    if (busy) {
+        drivers_unlock(clock);
+        pthread_mutex_lock(&clock->lock);
+        (void)tellers_wait_locked(clock);
+        pthread_mutex_unlock(&clock->lock);
+        (void)drivers_lock(clock);
+    }
+}
+
 /* With `driving`. */
 static void
 advance_driving(struct vclock *clock, int64_t when_ns)
@@ -63,6 +80,7 @@ advance_driving(struct vclock *clock, int64_t when_ns)
         stop = clock->now; /* not before, if something is overdue */
         pthread_mutex_unlock(&clock->lock);
         drivers_drive(clock, due, stop);
+        let_tell(clock);
     } while (stop < when_ns);
 }
 
@@ -89,7 +107,8 @@ vclock_advance_alone(struct vclock *clock, const struct clock_driver *driver,
     pthread_mutex_lock(&clock->lock);
     int64_t when_ns = time_after(clock->now, duration_ns);
     bool alone = clock->drivers == driver && driver->next == NULL &&
-                 clock->drives == 0 && when_ns < due_ns && when_ns <= CLOCK_LAST;
+                 clock->drives == 0 && when_ns < due_ns && when_ns <= CLOCK_LAST &&
+                 !tellers_are_busy_locked(clock);
     if (alone) {
         waits_arrive_locked(clock, when_ns);
         *now_ns = when_ns;

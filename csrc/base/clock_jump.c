@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock_drivers.h"
+#include "base/clock_teller.h"
 #include "base/clock_verdict.h"
 #include "base/clock_waits.h"
 #include "base/lock.h"
@@ -22,7 +23,7 @@ init_locks(struct vclock *clock)
     if (err < 0) {
         return err;
     }
-    err = -pthread_mutex_init(&clock->lock, NULL);
+    err = monitor_init(&clock->lock, &clock->told);
     if (err < 0) {
         pthread_mutex_destroy(&clock->driving);
     }
@@ -42,6 +43,7 @@ void
 vclock_after_fork(struct vclock *clock)
 {
     clock->drivers = NULL;
+    clock->tellers = NULL;
     clock->waits = NULL;
     memset(clock->holds, 0, sizeof clock->holds);
     clock->drives = 0;
@@ -53,6 +55,7 @@ vclock_after_fork(struct vclock *clock)
 void
 vclock_destroy(struct vclock *clock)
 {
+    pthread_cond_destroy(&clock->told);
     pthread_mutex_destroy(&clock->lock);
     pthread_mutex_destroy(&clock->driving);
 }
@@ -246,6 +249,9 @@ vclock_wait_until(struct vclock *clock, struct clock_wait *me)
     bool inside = clock->drives > 0 && pthread_equal(clock->mover, pthread_self());
     bool ended = false;
     waits_enter_locked(clock, me);
+    if (clock->tellers != NULL) {
+        pthread_cond_broadcast(&clock->told); /* a teller waits: time may pass */
+    }
     int result = BLOCK_TIMEOUT;
     if (inside) { /* a driver's own code, for which time stands still */
         result = waits_end_of_locked(clock, me, &ended);
@@ -253,6 +259,9 @@ vclock_wait_until(struct vclock *clock, struct clock_wait *me)
     }
     else {
         result = wait_locked(clock, me);
+        if (clock->forks == forks && tellers_wait_locked(clock)) {
+            me->undisturbed = false;
+        }
     }
     if (clock->forks == forks) { /* else the wait, and its descriptor, are gone */
         waits_leave_locked(clock, me);

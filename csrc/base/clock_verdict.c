@@ -3,7 +3,9 @@
 
 #include <errno.h>
 
+#include "base/clock_teller.h"
 #include "base/clock_waits.h"
+#include "base/list.h"
 #include "base/stuck.h"
 
 #define PERHAPS_NS                                                     \
@@ -25,6 +27,9 @@ verdict_locked(struct vclock *clock, struct despite despite)
         }
         waits[w->work]++;
         loop_runs = loop_runs && !pthread_equal(w->thread, clock->loop_thread);
+    }
+    if (tellers_are_busy_locked(clock)) {
+        return LATER;
     }
     if (loop_runs) {
         return LOOP_RUNS;
@@ -66,6 +71,34 @@ vclock_release(struct vclock *clock, enum clock_work work)
     verdict_pass_on_locked(clock);
     pthread_mutex_unlock(&clock->lock);
     return held ? 0 : -EINVAL;
+}
+
+void
+vclock_add_teller(struct vclock *clock, struct clock_teller *teller)
+{
+    pthread_mutex_lock(&clock->lock);
+    teller->next = clock->tellers;
+    clock->tellers = teller;
+    pthread_mutex_unlock(&clock->lock);
+}
+
+void
+vclock_remove_teller(struct vclock *clock, struct clock_teller *teller)
+{
+    pthread_mutex_lock(&clock->lock);
+    LIST_REMOVE(clock->tellers, teller);
+    pthread_cond_broadcast(&clock->told);
+    verdict_pass_on_locked(clock);
+    pthread_mutex_unlock(&clock->lock);
+}
+
+void
+vclock_told(struct vclock *clock)
+{
+    pthread_mutex_lock(&clock->lock);
+    pthread_cond_broadcast(&clock->told);
+    verdict_pass_on_locked(clock);
+    pthread_mutex_unlock(&clock->lock);
 }
 
 int

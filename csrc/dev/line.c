@@ -30,6 +30,14 @@ line_set(struct line_request *line, uint64_t mask, uint64_t bits)
     return line->ops->set(line->self, mask, bits);
 }
 
+void
+line_settle(struct line_request *line)
+{
+    if (line->ops->settle != NULL) {
+        line->ops->settle(line->self);
+    }
+}
+
 int
 line_config(struct line_request *line, const struct line_settings *settings)
 {

@@ -71,6 +71,7 @@ struct line_ops {
     /* None: nothing but the program makes waves on it (dev/pwm_line.h). */
     int (*wave)(void *self, const struct pwm_wave *wave, bool rest);
     int (*wave_jitter)(void *self, struct pwm_jitter *jitter);
+    void (*settle)(void *self); /* may be NULL */
     /* None: a fork's child goes on using it (a real line). */
     void (*in_child)(void *self);
 };
@@ -96,6 +97,10 @@ int line_read_events(struct line_request *line, struct line_event *buf, int n);
 /* Logical values of the lines in mask, bit i = line i of the request. */
 int line_get(struct line_request *line, uint64_t mask, uint64_t *bits);
 int line_set(struct line_request *line, uint64_t mask, uint64_t bits);
+
+/* After set() and config(), with the lock that a simulated board's owner has around its
+ * calls (the GIL) and no other: what they did has its effects on others. */
+void line_settle(struct line_request *line);
 
 /* Settings of all lines of the request. */
 int line_config(struct line_request *line, const struct line_settings *settings);

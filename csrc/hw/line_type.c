@@ -186,6 +186,7 @@ LineRequest_set(LineRequestObject *self, PyObject *args)
     PyThreadState *thread = ah_device_let_gil_go(&self->device);
     err = line_set(request, mask, bits & mask);
     ah_device_take_gil(thread);
+    line_settle(request); /* may give up the GIL */
     if (err < 0) {
         (void)raise_line_error(self, err);
     }
@@ -230,6 +231,7 @@ LineRequest_config(LineRequestObject *self, PyObject *arg)
         differs = line_find_conflict(request, settings, &conflict);
     }
     Py_END_ALLOW_THREADS
+    line_settle(request); /* may give up the GIL */
     if (differs) {
         (void)ah_raise_line_conflict(request->name, request->offsets[0], &conflict);
     }

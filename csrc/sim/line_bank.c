@@ -62,16 +62,16 @@ request_level_changed_locked(struct sim_request *request, unsigned index, int le
     queue_event_locked(request, index, level, when);
 }
 
-/* LINE_UNDRIVEN when nothing but a pull is on the line. */
+/* LINE_UNDRIVEN when nothing but a pull is on the line, and perhaps `without`. */
 static int
-resolve_drivers(const struct sim_line *line)
+resolve_drivers(const struct sim_line *line, const struct line_source *without)
 {
     if (line->driven != LINE_UNDRIVEN) {
         return line->driven;
     }
     int level = line->output;
     for (const struct line_source *s = line->sources; s != NULL; s = s->next) {
-        if (level == LINE_UNDRIVEN || s->level == LINE_LOW) {
+        if (s != without && (level == LINE_UNDRIVEN || s->level == LINE_LOW)) {
             level = s->level;
         }
         if (level == LINE_LOW) {
@@ -117,7 +117,7 @@ void
 bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
 {
     struct sim_line *line = &bank->lines[offset];
-    int level = resolve_drivers(line);
+    int level = resolve_drivers(line, NULL);
     if (level == LINE_UNDRIVEN) {
         level = resting_level(line);
     }
@@ -135,6 +135,9 @@ bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
     }
     line->level = level;
     trace_level_locked(&line->trace, level, when);
+    if (line->watched && bank->watch != NULL) {
+        watch_note(bank->watch, (int)offset, level, when);
+    }
     struct sim_request *request = line->request;
     if (request == NULL) {
         return;
@@ -362,6 +365,24 @@ bank_wave(struct line_bank *bank, unsigned offset, int64_t now_ns, int64_t *peri
     *high_ns = trace->high_ns;
     pthread_mutex_unlock(&bank->lock);
     return found;
+}
+
+void
+bank_watch(struct line_bank *bank, unsigned offset)
+{
+    pthread_mutex_lock(&bank->lock);
+    bank->lines[offset].watched = true;
+    pthread_mutex_unlock(&bank->lock);
+}
+
+int
+bank_level_without(struct line_bank *bank, unsigned offset,
+                   const struct line_source *source)
+{
+    pthread_mutex_lock(&bank->lock);
+    int level = resolve_drivers(&bank->lines[offset], source);
+    pthread_mutex_unlock(&bank->lock);
+    return level;
 }
 
 int

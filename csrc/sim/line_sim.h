@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "dev/line.h"
+#include "sim/watch.h"
 
 #define LINE_EVENTS_PER_LINE 16 /* gpiolib-cdev.c: event_buffer_size 0 */
 #define LINE_CONSUMER_MAX 32    /* GPIO_MAX_NAME_SIZE */
@@ -59,6 +60,7 @@ struct sim_line {
     struct line_sink *sinks;     /* chips that look at it */
     struct sim_request *request; /* who has it, or NULL */
     unsigned index;              /* in that request */
+    bool watched;                /* its levels are news */
 };
 
 struct line_bank {
@@ -66,6 +68,7 @@ struct line_bank {
     struct sim_line *lines; /* owned */
     unsigned num_lines;
     struct sim_request *requests;
+    struct watch *watch; /* set by the owner, or NULL */
     /* Changed under the owner's lock, too: that is enough to read them. */
     struct vclock *_Atomic clock; /* NULL: monotonic; is it? needs no lock */
     int64_t offset;               /* own time = the clock's + offset */
@@ -133,6 +136,7 @@ int bank_level(struct line_bank *bank, unsigned offset); /* physical */
  * for two periods. */
 bool bank_wave(struct line_bank *bank, unsigned offset, int64_t now_ns,
                int64_t *period_ns, int64_t *high_ns);
+void bank_watch(struct line_bank *bank, unsigned offset);
 int bank_driven(struct line_bank *bank, unsigned offset);
 void bank_pull(struct line_bank *bank, unsigned offset, enum line_bias pull);
 
@@ -140,6 +144,9 @@ void bank_add_source(struct line_bank *bank, unsigned offset,
                      struct line_source *source);
 void bank_set_source(struct line_bank *bank, unsigned offset,
                      struct line_source *source, int level, int64_t when);
+/* What all others drive the line to; LINE_UNDRIVEN: nothing. */
+int bank_level_without(struct line_bank *bank, unsigned offset,
+                       const struct line_source *source);
 void bank_add_sink(struct line_bank *bank, unsigned offset, struct line_sink *sink);
 /* Has a sink anything to take? */
 bool bank_sinks_moved(struct line_bank *bank);

@@ -30,6 +30,7 @@
 #include "sim/line_sim.h"
 #include "sim/mfrc522_sim.h"
 #include "base/wall_clock.h"
+#include "sim/watch.h"
 
 #define WORLD_BUSES 8
 #define WORLD_NO_LINE (-1)
@@ -61,7 +62,21 @@ struct world_part {
                     uint32_t len); /* runs Python */
 };
 
-enum world_deed { WORLD_DRIVE, WORLD_PRESENT, WORLD_REMOVE };
+/* What a part of the board drives a line with. */
+struct world_output {
+    struct world_output *next;
+    unsigned line;
+    int number;
+    struct line_source source;
+};
+
+enum world_deed {
+    WORLD_DRIVE,
+    WORLD_OUTPUT,
+    WORLD_PRESENT,
+    WORLD_REMOVE,
+    WORLD_TELL, /* `level` is the number that it is told with */
+};
 
 /* From when `after` of an action counts. */
 enum world_start {
@@ -78,6 +93,7 @@ struct world_action {
     enum world_start start;
     int64_t after_ns;
     struct world_chip *chip;
+    struct world_output *output;
     unsigned line;
     int level;
     struct field_card *card;
@@ -109,6 +125,8 @@ struct world {
     struct heap due;            /* actions whose time is known */
     struct world_action *waiting;
     struct pwm_schedule waves;          /* of lines */
+    struct watch watch;                 /* news for the parts of the board */
+    struct world_output *outputs;       /* theirs, owned */
     pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
     const struct world_host *host;      /* NULL: callers hold no outer lock */
     atomic_bool closed;
@@ -160,6 +178,11 @@ bool world_pass_quietly_locked(struct world *world, int64_t duration_ns,
 /* On a virtual clock time passes, 0: its loop looks again at what is due.  Call
  * with the host's lock and no other, not from card code. */
 void world_pass_time(struct world *world, int64_t duration_ns);
+/* What was done has its effects on the parts of the board, too.  Called likewise. */
+void world_settle(struct world *world);
+/* So many news are told.  The clock stays as long as the caller holds the host's lock.
+ */
+void world_told(struct world *world, int count);
 
 /* Around a wait: give up the caller's outer lock, take it back. */
 static inline void *
@@ -204,6 +227,11 @@ int world_present_locked(struct world_chip *chip, struct field_card *card);
 void world_remove_locked(struct world *world, struct field_card *card);
 /* The chip was accessed: has its field gone on? */
 void world_notice_field_locked(struct world *world, struct world_chip *chip);
+
+/* world_output.c */
+/* A new output, which drives nothing yet; NULL: no memory. */
+struct world_output *world_add_output_locked(struct world *world, unsigned line);
+struct world_output *world_find_output_locked(struct world *world, int number);
 
 /* world_line.c: a line request, of one line a share (dev/shared_line.h); line_close()
  * frees it. */

@@ -89,6 +89,13 @@ run_action_locked(struct world *world, struct world_action *action, int64_t when
         case WORLD_DRIVE:
             bank_drive(&world->lines, action->line, action->level, when);
             break;
+        case WORLD_OUTPUT:
+            bank_set_source(&world->lines, action->output->line,
+                            &action->output->source, action->level, when);
+            break;
+        case WORLD_TELL:
+            watch_note(&world->watch, WATCH_TIME, action->level, when);
+            break;
         case WORLD_PRESENT:
             if (action->card->field != &action->chip->field) {
                 /* It lies in one place at a time. */

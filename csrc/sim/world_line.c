@@ -78,6 +78,12 @@ world_line_wave_jitter(void *self, struct pwm_jitter *jitter)
 }
 
 static void
+world_line_settle(void *self)
+{
+    world_settle(((struct world_line *)self)->world);
+}
+
+static void
 world_line_close(void *self)
 {
     struct world_line *line = self;
@@ -91,6 +97,7 @@ world_line_close(void *self)
 
 static const struct line_ops world_line_ops = {
     .use_clock = world_line_use_clock,
+    .settle = world_line_settle,
     .close = world_line_close,
     .wave = world_line_wave,
     .wave_jitter = world_line_wave_jitter,

@@ -229,6 +229,26 @@ world_pass_time(struct world *world, int64_t duration_ns)
     }
 }
 
+void
+world_settle(struct world *world)
+{
+    if (watch_is_telling(&world->watch) && !world_is_inside(world)) {
+        void *released = world_release_host(world);
+        watch_settle(&world->watch);
+        world_acquire_host(world, released);
+    }
+}
+
+void
+world_told(struct world *world, int count)
+{
+    watch_told(&world->watch, count);
+    struct vclock *clock = bank_clock(&world->lines);
+    if (clock != NULL) {
+        vclock_told(clock);
+    }
+}
+
 int64_t
 world_now(struct world *world)
 {
@@ -306,6 +326,7 @@ set_clock_switching(struct world *world, struct vclock *clock)
     }
     if (old != NULL) {
         vclock_remove_driver(old, &world->virtual_driver);
+        vclock_remove_teller(old, &world->watch.teller);
     }
     world_lock(world);
     bank_set_clock(&world->lines, clock);
@@ -315,6 +336,7 @@ set_clock_switching(struct world *world, struct vclock *clock)
     world_unlock(world);
     if (clock != NULL && !world->closed) {
         vclock_add_driver(clock, &world->virtual_driver);
+        vclock_add_teller(clock, &world->watch.teller);
     }
 }
 
@@ -407,6 +429,17 @@ init_locks(struct world *world)
     return err;
 }
 
+static void
+destroy_locks(struct world *world)
+{
+    wall_clock_destroy(&world->wall);
+    for (int i = 0; i < WORLD_BUSES; i++) {
+        pthread_mutex_destroy(&world->buses[i]);
+    }
+    pthread_mutex_destroy(&world->switching);
+    pthread_mutex_destroy(&world->lock);
+}
+
 int
 world_init(struct world *world, unsigned num_lines, struct vclock *clock,
            const struct world_host *host)
@@ -422,12 +455,19 @@ world_init(struct world *world, unsigned num_lines, struct vclock *clock,
         return err;
     }
     err = init_locks(world);
+    if (err == 0) {
+        err = watch_init(&world->watch);
+        if (err < 0) {
+            destroy_locks(world);
+        }
+    }
     if (err < 0) {
         shared_lines_destroy(&world->shared);
         bank_destroy(&world->lines);
         return err;
     }
     world->host = host;
+    world->lines.watch = &world->watch;
     world->home = clock;
     world->lines.clock = clock;
     world->lines.offset = -clock_now(clock); /* own time begins at 0 */
@@ -439,6 +479,7 @@ world_init(struct world *world, unsigned num_lines, struct vclock *clock,
     world->real_driver.advance = real_advance;
     if (clock != NULL) {
         vclock_add_driver(clock, &world->virtual_driver);
+        vclock_add_teller(clock, &world->watch.teller);
     }
     return 0;
 }
@@ -455,7 +496,9 @@ world_close(struct world *world)
         struct vclock *clock = bank_clock(&world->lines);
         if (clock != NULL) {
             vclock_remove_driver(clock, &world->virtual_driver);
+            vclock_remove_teller(clock, &world->watch.teller);
         }
+        watch_close(&world->watch);
         wall_clock_stop(&world->wall);
         bank_unplug(&world->lines);
         pthread_mutex_lock(&world->lock);
@@ -475,12 +518,13 @@ world_destroy(struct world *world)
         mfrc522_sim_free(chip->mfrc522);
         free(chip);
     }
-    wall_clock_destroy(&world->wall);
-    for (int i = 0; i < WORLD_BUSES; i++) {
-        pthread_mutex_destroy(&world->buses[i]);
+    while (world->outputs != NULL) {
+        struct world_output *output = world->outputs;
+        world->outputs = output->next;
+        free(output);
     }
-    pthread_mutex_destroy(&world->switching);
-    pthread_mutex_destroy(&world->lock);
+    watch_destroy(&world->watch);
+    destroy_locks(world);
     shared_lines_destroy(&world->shared);
     bank_destroy(&world->lines);
 }

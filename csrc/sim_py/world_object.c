@@ -76,6 +76,7 @@ ah_sim_leave(SimWorldObject *self)
     int err = self->world.thread_error;
     if (!world_is_inside(&self->world)) {
         world_pass_time(&self->world, 0); /* gives up the GIL */
+        world_settle(&self->world);       /* likewise */
         ah_sim_drop_idle_cards(self);     /* runs Python */
     }
     return err < 0 ? ah_raise_errno(err, "the thread of a simulated board") : 0;

@@ -10,6 +10,7 @@
 #include "sim_py/field.h"
 #include "sim_py/lines.h"
 #include "sim_py/part.h"
+#include "sim_py/watch.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
@@ -51,6 +52,7 @@ sim_world_in_child(PyObject *object)
     SimWorldObject *self = (SimWorldObject *)object;
     if (self->has_world) {
         wall_clock_in_child(&self->world.wall);
+        watch_in_child(&self->world.watch);
     }
 }
 
@@ -260,6 +262,30 @@ static PyMethodDef SimWorld_methods[] = {
                "consumer($self, line, /)\n--\n\nWho has requested the line, or None."),
     SIM_METHOD(pull, METH_VARARGS,
                "pull($self, line, up, /)\n--\n\nThe line's pull resistor at power-on."),
+    SIM_METHOD(open_watch, METH_NOARGS,
+               "open_watch($self, /)\n--\n\n"
+               "The calling thread tells news from now on; a descriptor that is\n"
+               "readable while there are any, or the board is closed."),
+    SIM_METHOD(watch, METH_O,
+               "watch($self, line, /)\n--\n\nA line's levels are news from now on."),
+    SIM_METHOD(news, METH_NOARGS,
+               "news($self, /)\n--\n\n"
+               "What has happened: (line, level, time), or (-1, number, time) of\n"
+               "call_at(); on a virtual clock time stands still until it is told()."),
+    SIM_METHOD(told, METH_O, "told($self, count, /)\n--\n\nSo many news are told."),
+    SIM_METHOD(call_at, METH_VARARGS,
+               "call_at($self, number, time, line=-1, /)\n--\n\n"
+               "That number is news at a time of time(), or so long after the line\n"
+               "was first requested."),
+    SIM_METHOD(output, METH_O,
+               "output($self, line, /)\n--\n\n"
+               "Its number: something that can drive a line, and does not yet."),
+    SIM_METHOD(set_output, METH_VARARGS,
+               "set_output($self, output, level, at=None, /)\n--\n\n"
+               "Drive the line low or high, None: let go; now or at a time of time()."),
+    SIM_METHOD(others, METH_O,
+               "others($self, output, /)\n--\n\n"
+               "What everybody but this output drives its line to, or None."),
     SIM_METHOD(request_lines, METH_VARARGS,
                "request_lines($self, offsets, settings, consumer, event_buffer_size=0, "
                "/)\n--\n\n"

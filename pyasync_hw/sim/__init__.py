@@ -9,14 +9,25 @@ from __future__ import annotations
 from .board import MODELS, Board, OnSpi, SimLine, SimReader
 from .cards import Card, CardState
 from .classic import MifareClassic1K
+from .parts import HCSR04, LED, MCP3002, MCP3004, MCP3008, Button, KeyMatrix, Part, PartLine, Wire
 
 __all__ = [
+    "HCSR04",
+    "LED",
+    "MCP3002",
+    "MCP3004",
+    "MCP3008",
     "MODELS",
     "Board",
+    "Button",
     "Card",
     "CardState",
+    "KeyMatrix",
     "MifareClassic1K",
     "OnSpi",
+    "Part",
+    "PartLine",
     "SimLine",
     "SimReader",
+    "Wire",
 ]

@@ -18,17 +18,21 @@ import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .. import hardware
 from .._core import SimWorld, VirtualClock
 from ..hardware.pins import parse_pin, parse_spi
 from .cards import Card, parse_uid, seconds_up_to_1
+from .parts.part import Part
+from .parts.teller import Teller
 
 if TYPE_CHECKING:
     from .._core import LineRequest, SPIDevice
 
 __all__ = ["Board", "OnSpi", "SimLine", "SimReader"]
+
+_Part = TypeVar("_Part", bound=Part)
 
 VERSION_MFRC522_2 = 0x92  # MFRC522 datasheet, 9.3.4.8: VersionReg
 DEFAULT_SPI_HZ = 4_000_000
@@ -270,6 +274,8 @@ class Board(AbstractContextManager["Board"]):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
         self._uses: list[hardware.Use] = []
+        self._parts: dict[str, Part] = {}
+        self._teller: Teller | None = None  # once there is a part
 
     # Wiring.
 
@@ -334,6 +340,43 @@ class Board(AbstractContextManager["Board"]):
                 f"max_speed_hz of {part!r} must be a whole number of Hz, not {max_hz!r}"
             )
         self._world.attach_part(*where, part, modes, max_hz or 0)
+
+    def attach(self, part: _Part) -> _Part:
+        """Wire a part (sim.Button, sim.LED, one of yours) to its pins; the part.
+
+        ValueError: a part of that name is there, or it is wired already.  OSError
+        (EBUSY): its chip select is taken.
+        """
+        if not isinstance(part, Part):
+            raise TypeError(f"a part is a sim.Part, not {part!r}")
+        if not part.name:
+            part.name = self._free_name(type(part).__name__.lower())
+        if part.name in self._parts:
+            raise ValueError(f"a part of this board is called {part.name!r} already")
+        if self._teller is None:
+            self._teller = Teller(self)
+        lines = part.attached(self, self._teller)
+        self._parts[part.name] = part
+        for line in lines:
+            self._teller.watch(self, part, line)
+        part.on_attach()
+        return part
+
+    def _free_name(self, kind: str) -> str:
+        names = (f"{kind}{number}" for number in range(1, len(self._parts) + 2))
+        return next(name for name in names if name not in self._parts)
+
+    @property
+    def parts(self) -> list[Part]:
+        """The attached parts, in order."""
+        return list(self._parts.values())
+
+    def part(self, name: str) -> Part:
+        """The part of that name.  Raises LookupError, which lists the names."""
+        if name not in self._parts:
+            names = ", ".join(self._parts) or "none"
+            raise LookupError(f"no part is called {name!r}; this board has: {names}")
+        return self._parts[name]
 
     @property
     def readers(self) -> list[SimReader]:
@@ -439,6 +482,8 @@ class Board(AbstractContextManager["Board"]):
     def close(self) -> None:
         """Unplug everything.  Devices that are open fail from now on.  Idempotent."""
         self._world.close()
+        if self._teller is not None:
+            self._teller.join()
 
     def __enter__(self) -> Board:
         if self.closed:

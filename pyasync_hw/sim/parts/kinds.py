@@ -1,0 +1,59 @@
+"""The kinds of parts that a board.toml may name, and how a program adds its own.
+
+[project.entry-points."pyasync_hw.sim.parts"]
+doorbell = "my_package.parts:Doorbell"
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+from .button import Button
+from .hc_sr04 import HCSR04
+from .led import LED
+from .mcp3xxx import MCP3002, MCP3004, MCP3008
+from .part import Part
+from .wire import KeyMatrix, Wire
+
+__all__ = ["find_kind", "kinds", "register"]
+
+GROUP = "pyasync_hw.sim.parts"
+
+_kinds: dict[str, type[Part]] = {
+    "button": Button,
+    "hc-sr04": HCSR04,
+    "key-matrix": KeyMatrix,
+    "led": LED,
+    "mcp3002": MCP3002,
+    "mcp3004": MCP3004,
+    "mcp3008": MCP3008,
+    "wire": Wire,
+}
+
+
+def register(kind: str, part: type[Part]) -> None:
+    """Let a board.toml say `[[part]] kind = "..."` for a class of one's own."""
+    if not (isinstance(part, type) and issubclass(part, Part)):
+        raise TypeError(f"a part is a class of sim.Part, not {part!r}")
+    _kinds[kind] = part
+
+
+def _installed() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=GROUP)}
+
+
+def kinds() -> list[str]:
+    """All that are known, those of installed packages among them."""
+    return sorted({*_kinds, *_installed()})
+
+
+def find_kind(kind: str) -> type[Part]:
+    """The class of a kind.  Raises LookupError."""
+    if kind not in _kinds:
+        point = _installed().get(kind)
+        if point is None:
+            raise LookupError(f"no kind of part is called {kind!r}")
+        found: Any = point.load()
+        register(kind, found)
+    return _kinds[kind]

@@ -1,0 +1,133 @@
+"""Who tells the parts of a board what has happened, in a thread: the core's news."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..board import Board
+    from .part import Part, PartLine
+
+__all__ = ["Teller"]
+
+PATIENCE_S = 5.0
+TIME = -1  # instead of a line's number
+
+
+class Teller:
+    """The thread, and whom it tells what.  It ends with the board, closed or forgotten."""
+
+    def __init__(self, board: Board) -> None:
+        self._watchers: dict[int, list[tuple[Part, PartLine]]] = {}
+        self._calls: dict[int, tuple[Callable[..., object], tuple[object, ...]]] = {}
+        self._number = 0
+        self._lock = threading.Lock()
+        start: Future[None] = Future()
+        # Weak: the board's end, which wakes the thread, is when nobody has it any more.
+        self._thread = threading.Thread(
+            target=_run,
+            args=(weakref.ref(board), weakref.ref(self), start),
+            name=f"parts of {board.name}",
+            daemon=True,
+        )
+        self._thread.start()
+        start.result()
+
+    def watch(self, board: Board, part: Part, line: PartLine) -> None:
+        """From now on the part is told of the line's levels."""
+        with self._lock:
+            known = self._watchers.get(line.offset, [])
+            self._watchers[line.offset] = [*known, (part, line)]
+        board._world.watch(line.offset)
+
+    def call_at(
+        self,
+        board: Board,
+        time: float,
+        callback: Callable[..., object],
+        *args: object,
+        after: int = -1,
+    ) -> None:
+        """Call it then, or so long after the first request of the line `after`."""
+        with self._lock:
+            self._number += 1
+            number = self._number
+            self._calls[number] = (callback, args)
+        board._world.call_at(number, time, after)
+
+    def tell(self, line: int, value: int, time: float) -> None:
+        """One piece of news."""
+        if line == TIME:
+            callback, args = self._calls.pop(value)
+            _call(callback, *args)
+            return
+        for part, pin in self._watchers.get(line, []):
+            _call(part.on_level, pin, value, time)
+
+    def is_here(self) -> bool:
+        """Is this the thread?"""
+        return self._thread is threading.current_thread()
+
+    def join(self) -> None:
+        """The board is closed: wait for the thread's end, unless this is it."""
+        if not self.is_here():
+            self._thread.join(PATIENCE_S)
+
+
+def _call(callback: Callable[..., object], *args: object) -> None:
+    try:
+        callback(*args)
+    except BaseException as exc:
+        sys.unraisablehook(
+            SimpleNamespace(
+                exc_type=type(exc),
+                exc_value=exc,
+                exc_traceback=exc.__traceback__,
+                err_msg="Exception ignored in a part of a simulated board",
+                object=callback,
+            )
+        )
+
+
+def _open(ref: weakref.ref[Board]) -> int:
+    board = ref()
+    if board is None:
+        raise ReferenceError("the board is gone")
+    return os.dup(board._world.open_watch())  # it outlives the board by a moment
+
+
+def _run(ref: weakref.ref[Board], told: weakref.ref[Teller], start: Future[None]) -> None:
+    try:
+        fd = _open(ref)
+    except BaseException as exc:
+        start.set_exception(exc)
+        return
+    news = select.poll()
+    news.register(fd, select.POLLIN)
+    start.set_result(None)
+    try:
+        while _tell_all(ref, told):
+            news.poll()
+    finally:
+        os.close(fd)
+
+
+def _tell_all(ref: weakref.ref[Board], told: weakref.ref[Teller]) -> bool:
+    """All that there is to tell.  False: the board is closed or gone."""
+    board, teller = ref(), told()
+    if board is None or teller is None or board.closed:
+        return False
+    for line, value, time in board._world.news():
+        try:
+            teller.tell(line, value, time)
+        finally:
+            board._world.told(1)
+    return True

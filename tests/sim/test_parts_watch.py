@@ -1,0 +1,209 @@
+"""Parts of one's own on a simulated board: what they are told, when, and what they may do."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from typing import Any
+
+import pytest
+
+import pyasync_hw
+from pyasync_hw import VirtualClock, gpio, sim
+
+
+class Recorder(sim.Part):
+    """Keeps what it is told."""
+
+    pins = ("pin",)
+
+    def __init__(self, pin: int | str, name: str = "") -> None:
+        super().__init__(pin=pin, name=name)
+        self.told: list[tuple[float, int]] = []
+        self.threads: set[int] = set()
+
+    def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+        self.told.append((time, level))
+        self.threads.add(threading.get_ident())
+
+
+class Inverter(sim.Part):
+    """Its output is not what its input is."""
+
+    pins = ("input", "output")
+
+    def on_attach(self) -> None:
+        self.lines["output"].drive(not self.lines["input"].value)
+
+    def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+        if line.pin == "input":
+            self.lines["output"].drive(not level, at=time)
+
+
+def test_a_part_is_told_at_the_time_of_the_change(board: sim.Board, clock: VirtualClock) -> None:
+    part = board.attach(Recorder(17))
+    clock.advance(1)
+    board.line(17).drive(1)
+    assert part.told == [(1.0, 1)]
+    clock.advance(0.5)
+    board.line(17).drive(0)
+    board.line(17).drive(0)
+    assert part.told == [(1.0, 1), (1.5, 0)]
+    assert threading.get_ident() not in part.threads
+
+
+def test_time_does_not_pass_it(board: sim.Board, clock: VirtualClock) -> None:
+    """Hours in one step, and each part of a chain is told at its own time."""
+    first = board.attach(Recorder(17, "first"))
+    board.attach(Inverter(input=17, output=27, name="one"))
+    board.attach(Inverter(input=27, output=22, name="two"))
+    last = board.attach(Recorder(22, "last"))
+    source = board.attach(Recorder(16)).lines["pin"]
+    board.attach(sim.Wire(16, 17))
+    times = [600.0 * step for step in range(1, 101)]
+    for number, time in enumerate(times):
+        source.drive(number % 2 == 0, at=time)
+    clock.advance(7200 * 10)
+    assert [time for time, _ in first.told] == times
+    assert last.told == first.told
+
+
+def test_what_a_program_sets_has_its_effects_when_set_returns(hw_board: sim.Board) -> None:
+    hw_board.attach(Inverter(input=17, output=27))
+    with gpio.Output(17) as output, gpio.Input(27) as line:
+        for step in range(200):
+            output.value = step % 2
+            assert line.value == 1 - step % 2
+
+
+def test_so_it_is_in_real_time() -> None:
+    with sim.Board() as board:
+        board.attach(Inverter(input=17, output=27))
+        with gpio.Output(17) as output, gpio.Input(27) as line:
+            for step in range(50):
+                output.value = step % 2
+                assert line.value == 1 - step % 2
+
+
+def test_a_loop_waits_for_parts_on_the_virtual_clock(hw_board: sim.Board) -> None:
+    class Slow(Inverter):
+        def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+            if line.pin == "input":
+                self.call_at(time + 0.25, super().on_level, line, level, time + 0.25)
+
+    hw_board.attach(Slow(input=17, output=27))
+    seen: list[tuple[float, str]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with gpio.Output(17) as output, gpio.Input(27) as line:
+            output.on()
+            await asyncio.sleep(1)
+            line.clear()
+            for _ in range(20):
+                output.toggle()
+                began = loop.time()
+                event = await line.wait_for_edge()
+                seen.append((round(loop.time() - began, 9), event.event_type))
+
+    pyasync_hw.run(main(), clock=hw_board.clock)
+    assert seen == [(0.25, "rising"), (0.25, "falling")] * 10
+
+
+def test_a_part_that_sleeps_lets_time_pass(board: sim.Board, clock: VirtualClock) -> None:
+    class Sleeper(Inverter):
+        def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+            if line.pin == "input":
+                with gpio.Input(5, board=board) as other, pytest.raises(TimeoutError):
+                    other.blocking.wait_for_edge(timeout=0.5)
+                super().on_level(line, level, time)
+                done.append(board.time())
+
+    done: list[float] = []
+    board.attach(Sleeper(input=17, output=27))
+    source = board.attach(Recorder(22)).lines["pin"]
+    board.attach(sim.Wire(22, 17))
+    source.drive(1, at=1.0)
+
+    async def main() -> None:
+        await asyncio.sleep(3)
+
+    pyasync_hw.run(main(), clock=clock)
+    assert done == [1.5]
+
+
+def test_what_a_part_raises_is_reported(board: sim.Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Recorder):
+        def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+            super().on_level(line, level, time)
+            raise OSError("broken")
+
+    reported: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", reported.append)
+    part = board.attach(Broken(17))
+    for level in (1, 0):
+        board.line(17).drive(level)
+    assert [level for _, level in part.told] == [1, 0]
+    assert [str(one.exc_value) for one in reported] == ["broken"] * 2
+
+
+def test_a_part_may_close_the_board(board: sim.Board) -> None:
+    class Fuse(Recorder):
+        def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+            self.board.close()
+
+    board.attach(Fuse(17))
+    board.line(17).drive(1)
+    assert board.closed
+
+
+def test_a_board_that_is_forgotten_ends_its_thread() -> None:
+    before = threading.active_count()
+    board = sim.Board()
+    part = board.attach(Recorder(17))
+    thread = board._teller._thread  # type: ignore[union-attr]
+    gone = weakref.ref(board)
+    board.line(17).drive(1)
+    assert part.told
+    del board, part
+    thread.join(20)
+    gc.collect()
+    assert gone() is None
+    assert threading.active_count() == before
+
+
+def test_two_outputs_on_a_line_low_wins(board: sim.Board) -> None:
+    one = board.attach(Recorder(17, "one")).lines["pin"]
+    other = board.attach(Recorder(17, "other")).lines["pin"]
+    one.drive(1)
+    assert (board.line(17).value, one.others, other.others) == (1, None, 1)
+    other.drive(0)
+    assert board.line(17).value == 0
+    other.release()
+    assert board.line(17).value == 1
+    one.release()
+    assert board.line(17).value == 0
+
+
+def test_how_parts_are_wired(board: sim.Board) -> None:
+    part = board.attach(Recorder("BOARD11", "one"))
+    assert part.lines["pin"].name == "GPIO17"
+    assert board.parts == [part]
+    assert board.part("one") is part
+    assert part.board is board
+    with pytest.raises(ValueError, match="wired already"):
+        board.attach(Inverter(input=1, output=2, name="x")).attached(board, board._teller)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="a part of this board is called 'one' already"):
+        board.attach(Recorder(17, "one"))
+    with pytest.raises(LookupError, match=r"no part is called 'two'; this board has: one"):
+        board.part("two")
+    with pytest.raises(ReferenceError, match="on no board"):
+        Recorder(17).call_at(1.0, print)
+    with pytest.raises(TypeError, match="needs to know the line of its pin 'output'"):
+        Inverter(input=17)
+    with pytest.raises(TypeError, match="has no pin inptu"):
+        Inverter(input=17, output=27, inptu=3)
+    with pytest.raises(ValueError, match="GPIO99"):
+        Recorder("GPIO99")
