@@ -25,6 +25,7 @@
     X(edge_queue_type, EdgeQueue)       \
     X(spi_device_type, SPIDevice)       \
     X(pwm_type, PWM)                    \
+    X(spi_message_type, SPIMessage)     \
     X(mfrc522_type, MFRC522)            \
     X(sim_world_type, SimWorld)
 

@@ -3,13 +3,16 @@
     with spi.Device("spi0.0", speed_hz=1_000_000) as device:
         answer = device.transfer(bytes([0x37 << 1 | 0x80, 0]))
 
-A transfer blocks the thread while it lasts, with the GIL let go; it is not awaitable
-yet.  A message is sent by the kernel's spidev driver, by the simulated board, or, when
-asked for by via="spidev" or PYASYNC_HW_SPI=spidev, by the `spidev` package of PyPI.
+transfer() and message() block the thread while they last, with the GIL let go; on a loop
+it is `await device.awaitable.transfer(data)`.  What the devices of a bus send goes in order
+of arrival, whoever sends it.  A message is sent by the kernel's spidev driver, by the
+simulated board, or, when asked for by via="spidev" or PYASYNC_HW_SPI=spidev, by the `spidev`
+package of PyPI.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import importlib.util
 import os
@@ -22,7 +25,7 @@ from . import _core, hardware
 from .hardware.device import DeviceLife
 from .hardware.pins import parse_spi
 
-__all__ = ["Device", "SpidevPackageBus", "Stats", "Transfer"]
+__all__ = ["AwaitableDevice", "Device", "SpidevPackageBus", "Stats", "Transfer"]
 
 
 _REMEDIES = {
@@ -37,14 +40,19 @@ def check_speed(speed_hz: int, limit: int) -> None:
         raise ValueError(f"speed_hz must be a whole number, 1 to {limit} Hz, not {speed_hz!r}")
 
 
+# Flags of a mode, linux/spi/spi.h.
+CS_HIGH, LSB_FIRST, THREE_WIRE, LOOPBACK, NO_CS, READY = 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
+
+
 class Transfer(NamedTuple):
     """One transfer of a message (struct spi_ioc_transfer of linux/spi/spidev.h).
 
-    Zero is the device's own setting; `cs_change`: chip select goes up between this
+    `data`: what goes out, or how many bytes to read while zeros do.  Zero is the device's
+    own setting; `cs_change`: chip select goes up between this
     transfer and the next, which takes 10 us.
     """
 
-    data: bytes
+    data: bytes | int
     speed_hz: int = 0
     delay_us: int = 0
     cs_change: bool = False
@@ -58,12 +66,64 @@ class Stats(NamedTuple):
     transfers: int
 
 
+def _flag(bit: int, doc: str) -> property:
+    """A property of Device: one flag of its mode."""
+
+    def get(device: Device) -> bool:
+        return bool(device.core.mode & bit)
+
+    def put(device: Device, value: bool) -> None:
+        mode = device.core.mode
+        device.core.mode = mode | bit if value else mode & ~bit
+
+    return property(get, put, doc=doc)
+
+
+class AwaitableDevice:
+    """transfer() and message() of a Device on a loop, which goes on meanwhile.
+
+    They take their turn on the bus in order of arrival, together with whoever blocks.  What
+    takes up to 200 us is sent on the loop, for another thread costs more; the rest by the
+    loop's executor.  A cancel ends the wait at once.  What is being sent stops at the next
+    end of a frame, where chip select goes up, and has the bus until then.
+    """
+
+    def __init__(self, core: _core.SPIDevice) -> None:
+        self._core = core
+
+    async def transfer(self, data: bytes | int) -> bytes:
+        """As Device.transfer()."""
+        return (await self.message([data]))[0]
+
+    async def message(self, transfers: Iterable[bytes | int | Transfer]) -> list[bytes]:
+        """As Device.message()."""
+        loop = asyncio.get_running_loop()
+        message = self._core.begin(transfers)
+        try:
+            turn = message.enter(loop)
+            if turn is not None:
+                await turn
+            if not message.is_long:
+                return message.send()
+            return await loop.run_in_executor(None, message.send)
+        finally:
+            message.leave()
+
+
 class Device(DeviceLife):
     """An SPI device: "spi0.0" is chip select 0 of bus 0.
 
-    speed_hz: clock rate in Hz; mode: 0 to 3, and the flags of linux/spi/spi.h.  via:
-    "board" or "spidev" (the package).  Raises OSError with a remedy, ValueError.
+    speed_hz: clock rate in Hz; mode: 0 to 3, and the flags of linux/spi/spi.h, of which six
+    have arguments, and properties, of their own.  via: "board" or "spidev" (the package).
+    Raises OSError with a remedy, ValueError.
     """
+
+    cs_high = _flag(CS_HIGH, "Is chip select active high?")
+    lsb_first = _flag(LSB_FIRST, "Does the lowest bit of a word go first?")
+    three_wire = _flag(THREE_WIRE, "Is there one wire for both directions?")
+    loopback = _flag(LOOPBACK, "Does the controller hear itself?")
+    no_cs = _flag(NO_CS, "Does chip select stay as it is?")
+    ready = _flag(READY, "May the device pull its line low to pause?")
 
     def __init__(
         self,
@@ -71,6 +131,13 @@ class Device(DeviceLife):
         *,
         speed_hz: int = 4_000_000,
         mode: int = 0,
+        bits_per_word: int = 8,
+        cs_high: bool = False,
+        lsb_first: bool = False,
+        three_wire: bool = False,
+        loopback: bool = False,
+        no_cs: bool = False,
+        ready: bool = False,
         board: hardware.Backend | None = None,
         via: Literal["board", "spidev"] | None = None,
     ) -> None:
@@ -78,6 +145,15 @@ class Device(DeviceLife):
         check_speed(speed_hz, 2**32 - 1)
         if not isinstance(mode, int) or not 0 <= mode < 2**32:
             raise ValueError(f"mode must be 0 to 3 and flags of linux/spi/spi.h, not {mode!r}")
+        for flag, wanted in (
+            (CS_HIGH, cs_high),
+            (LSB_FIRST, lsb_first),
+            (THREE_WIRE, three_wire),
+            (LOOPBACK, loopback),
+            (NO_CS, no_cs),
+            (READY, ready),
+        ):
+            mode |= flag if wanted else 0
         chosen = via or os.environ.get("PYASYNC_HW_SPI") or "board"
         if chosen not in ("board", "spidev"):
             raise ValueError(f"via (or PYASYNC_HW_SPI) must be board or spidev, not {chosen!r}")
@@ -91,21 +167,29 @@ class Device(DeviceLife):
             self.core = backend.open_spi(bus, cs, speed_hz, mode)
         try:
             hardware.use_running_loop(self.core)
+            if bits_per_word != self.core.bits_per_word:
+                self.core.bits_per_word = bits_per_word
         except BaseException:
             self.close()
             raise
 
-    def transfer(self, data: bytes) -> bytes:
-        """Send bytes in one message, with chip select held; as many bytes that came back."""
+    def transfer(self, data: bytes | int) -> bytes:
+        """Send bytes (int: so many zeros) under one chip select; what came back meanwhile."""
         return self.core.transfer(data)
 
-    def message(self, transfers: Iterable[bytes | Transfer]) -> list[bytes]:
-        """1 to 511 transfers in one message; what came back in each.
+    def message(self, transfers: Iterable[bytes | int | Transfer]) -> list[bytes]:
+        """Transfers in one message; what came back in each.
 
-        Raises OSError (EMSGSIZE) when they are longer than the driver's buffer
-        (spidev.bufsiz, 4096 bytes by default).
+        What is longer than the driver's buffer (spidev.bufsiz, 4096 bytes by default) is
+        sent in several calls, cut where chip select goes up.  Raises OSError (EMSGSIZE) when
+        what goes out under one chip select is longer, before anything is sent.
         """
         return self.core.message(transfers)
+
+    @property
+    def awaitable(self) -> AwaitableDevice:
+        """transfer() and message() for a loop."""
+        return AwaitableDevice(self.core)
 
     @property
     def speed_hz(self) -> int:
@@ -118,8 +202,24 @@ class Device(DeviceLife):
 
     @property
     def mode(self) -> int:
-        """SPI mode.  Raises ValueError when closed."""
+        """SPI mode, and its flags, as the kernel has accepted them.
+
+        Raises ValueError when closed.
+        """
         return self.core.mode
+
+    @mode.setter
+    def mode(self, value: int) -> None:
+        self.core.mode = value
+
+    @property
+    def bits_per_word(self) -> int:
+        """Bits per word.  Raises ValueError when closed."""
+        return self.core.bits_per_word
+
+    @bits_per_word.setter
+    def bits_per_word(self, value: int) -> None:
+        self.core.bits_per_word = value
 
     @property
     def stats(self) -> Stats:

@@ -13,7 +13,10 @@
 #include "base/clock.h"
 
 #define SPI_MESSAGE_MAX 511    /* transfers in one SPI_IOC_MESSAGE: 14-bit ioctl size */
+#define SPI_TRANSFER_MAX 64    /* RP1 times out on longer ones (linux issue 6020) */
 #define SPI_CS_CHANGE_NS 10000 /* what the kernel waits at each cs_change */
+
+#define SPI_THREE_WIRE 0x10u /* mode: one wire for both directions */
 
 struct spi_xfer {
     const uint8_t *tx; /* NULL: zeros */
@@ -34,7 +37,8 @@ struct spi_config {
 struct spi_ops {
     /* Total number of bytes transferred, or -errno. */
     int (*message)(void *self, const struct spi_xfer *xfers, unsigned n);
-    int (*config)(void *self, const struct spi_config *config);
+    /* *config becomes what was accepted. */
+    int (*config)(void *self, struct spi_config *config);
     int (*use_clock)(void *self, struct vclock **clock); /* see line.h */
     void (*close)(void *self);
 };
@@ -43,7 +47,9 @@ struct spi_device {
     const struct spi_ops *ops;
     void *self;
     struct spi_config config;
-    int needs_gil; /* call ops->message with the GIL held */
+    uint32_t max_bytes;    /* of one message */
+    uint32_t max_transfer; /* a longer one is split, with chip select held */
+    int needs_gil;         /* call ops->message with the GIL held */
     struct device_time time;
     char name[32]; /* for messages: "spi0.0" */
 };

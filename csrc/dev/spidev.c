@@ -29,11 +29,16 @@ struct spi_ioc_xfer {
 #define SPI_WR_BITS_PER_WORD _IOW('k', 3, uint8_t)
 #define SPI_WR_MAX_SPEED_HZ _IOW('k', 4, uint32_t)
 #define SPI_WR_MODE32 _IOW('k', 5, uint32_t)
+#define SPI_RD_MODE _IOR('k', 1, uint8_t)
+#define SPI_RD_BITS_PER_WORD _IOR('k', 3, uint8_t)
+#define SPI_RD_MAX_SPEED_HZ _IOR('k', 4, uint32_t)
+#define SPI_RD_MODE32 _IOR('k', 5, uint32_t)
 #define SPI_MESSAGE(n) \
     _IOC(_IOC_WRITE, 'k', 0, (unsigned)((n) * sizeof(struct spi_ioc_xfer)))
 
 _Static_assert(sizeof(struct spi_ioc_xfer) == 32, "spi_ioc_transfer");
 _Static_assert(SPI_WR_MODE == 0x40016b01u, "SPI_IOC_WR_MODE");
+_Static_assert(SPI_RD_MODE32 == 0x80046b05u, "SPI_IOC_RD_MODE32");
 _Static_assert(SPI_MESSAGE(1) == 0x40206b00u, "SPI_IOC_MESSAGE(1)");
 _Static_assert(SPI_MESSAGE_MAX * sizeof(struct spi_ioc_xfer) < (1u << _IOC_SIZEBITS),
                "a message must fit into the ioctl number");
@@ -62,8 +67,30 @@ read_bufsiz(void)
     return bufsiz > 0 && bufsiz <= INT32_MAX ? (uint32_t)bufsiz : BUFSIZ_DEFAULT;
 }
 
+/* What the kernel has made of it: a driver may lower the speed, and add flags. */
 static int
-spi_configure(void *self, const struct spi_config *config)
+read_config(const struct kernel_spi *spi, struct spi_config *config)
+{
+    int err;
+    if (config->mode <= UINT8_MAX) {
+        uint8_t mode;
+        err = ioctl_retry(spi->fd, SPI_RD_MODE, &mode);
+        config->mode = err >= 0 ? mode : config->mode;
+    }
+    else {
+        err = ioctl_retry(spi->fd, SPI_RD_MODE32, &config->mode);
+    }
+    if (err >= 0) {
+        err = ioctl_retry(spi->fd, SPI_RD_BITS_PER_WORD, &config->bits_per_word);
+    }
+    if (err >= 0) {
+        err = ioctl_retry(spi->fd, SPI_RD_MAX_SPEED_HZ, &config->speed_hz);
+    }
+    return err;
+}
+
+static int
+spi_configure(void *self, struct spi_config *config)
 {
     struct kernel_spi *spi = self;
     int err;
@@ -80,6 +107,9 @@ spi_configure(void *self, const struct spi_config *config)
     if (err >= 0) {
         err = ioctl_retry(spi->fd, SPI_WR_MAX_SPEED_HZ, &config->speed_hz);
     }
+    if (err >= 0) {
+        err = read_config(spi, config);
+    }
     return err;
 }
 
@@ -88,6 +118,7 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
 {
     struct kernel_spi *spi = self;
     struct spi_ioc_xfer kernel_xfers[SPI_MESSAGE_MAX];
+    const bool one_wire = (spi->device.config.mode & SPI_THREE_WIRE) != 0;
     uint64_t total = 0;
     if (n < 1) {
         return -EINVAL;
@@ -103,7 +134,9 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
         }
         kernel_xfers[i] = (struct spi_ioc_xfer){
             .tx_buf = (uintptr_t)xfer->tx,
-            .rx_buf = (uintptr_t)(xfer->rx != NULL ? xfer->rx : spi->unwanted),
+            .rx_buf = one_wire && xfer->tx != NULL
+                          ? 0 /* it has no wire to come back on */
+                          : (uintptr_t)(xfer->rx != NULL ? xfer->rx : spi->unwanted),
             .len = xfer->len,
             .speed_hz = xfer->speed_hz,
             .delay_usecs = xfer->delay_us,
@@ -150,6 +183,7 @@ spidev_open(const char *path, const char *name, const struct spi_config *config,
     if (spi == NULL) {
         return -ENOMEM;
     }
+    struct spi_config accepted = *config;
     int err;
     spi->bufsiz = read_bufsiz();
     spi->unwanted = malloc(spi->bufsiz);
@@ -161,7 +195,7 @@ spidev_open(const char *path, const char *name, const struct spi_config *config,
         err = -ENOMEM;
     }
     else {
-        err = spi_configure(spi, config);
+        err = spi_configure(spi, &accepted);
     }
     if (err < 0) {
         spi_close(spi);
@@ -169,7 +203,9 @@ spidev_open(const char *path, const char *name, const struct spi_config *config,
     }
     spi->device = (struct spi_device){.ops = &kernel_spi_ops,
                                       .self = spi,
-                                      .config = *config,
+                                      .config = accepted,
+                                      .max_bytes = spi->bufsiz,
+                                      .max_transfer = SPI_TRANSFER_MAX,
                                       .time = {.speaks = true}};
     snprintf(spi->device.name, sizeof spi->device.name, "%s", name);
     *out = &spi->device;

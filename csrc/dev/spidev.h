@@ -1,7 +1,8 @@
 /* SPI devices of the kernel: /dev/spidev<bus>.<chip select>, by ioctl.
  *
  * A message is one SPI_IOC_MESSAGE.  Every transfer gets a receive buffer, for
- * some controllers (RP1) can't do without.  A transfer of more than 64 bytes is
+ * some controllers (RP1) can't do without; but none that sends in 3-wire
+ * mode, where the kernel refuses both.  A transfer of more than 64 bytes is
  * the caller's to split.  >= 0 or -errno.  Python-free.
  */
 #ifndef AH_DEV_SPIDEV_H

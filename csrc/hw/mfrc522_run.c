@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "base/block.h"
+#include "hw/spi_send.h"
 #include "hw/spi_type.h"
 #include "hw/loop_future.h"
 #include "py/blocking.h"

@@ -88,7 +88,7 @@ adapter_message(void *self, const struct spi_xfer *xfers, unsigned n)
 }
 
 static int
-adapter_config(void *self, const struct spi_config *config)
+adapter_config(void *self, struct spi_config *config)
 {
     struct adapter *adapter = self;
     return config->mode == adapter->device.config.mode ? 0 : -EOPNOTSUPP;
@@ -133,6 +133,8 @@ adapt_spi(PyObject *module, PyObject *args)
         .ops = &adapter_ops,
         .self = adapter,
         .config = {.speed_hz = speed_hz, .mode = mode, .bits_per_word = 8},
+        .max_bytes = UINT32_MAX,
+        .max_transfer = SPI_TRANSFER_MAX,
         .needs_gil = 1,
         .time = {.speaks = true},
     };

@@ -2,13 +2,10 @@
 #include "hw/spi_type.h"
 
 #include <errno.h>
-#include "hw/spi_message.h"
-#include "py/errors.h"
 
-typedef struct {
-    DeviceObject device; /* its handle: a struct spi_device */
-    uint64_t messages, transfers;
-} SPIDeviceObject;
+#include "hw/spi_message_type.h"
+#include "hw/spi_send.h"
+#include "py/errors.h"
 
 static void
 spi_close(void *handle)
@@ -24,6 +21,22 @@ spi_use_clock(void *handle, struct vclock **clock)
     return device->ops->use_clock(device->self, clock);
 }
 
+static void
+spi_in_child(PyObject *object)
+{
+    SPIDeviceObject *self = (SPIDeviceObject *)object;
+    if (self->bus != NULL) {
+        ah_spi_bus_in_child(self->bus);
+    }
+    ah_device_in_child(object);
+}
+
+static void
+spi_free(DeviceObject *device)
+{
+    ah_spi_bus_put(device->st, ((SPIDeviceObject *)device)->bus);
+}
+
 static const struct device_kind spi_kind = {
     .counter = AH_LIVE_SPIDevice,
     .closed = "SPI device %s is closed",
@@ -33,7 +46,8 @@ static const struct device_kind spi_kind = {
     .remedy = "open one in the child",
     .close = spi_close,
     .use_clock = spi_use_clock,
-    .in_child = ah_device_in_child,
+    .in_child = spi_in_child,
+    .free = spi_free,
 };
 
 PyObject *
@@ -47,6 +61,14 @@ ah_spi_device_new(ModuleState *st, struct spi_device *device, PyObject *owner)
     self->time = &device->time;
     self->keeps_gil = device->needs_gil;
     PyOS_snprintf(self->what, sizeof self->what, "%s", device->name);
+    /* An adapter's bus is the kernel's. */
+    const void *world = device->max_bytes != UINT32_MAX ? owner : NULL;
+    struct spi_bus *bus = ah_spi_bus_get(st, world, device->name);
+    ((SPIDeviceObject *)self)->bus = bus;
+    if (bus == NULL) {
+        ah_device_release(self); /* nobody has it yet, to close it */
+        Py_CLEAR(self);
+    }
     return (PyObject *)self;
 }
 
@@ -61,66 +83,26 @@ ah_spi_device_get(ModuleState *st, PyObject *obj)
     return ah_device_check((DeviceObject *)obj);
 }
 
-int
-ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n)
-{
-    SPIDeviceObject *self = (SPIDeviceObject *)spi;
-    if (ah_device_is_closed(spi)) {
-        return -EBADF;
-    }
-    struct spi_device *device = spi->handle;
-    spi->busy++;
-    self->messages++;
-    self->transfers += n;
-    PyThreadState *thread = ah_device_let_gil_go(spi);
-    int result = device->ops->message(device->self, xfers, n); /* runs Python */
-    ah_device_take_gil(thread);
-    if (spi->keeps_gil && result >= 0 && PyErr_Occurred()) { /* in a simulated card */
-        result = -EIO;
-    }
-    ah_device_end(spi); /* runs Python */
-    return result;
-}
-
-static int
-raise_message_error(SPIDeviceObject *self, int err)
-{
-    if (err == -EBADF && ah_device_check(&self->device) == NULL) {
-        return -1;
-    }
-    if (err == -EMSGSIZE) {
-        return ah_raise_errno_remedy(
-            err, self->device.what,
-            "a message is at most 511 transfers, and no longer than the driver's "
-            "buffer: send less at once, or set spidev.bufsiz on the kernel command "
-            "line");
-    }
-    if (PyErr_Occurred()) { /* from an adapter, or a simulated card */
-        return -1;
-    }
-    return ah_raise_errno(err, self->device.what);
-}
-
 /* The items as one message; a list of bytes. */
 static PyObject *
 message_run(SPIDeviceObject *self, PyObject *const *items, Py_ssize_t n)
 {
     struct message message;
+    struct spi_thread_turn turn = {.token = NULL};
+    const struct spi_device *device = ah_device_begin(&self->device);
+    if (device == NULL) {
+        return NULL;
+    }
     PyObject *answers = NULL;
-    if (ah_device_check(&self->device) == NULL) {
-        return NULL;
+    if (message_build(&message, device, items, n) == 0) { /* runs Python */
+        if (ah_spi_take_turn(self, &turn) == 0 &&
+            ah_spi_send(self, &message, NULL) == 0) { /* runs Python */
+            answers = message_answers(&message);
+        }
+        spi_turn_leave(&turn.turn); /* runs Python */
+        message_free(&message);
     }
-    if (message_build(&message, items, n) < 0) { /* runs Python */
-        return NULL;
-    }
-    int err = ah_spi_message(&self->device, message.xfers, message.num_xfers);
-    if (err < 0) {
-        (void)raise_message_error(self, err);
-    }
-    else {
-        answers = message_answers(&message);
-    }
-    message_free(&message);
+    ah_device_end(&self->device); /* runs Python */
     return answers;
 }
 
@@ -138,6 +120,19 @@ SPIDevice_transfer(SPIDeviceObject *self, PyObject *data)
     PyObject *rx = Py_NewRef(PyList_GET_ITEM(list, 0));
     Py_DECREF(list);
     return rx;
+}
+
+static PyObject *
+SPIDevice_begin(SPIDeviceObject *self, PyObject *transfers)
+{
+    PyObject *items = PySequence_Tuple(transfers); /* runs Python */
+    PyObject *message = NULL;
+    if (items != NULL) {
+        message = ah_spi_message_new(self, &PyTuple_GET_ITEM(items, 0),
+                                     PyTuple_GET_SIZE(items)); /* runs Python */
+        Py_DECREF(items);
+    }
+    return message;
 }
 
 static PyObject *
@@ -242,6 +237,16 @@ SPIDevice_get_simulated(SPIDeviceObject *self, void *Py_UNUSED(closure))
 }
 
 static PyObject *
+SPIDevice_get_waiting(SPIDeviceObject *self, void *Py_UNUSED(closure))
+{
+    Py_ssize_t count = 0;
+    for (struct spi_turn *turn = self->bus->waiting; turn != NULL; turn = turn->next) {
+        count++;
+    }
+    return PyLong_FromSsize_t(count);
+}
+
+static PyObject *
 SPIDevice_repr(SPIDeviceObject *self)
 {
     if (ah_device_is_closed(&self->device)) {
@@ -260,11 +265,14 @@ static PyMethodDef SPIDevice_methods[] = {
     {"message", (PyCFunction)SPIDevice_message, METH_O,
      PyDoc_STR(
          "message($self, transfers, /)\n--\n\n"
-         "1 to 511 transfers in one message (one ioctl); a transfer of more\n"
-         "than 64 bytes is split, with chip select held.  Each is bytes-like, or\n"
-         "a tuple (data, speed_hz=0, delay_us=0, cs_change=False, "
+         "Transfers in one message; what is too long for the driver is cut\n"
+         "where chip select goes up.  Each is bytes-like, a number of bytes to read,\n"
+         "or a tuple (data, speed_hz=0, delay_us=0, cs_change=False, "
          "bits_per_word=0);\nzero is the device's setting.  With cs_change, chip "
          "select goes up between\nthis transfer and the next.  A list of bytes.")},
+    {"begin", (PyCFunction)SPIDevice_begin, METH_O,
+     PyDoc_STR("begin($self, transfers, /)\n--\n\n"
+               "An SPIMessage, which takes its turn on a loop; see message().")},
     {"use_loop", (PyCFunction)Device_use_loop, METH_O,
      PyDoc_STR("use_loop($self, loop, /)\n--\n\n"
                "Go on in that loop's time.  RuntimeError: a real device, and a virtual "
@@ -278,6 +286,8 @@ static PyMethodDef SPIDevice_methods[] = {
 static PyGetSetDef SPIDevice_getset[] = {
     {"closed", (getter)Device_get_closed, NULL, PyDoc_STR("True after close()."), NULL},
     {"name", (getter)SPIDevice_get_name, NULL, PyDoc_STR("Such as spi0.0."), NULL},
+    {"waiting", (getter)SPIDevice_get_waiting, NULL,
+     PyDoc_STR("How many wait for their turn on its bus."), NULL},
     {"simulated", (getter)SPIDevice_get_simulated, NULL,
      PyDoc_STR("Is it of a simulated board?"), NULL},
     {"speed_hz", (getter)SPIDevice_get_config, (setter)SPIDevice_set_config,

@@ -1,8 +1,4 @@
-/* _core.SPIDevice: one SPI device, kernel's, simulator's or an adapter's.
- *
- * The one way to the bus: messages go through ah_spi_message(), which counts
- * them, releases the GIL and puts off a close() that comes meanwhile.
- */
+/* _core.SPIDevice: one SPI device, kernel's, simulator's or an adapter's. */
 #ifndef AH_HW_SPI_TYPE_H
 #define AH_HW_SPI_TYPE_H
 
@@ -19,10 +15,5 @@ AH_RAISES PyObject *ah_spi_device_new(ModuleState *st,
 
 /* Borrowed; NULL with TypeError, or with ValueError when it is closed. */
 AH_RAISES struct spi_device *ah_spi_device_get(ModuleState *st, PyObject *obj);
-
-/* One message.  GIL held on entry and exit, released between.  `spi` is an
- * SPIDevice.  Number of bytes, or -errno (-EBADF: closed); with an exception set if
- * Python code of an adapter or a simulated card has raised it. */
-int ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n);
 
 #endif

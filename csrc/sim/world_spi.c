@@ -282,7 +282,7 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
 }
 
 static int
-spi_config(void *self, const struct spi_config *config)
+spi_config(void *self, struct spi_config *config)
 {
     struct world_spi *spi = self;
     if (config->speed_hz == 0 || (config->mode & ~SPI_MODE_SUPPORTED) != 0 ||
@@ -321,6 +321,7 @@ int
 world_open_spi(struct world *world, unsigned bus, unsigned cs,
                const struct spi_config *config, struct spi_device **out)
 {
+    struct spi_config accepted = *config;
     if (bus >= WORLD_BUSES) {
         return -ENOENT;
     }
@@ -333,9 +334,11 @@ world_open_spi(struct world *world, unsigned bus, unsigned cs,
     spi->cs = cs;
     spi->device.ops = &world_spi_ops;
     spi->device.self = spi;
+    spi->device.max_bytes = SPI_BUFSIZ;
+    spi->device.max_transfer = SPI_TRANSFER_MAX;
     spi->device.needs_gil = 1;
     snprintf(spi->device.name, sizeof spi->device.name, "spi%u.%u", bus, cs);
-    int err = spi_config(spi, config);
+    int err = spi_config(spi, &accepted);
     if (err < 0) {
         free(spi);
         return err;

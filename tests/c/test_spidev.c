@@ -21,6 +21,7 @@ static uint8_t bits_per_word;
 static unsigned messages, last_count;
 static struct wire_xfer last[SPI_MESSAGE_MAX];
 static int next_error;
+static uint32_t fastest = UINT32_MAX; /* that the controller can do */
 
 static int
 fake_message(const struct wire_xfer *xfers, unsigned n)
@@ -32,8 +33,8 @@ fake_message(const struct wire_xfer *xfers, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         const uint8_t *tx = (const uint8_t *)(uintptr_t)xfers[i].tx_buf;
         uint8_t *rx = (uint8_t *)(uintptr_t)xfers[i].rx_buf;
-        CHECK(rx != NULL);
-        for (uint32_t b = 0; b < xfers[i].len; b++) {
+        CHECK(rx != NULL || ((mode & SPI_THREE_WIRE) != 0 && tx != NULL));
+        for (uint32_t b = 0; rx != NULL && b < xfers[i].len; b++) {
             rx[b] = (uint8_t) ~(tx != NULL ? tx[b] : 0);
         }
         total += (int)xfers[i].len;
@@ -63,9 +64,22 @@ ioctl(int fd, unsigned long number, ...)
             return 0;
         case 0x40046b04u:
             speed_hz = *(uint32_t *)arg;
+            speed_hz = speed_hz < fastest ? speed_hz : fastest;
             return 0;
         case 0x40046b05u:
             mode32 = *(uint32_t *)arg;
+            return 0;
+        case 0x80016b01u:
+            *(uint8_t *)arg = mode;
+            return 0;
+        case 0x80016b03u:
+            *(uint8_t *)arg = bits_per_word;
+            return 0;
+        case 0x80046b04u:
+            *(uint32_t *)arg = speed_hz;
+            return 0;
+        case 0x80046b05u:
+            *(uint32_t *)arg = mode32;
             return 0;
         default:
             break;
@@ -107,6 +121,48 @@ test_open(void)
     CHECK_EQ(spidev_open("/dev/no/such/device", "x", &config, &device), -ENOENT);
     next_error = EINVAL; /* a mode that the controller can't do */
     CHECK_EQ(spidev_open("/dev/null", "x", &config, &device), -EINVAL);
+}
+
+static void
+test_what_the_kernel_accepts(void)
+{
+    fastest = 1000000;
+    struct spi_device *device = open_device();
+    REQUIRE(device != NULL);
+    CHECK_EQ(device->config.speed_hz, 1000000);
+    CHECK_EQ(device->config.mode, 1);
+    struct spi_config config = device->config;
+    config.speed_hz = 2000000;
+    config.bits_per_word = 16;
+    CHECK_EQ(device->ops->config(device->self, &config), 0);
+    CHECK_EQ(config.speed_hz, 1000000);
+    CHECK_EQ(config.bits_per_word, 16);
+    fastest = UINT32_MAX;
+    device->ops->close(device->self);
+}
+
+/* spi.c: a message in 3-wire mode has no transfer with two buffers. */
+static void
+test_three_wires(void)
+{
+    struct spi_device *device = open_device();
+    REQUIRE(device != NULL);
+    struct spi_config config = device->config;
+    config.mode = SPI_THREE_WIRE;
+    CHECK_EQ(device->ops->config(device->self, &config), 0);
+    device->config = config;
+    const uint8_t tx[] = {1};
+    uint8_t rx[2] = {0}, none[1] = {0};
+    const struct spi_xfer xfers[] = {{.tx = tx, .rx = none, .len = 1},
+                                     {.tx = NULL, .rx = rx, .len = 2}};
+    CHECK_EQ(device->ops->message(device->self, xfers, 2), 3);
+    CHECK_EQ(last[0].rx_buf, 0);
+    CHECK(last[0].tx_buf != 0);
+    CHECK_EQ(last[1].tx_buf, 0);
+    CHECK_BYTES(rx, 0xff, 0xff);
+    CHECK_BYTES(none, 0);
+    mode = 0;
+    device->ops->close(device->self);
 }
 
 static void
@@ -168,6 +224,8 @@ int
 main(void)
 {
     RUN(test_open);
+    RUN(test_what_the_kernel_accepts);
+    RUN(test_three_wires);
     RUN(test_message);
     RUN(test_limits);
     return check_done();
