@@ -35,6 +35,11 @@ def simulated_board(wiring: Wiring, scenario: Scenario | None = None) -> Board:
             except ValueError as exc:
                 raise MachineError(f"rc522 {reader.name!r}: {exc}") from exc
             part.speed_hz = reader.speed_hz
+        for wired in wiring.parts:
+            try:
+                board.attach(wired.make())
+            except (ValueError, OSError) as exc:
+                raise MachineError(f"{wired.where}: {wired.name!r}: {exc}") from exc
         if scenario is not None:
             scenario.apply(board)
     except BaseException:
@@ -59,6 +64,7 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
         hw = "real" if hardware.is_raspberry_pi() else "sim"
         if hw == "sim":
             parts = [wiring.model, *(f"an RC522 at {reader.bus}" for reader in wiring.readers)]
+            parts += [f"{part.kind} {part.name!r}" for part in wiring.parts]
             print(
                 "pyasync_hw: this is no Raspberry Pi: running on the simulator "
                 f"({', '.join(parts)})",
@@ -68,6 +74,11 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
     if hw == "real":
         if scenario is not None:
             raise MachineError(f"{scenario_file}: a scenario needs the simulator: add --hw sim")
+        if wiring.parts:
+            print(
+                f"pyasync_hw: {board_file}: [[part]] is for the simulator; this is real hardware",
+                file=sys.stderr,
+            )
         hardware.set_default(hardware.KernelBackend(wiring.readers))
         return hw
     try:

@@ -9,13 +9,14 @@ from .backend import Backend, LineSettings
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi
-from .wiring import ConfigError, ReaderWiring, Wiring, load_board
+from .wiring import ConfigError, PartWiring, ReaderWiring, Wiring, load_board
 
 __all__ = [
     "Backend",
     "ConfigError",
     "KernelBackend",
     "LineSettings",
+    "PartWiring",
     "ReaderWiring",
     "Use",
     "Wiring",
@@ -30,5 +31,14 @@ __all__ = [
 ]
 
 # They are pickled by the name under which they are documented.
-for _public in (Backend, ConfigError, KernelBackend, LineSettings, ReaderWiring, Wiring):
+_PUBLIC = (
+    Backend,
+    ConfigError,
+    KernelBackend,
+    LineSettings,
+    PartWiring,
+    ReaderWiring,
+    Wiring,
+)
+for _public in _PUBLIC:
     _public.__module__ = __name__

@@ -6,6 +6,9 @@
     bus = "spi0.0"
     irq = "GPIO24"
     reset = "GPIO25"
+    [[part]]              # see part_wiring.py; the simulator's only
+    kind = "button"
+    pin = "GPIO17"
     [hw]
     loopback = ["GPIO5", "GPIO6"]
 
@@ -17,10 +20,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from .part_wiring import PartWiring, load_part
 from .pins import parse_pin, parse_spi
 from .tomlfile import ConfigError, TomlTable, read_toml
 
-__all__ = ["MODELS", "ConfigError", "Loops", "ReaderWiring", "Wiring", "load_board"]
+__all__ = ["MODELS", "ConfigError", "Loops", "PartWiring", "ReaderWiring", "Wiring", "load_board"]
 
 MODELS = ("pi-zero", "pi-zero-w", "pi-zero-2-w", "pi-1", "pi-2", "pi-3", "pi-4", "pi-5")
 MAX_SPI_HZ = 10_000_000  # MFRC522 datasheet, 8.1.2
@@ -61,6 +65,7 @@ class Wiring:
     model: str = "pi-zero-w"
     readers: tuple[ReaderWiring, ...] = ()
     loops: Loops = Loops()
+    parts: tuple[PartWiring, ...] = ()  # of the simulator
 
     def reader(self, name: str) -> ReaderWiring:
         """The reader of that name.  Raises KeyError, which lists the names."""
@@ -127,7 +132,7 @@ def load_board(path: str | os.PathLike[str]) -> Wiring:
     exist, or a pin, chip select or name that is used twice.
     """
     root = read_toml(path)
-    root.allow("model", "rc522", "hw")
+    root.allow("model", "rc522", "part", "hw")
     model = root.get("model", str, Wiring.model, one_of=MODELS)
     taken: dict[object, str] = {}
     readers = []
@@ -141,9 +146,14 @@ def load_board(path: str | os.PathLike[str]) -> Wiring:
                 number = parse_pin(pin)
                 _claim(taken, table, key, number, f"GPIO{number}")
         readers.append(reader)
+    parts = []
+    for number, table in enumerate(root.tables("part"), 1):
+        part = load_part(table, number)
+        _claim(taken, table, "name", ("name", part.name), f"the name {part.name!r}")
+        parts.append(part)
     loops = _load_loops(root.table("hw")) if "hw" in root else Loops()
     if loops.loopback is not None:
         for pin in loops.loopback:
             number = parse_pin(pin)
             _claim(taken, root.table("hw"), "loopback", number, f"GPIO{number}")
-    return Wiring(model=model, readers=tuple(readers), loops=loops)
+    return Wiring(model=model, readers=tuple(readers), parts=tuple(parts), loops=loops)

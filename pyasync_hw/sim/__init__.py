@@ -9,7 +9,21 @@ from __future__ import annotations
 from .board import MODELS, Board, OnSpi, SimLine, SimReader
 from .cards import Card, CardState
 from .classic import MifareClassic1K
-from .parts import HCSR04, LED, MCP3002, MCP3004, MCP3008, Button, KeyMatrix, Part, PartLine, Wire
+from .parts import (
+    HCSR04,
+    LED,
+    MCP3002,
+    MCP3004,
+    MCP3008,
+    Button,
+    Joint,
+    KeyMatrix,
+    Part,
+    PartLine,
+    Wire,
+    kinds,
+    register,
+)
 
 __all__ = [
     "HCSR04",
@@ -22,6 +36,7 @@ __all__ = [
     "Button",
     "Card",
     "CardState",
+    "Joint",
     "KeyMatrix",
     "MifareClassic1K",
     "OnSpi",
@@ -30,4 +45,6 @@ __all__ = [
     "SimLine",
     "SimReader",
     "Wire",
+    "kinds",
+    "register",
 ]

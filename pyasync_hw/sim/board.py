@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .. import hardware
@@ -275,6 +276,7 @@ class Board(AbstractContextManager["Board"]):
         self._readers: dict[tuple[int, int], SimReader] = {}
         self._uses: list[hardware.Use] = []
         self._parts: dict[str, Part] = {}
+        self._on_spi: dict[tuple[int, int], OnSpi] = {}
         self._teller: Teller | None = None  # once there is a part
 
     # Wiring.
@@ -340,6 +342,12 @@ class Board(AbstractContextManager["Board"]):
                 f"max_speed_hz of {part!r} must be a whole number of Hz, not {max_hz!r}"
             )
         self._world.attach_part(*where, part, modes, max_hz or 0)
+        self._on_spi[where] = part
+
+    @property
+    def on_spi(self) -> Mapping[tuple[int, int], OnSpi]:
+        """What attach_spi() has put on (bus, chip select)."""
+        return MappingProxyType(self._on_spi)
 
     def attach(self, part: _Part) -> _Part:
         """Wire a part (sim.Button, sim.LED, one of yours) to its pins; the part.

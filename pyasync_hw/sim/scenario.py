@@ -12,10 +12,16 @@ remove = "a61d227e"
 at = 2.0              # s after that line's first request
 line = "GPIO17"
 drive = 0
+[[event]]
+at = 2.0              # s after the first request of a line of that part
+part = "button1"
+do = "click"
+with = { hold = 0.2 }
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,7 +57,7 @@ class CardSpec:
 
 @dataclass(frozen=True)
 class Event:
-    """One [[event]] table: at `at` seconds, one thing happens to one reader or line."""
+    """One [[event]] table: at `at` seconds, one thing happens to one reader, line or part."""
 
     at: float
     reader: str | None = None
@@ -59,6 +65,9 @@ class Event:
     remove: bytes | None = None
     line: str | int | None = None
     drive: int | None = None
+    part: str | None = None
+    do: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,12 +80,15 @@ class Scenario:
         """Hand all events to `board`, which carries them out when they are due.
 
         A card that comes back is the same object: it keeps what was written.
-        Raises LookupError if the board has no reader of a name.
+        Raises LookupError if the board has no reader or part of a name.
         """
         cards: dict[bytes, Any] = {}
         for event in self.events:
             if event.line is not None and event.drive is not None:
                 board.line(event.line).drive(event.drive, at=event.at)
+                continue
+            if event.part is not None:
+                board.part(event.part).act(event.do, event.arguments, at=event.at)
                 continue
             assert event.reader is not None
             reader = board.reader(event.reader)
@@ -116,8 +128,28 @@ def _load_card(table: TomlTable) -> CardSpec:
     return card
 
 
-def _load_event(table: TomlTable, readers: list[str] | None) -> Event:
-    table.allow("at", "reader", "present", "remove", "line", "drive")
+def _load_deed(table: TomlTable, at: float, wiring: Wiring | None) -> Event:
+    """An event of a part."""
+    table.allow("at", "part", "do", "with")
+    parts = None if wiring is None else {part.name: part for part in wiring.parts}
+    name = table.get("part", str, one_of=parts)
+    do = table.get("do", str)
+    arguments = table.get("with", dict, {})
+    if parts is not None:
+        part = parts[name].make()
+        table.get("do", str, one_of=part.actions)
+        try:
+            inspect.signature(getattr(part, do)).bind(**arguments)
+        except TypeError as exc:
+            raise table.error(f"{do}: {exc}", "with" if "with" in table else "do") from exc
+    return Event(at, part=name, do=do, arguments=arguments)
+
+
+def _load_event(table: TomlTable, wiring: Wiring | None) -> Event:
+    readers = None if wiring is None else [reader.name for reader in wiring.readers]
+    if "part" in table:
+        return _load_deed(table, float(table.get("at", float, check=_not_negative)), wiring)
+    table.allow("at", "reader", "present", "remove", "line", "drive", "part")
     at = float(table.get("at", float, check=_not_negative))
     only = None
     if readers is not None and len(readers) == 1 and "line" not in table:
@@ -148,8 +180,7 @@ def load_scenario(path: str | os.PathLike[str], wiring: Wiring | None = None) ->
     """
     root = read_toml(path)
     root.allow("event")
-    readers = None if wiring is None else [reader.name for reader in wiring.readers]
-    loaded = [(_load_event(table, readers), table) for table in root.tables("event")]
+    loaded = [(_load_event(table, wiring), table) for table in root.tables("event")]
     loaded.sort(key=lambda pair: pair[0].at)
     presented = set()
     for event, table in loaded:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -120,6 +122,22 @@ class Part:
         if teller is None:
             raise ReferenceError(f"{self!r} is on no board")
         teller.call_at(self.board, time, callback, *args)
+
+    def act(self, do: str, arguments: Mapping[str, Any], *, at: float) -> None:
+        """Call one of `actions`, `at` seconds after its first line was first requested.
+
+        Of a part without lines: after the board was made.
+        """
+        if do not in self.actions:
+            known = ", ".join(self.actions) or "nothing"
+            raise ValueError(f"{self!r} cannot {do!r}; it can: {known}")
+        method = getattr(self, do)
+        inspect.signature(method).bind(**arguments)
+        after = next((line.offset for line in self.lines.values()), -1)
+        teller = None if self._teller is None else self._teller()
+        if teller is None:
+            raise ReferenceError(f"{self!r} is on no board")
+        teller.call_at(self.board, at, functools.partial(method, **arguments), after=after)
 
     def run(self, callback: Callable[..., object], *args: object) -> None:
         """Call it in the thread that runs all parts' code, and wait until it is over.

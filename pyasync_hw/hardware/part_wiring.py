@@ -1,0 +1,73 @@
+"""[[part]] of a board.toml: what a simulated board has besides readers.
+
+[[part]]
+kind = "button"       # pyasync_hw.sim.kinds() lists them
+name = "button1"
+pin = "GPIO17"        # the kind's pins, and its options
+bounce = 0.005
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .pins import parse_pin
+from .tomlfile import TomlTable
+
+if TYPE_CHECKING:
+    from ..sim.parts import Part
+
+__all__ = ["PartWiring", "load_part"]
+
+
+@dataclass(frozen=True)
+class PartWiring:
+    """One [[part]] table; `where` is its "file:line"."""
+
+    kind: str
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+    def make(self) -> Part:
+        """A new part, on no board.  Raises ValueError or TypeError for its values."""
+        from ..sim.parts import find_kind
+
+        return find_kind(self.kind)(name=self.name, **self.values)
+
+
+def _pins(specs: list[Any]) -> None:
+    if not specs:
+        raise ValueError("must name at least one pin")
+    for spec in specs:
+        parse_pin(spec)
+
+
+def load_part(table: TomlTable, number: int) -> PartWiring:
+    """`number`: the how manieth of the file, for one without a name."""
+    from ..sim.parts import find_kind, kinds
+
+    kind = table.get("kind", str, one_of=kinds())
+    try:
+        of_kind = find_kind(kind)
+    except Exception as exc:  # of the package that has it
+        raise table.error(f"{kind!r} cannot be imported: {exc}", "kind") from exc
+    table.allow("kind", "name", *of_kind.pins, *of_kind.pin_lists, *of_kind.options)
+    values: dict[str, Any] = {}
+    for pin in of_kind.pins:
+        values[pin] = table.get(pin, (str, int), check=parse_pin)
+    for pin in of_kind.pin_lists:
+        values[pin] = table.get(pin, list, check=_pins)
+    for option, types in of_kind.options.items():
+        if option in table:
+            values[option] = table.get(option, types)
+    at = table.error("")
+    name = table.get("name", str, f"{kind}{number}")
+    part = PartWiring(kind, name, values, f"{at.path}:{at.line}")
+    try:
+        part.make()
+    except (ValueError, TypeError) as exc:
+        raise table.error(str(exc)) from exc
+    return part

@@ -1,0 +1,218 @@
+"""[[part]] of a board.toml, and what a scenario.toml does to parts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from pyasync_hw import hardware, sim
+from pyasync_hw.cli import machine
+from pyasync_hw.hardware import ConfigError, load_board
+from pyasync_hw.sim.parts import kinds as part_kinds
+from pyasync_hw.sim.scenario import load_scenario
+
+RUN = [sys.executable, "-m", "pyasync_hw", "run", "--hw", "sim"]
+BOARD = """\
+    model = "pi-zero-w"
+    [[part]]
+    kind = "button"
+    name = "bell"
+    pin = "GPIO17"
+    bounce = 0.002
+
+    [[part]]
+    kind = "led"
+    pin = 27
+
+    [[part]]
+    kind = "key-matrix"
+    rows = [5, 6]
+    columns = ["GPIO13", "BOARD35"]
+    keys = "1234"
+
+    [[part]]
+    kind = "mcp3008"
+    spi = "spi0.1"
+    volts = [0.5]
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):  # type: ignore[no-untyped-def]
+    def write_file(name: str, text: str) -> str:
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write_file
+
+
+def test_a_file_has_parts(write) -> None:  # type: ignore[no-untyped-def]
+    wiring = load_board(write("board.toml", BOARD))
+    assert [(part.kind, part.name) for part in wiring.parts] == [
+        ("button", "bell"),
+        ("led", "led2"),
+        ("key-matrix", "key-matrix3"),
+        ("mcp3008", "mcp30084"),
+    ]
+    with machine.simulated_board(wiring) as board:
+        bell, led, pad, adc = board.parts
+        assert isinstance(bell, sim.Button)
+        assert (bell.bounce, bell.lines["pin"].name) == (0.002, "GPIO17")
+        assert isinstance(led, sim.LED)
+        assert isinstance(pad, sim.KeyMatrix)
+        assert [line.offset for line in pad.lines.values()] == [5, 6, 13, 19]
+        assert isinstance(adc, sim.MCP3008)
+        assert adc.volts[0] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('\n[[part]]\nkind = "buton"', "3: part[0].kind: 'buton' is not known; allowed: "),
+        ('[[part]]\nkind = "led"\npin = "GPIO99"', "3: part[0].pin: 'GPIO99' is not on the header"),
+        ('[[part]]\nkind = "led"', "1: part[0]: the key 'pin' is missing"),
+        ('[[part]]\nkind = "led"\npni = 3', "3: part[0].pni: unknown key (did you mean 'pin'?)"),
+        ('[[part]]\nkind = "button"\npin = 3\nbounce = 2', "1: part[0]: bounce must be 0 to 1"),
+        ('[[part]]\nkind = "button"\npin = 3\nbounce = ""', "4: part[0].bounce: must be a number"),
+        ('[[part]]\nkind = "mcp3008"\nspi = "spi9"', "1: part[0]: 'spi9' is not an SPI device"),
+        ('[[part]]\nkind = "key-matrix"\nrows = []\ncolumns = [1]', "3: part[0].rows: must name"),
+        (
+            2 * '[[part]]\nkind = "led"\npin = 3\nname = "x"\n',
+            "8: part[1].name: the name 'x' is already used by part[0].name",
+        ),
+    ],
+)
+def test_an_error_names_the_line(write, text: str, error: str) -> None:  # type: ignore[no-untyped-def]
+    path = write("board.toml", text)
+    with pytest.raises(ConfigError) as caught:
+        load_board(path)
+    assert str(caught.value).startswith(f"{path}:{error}")
+
+
+def test_a_place_that_the_model_has_not_is_an_error_with_the_line(write) -> None:  # type: ignore[no-untyped-def]
+    path = write("board.toml", '\n[[part]]\nkind = "mcp3008"\nspi = "spi5.0"\n')
+    with pytest.raises(machine.MachineError, match=r"board.toml:2: 'mcp30081': pi-zero-w has no"):
+        machine.simulated_board(load_board(path))
+
+
+class Doorbell(sim.Part):
+    """Rings as long as its button is low."""
+
+    pins = ("button", "bell")
+    options = {"tone": int}  # noqa: RUF012
+
+    def __init__(self, tone: int = 440, **wiring: str) -> None:
+        super().__init__(**wiring)
+        self.tone = tone
+
+    def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+        if line.pin == "button":
+            self.lines["bell"].drive(not level)
+
+
+def test_a_kind_of_ones_own(
+    write,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = '[[part]]\nkind = "doorbell"\nbutton = 17\nbell = 27\ntone = 880\n'
+    path = write("board.toml", text)
+    monkeypatch.setattr("pyasync_hw.sim.parts.registry._kinds", dict[str, type[sim.Part]]())
+    with pytest.raises(ConfigError, match="'doorbell' is not known"):
+        load_board(path)
+    point = metadata.EntryPoint("doorbell", f"{__name__}:Doorbell", "pyasync_hw.sim.parts")
+    with monkeypatch.context() as patch:
+        patch.setattr("pyasync_hw.sim.parts.registry._installed", lambda: {"doorbell": point})
+        assert part_kinds() == ["doorbell"]
+        assert load_board(path).parts[0].values == {"button": 17, "bell": 27, "tone": 880}
+    sim.register("doorbell", Doorbell)
+    with machine.simulated_board(load_board(path)) as board:
+        board.line(17).drive(1)
+        board.line(17).drive(0)
+        assert board.line(27).value == 1
+    with pytest.raises(TypeError, match=r"a part is a class of sim\.Part"):
+        sim.register("doorbell", int)  # type: ignore[arg-type]
+
+
+def test_a_scenario_acts_on_parts(write) -> None:  # type: ignore[no-untyped-def]
+    """From the first request of the part's line on, in a program that knows nothing of it."""
+    board = write("board.toml", '[[part]]\nkind = "button"\nname = "bell"\npin = 17\n')
+    scenario = write(
+        "scenario.toml",
+        """\
+        [[event]]
+        at = 0.05
+        part = "bell"
+        do = "click"
+        with = { hold = 0.05 }
+        """,
+    )
+    app = write(
+        "app.py",
+        """\
+        import RPi.GPIO as GPIO
+        GPIO.setmode(GPIO.BCM)
+        GPIO.setup(17, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+        print(GPIO.wait_for_edge(17, GPIO.FALLING, timeout=60000))
+        print(GPIO.wait_for_edge(17, GPIO.RISING, timeout=60000))
+        GPIO.cleanup()
+        """,
+    )
+    done = subprocess.run(
+        [*RUN, "--board", board, "--scenario", scenario, app],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("17\n17\n", 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (
+            'part = "bel"\ndo = "press"',
+            "3: event[0].part: 'bel' is not known; allowed: bell, led2, key-matrix3, mcp30084",
+        ),
+        (
+            'part = "bell"\ndo = "push"',
+            "4: event[0].do: 'push' is not known; allowed: press, release, click",
+        ),
+        (
+            'part = "bell"\ndo = "click"\nwith = { hodl = 1 }',
+            "5: event[0].with: click: got an unexpected keyword argument 'hodl'",
+        ),
+        (
+            'line = "GPIO4"\ndrive = 1\ndo = "press"',
+            "5: event[0].do: unknown key; allowed: at, drive, line, part, present, reader, remove",
+        ),
+        ('part = "bell"', "1: event[0]: the key 'do' is missing"),
+    ],
+)
+def test_an_error_of_a_scenario_names_the_line(write, text: str, error: str) -> None:  # type: ignore[no-untyped-def]
+    wiring = load_board(write("board.toml", BOARD))
+    path = write("scenario.toml", f"[[event]]\nat = 1\n{text}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_scenario(path, wiring)
+    assert str(caught.value) == f"{path}:{error}"
+
+
+def test_real_hardware_notes_that_parts_are_the_simulators(
+    write,  # type: ignore[no-untyped-def]
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = hardware.set_default(None)
+    try:
+        path = write("board.toml", BOARD)
+        assert machine.set_up("real", path, None) == "real"
+    finally:
+        hardware.set_default(before)
+    assert capsys.readouterr().err == (
+        f"pyasync_hw: {path}: [[part]] is for the simulator; this is real hardware\n"
+    )
