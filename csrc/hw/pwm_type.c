@@ -3,8 +3,13 @@
  * A device (device.h).  In a fork's child there is no thread: it is the parent's alone.
  */
 #include "hw/device.h"
+
+#include <errno.h>
+#include <string.h>
+
 #include "hw/line_type.h"
 #include "dev/pwm_line.h"
+#include "dev/pwm_sysfs.h"
 #include "py/errors.h"
 
 static void
@@ -95,6 +100,44 @@ pwm_of_line(PyObject *module, PyObject *args)
     }
     Py_XDECREF(owner);
     return result;
+}
+
+/* open_kernel_pwm(chip, channel, active_low, rest) */
+static PyObject *
+open_kernel_pwm(PyObject *module, PyObject *args)
+{
+    PyObject *path;
+    unsigned int channel;
+    int active_low, rest, err;
+    struct pwm_device *device;
+    char what[64];
+    if (!PyArg_ParseTuple(args, "O&Ipp:open_kernel_pwm", PyUnicode_FSConverter, &path,
+                          &channel, &active_low, &rest)) {
+        return NULL;
+    }
+    const char *chip = PyBytes_AS_STRING(path);
+    const char *name = strrchr(chip, '/');
+    PyOS_snprintf(what, sizeof what, "channel %u of %s", channel,
+                  name != NULL ? name + 1 : chip);
+    Py_BEGIN_ALLOW_THREADS
+    err = pwm_sysfs_open(chip, channel, active_low != 0, rest != 0, &device);
+    Py_END_ALLOW_THREADS
+    if (err < 0) {
+        char remedy[160];
+        if (err == -EBUSY) {
+            PyOS_snprintf(remedy, sizeof remedy,
+                          "it is exported already; if no program uses it: echo %u > "
+                          "%.80s/unexport",
+                          channel, chip);
+        }
+        else if (err == -EACCES) {
+            PyOS_snprintf(remedy, sizeof remedy, "be in the group gpio");
+        }
+        (void)ah_raise_errno_remedy(err, what,
+                                    err == -EBUSY || err == -EACCES ? remedy : NULL);
+    }
+    Py_DECREF(path);
+    return err < 0 ? NULL : pwm_new(ah_state(module), device, NULL, what);
 }
 
 /* Python's. */
@@ -242,6 +285,9 @@ static PyMethodDef pwm_functions[] = {
      PyDoc_STR("pwm_of_line($module, line, rest, /)\n--\n\n"
                "A PWM on a requested output, which it takes over: the LineRequest is\n"
                "closed then.  rest: the value of one that is stopped.")},
+    {"open_kernel_pwm", open_kernel_pwm, METH_VARARGS,
+     PyDoc_STR("open_kernel_pwm($module, chip, channel, active_low, rest, /)\n--\n\n"
+               "A channel of a chip in /sys/class/pwm, by that chip's path.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -41,8 +41,10 @@ class PWM(DeviceLife):
     period.  rest: the value of a wave that is stopped, and of the line when it is closed,
     for as long as nobody else takes it.  active_low: on is low.
 
-    On a simulated board the waves are the board's, exact also on a virtual clock.  On a
-    real line one thread of the process makes all waves; `jitter` says how well.
+    A pin that an overlay (pwm, pwm-2chan) has given to the kernel's PWM is that; when a
+    change begins is up to its driver.  On other real lines one thread of the process makes
+    all waves, and `jitter` says how well.  On a simulated board they are the board's, and
+    exact, also on a virtual clock.
     Raises OSError (EBUSY: in use, and by whom; ENODEV: unplugged), ValueError.
     """
 
@@ -63,10 +65,17 @@ class PWM(DeviceLife):
         self.spec = spec
         self._frequency = _number("frequency", frequency, FREQUENCY_MIN, FREQUENCY_MAX)
         self._duty = _number("duty", duty, 0, 1)
-        settings = LineSettings(direction="output", active_low=active_low, output_value=level(rest))
         backend = hardware.chosen(board, chip)
-        line = backend.request_lines({spec: settings}, consumer, chip=chip)
-        self._core = _core.pwm_of_line(line, level(rest))
+        core = None
+        if chip is None and isinstance(backend, hardware.KernelBackend):
+            core = backend.open_pwm(spec, active_low, level(rest))
+        if core is None:
+            settings = LineSettings(
+                direction="output", active_low=active_low, output_value=level(rest)
+            )
+            line = backend.request_lines({spec: settings}, consumer, chip=chip)
+            core = _core.pwm_of_line(line, level(rest))
+        self._core = core
         hardware.use_running_loop(self._core)
         self._running = False
         try:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from .. import _core
 from .backend import LineSettings
 from .pins import parse_pin
+from .pwm import find_channel
 from .wiring import ReaderWiring
 
 __all__ = ["KernelBackend", "is_raspberry_pi"]
@@ -60,6 +61,11 @@ class KernelBackend:
             consumer,
             event_buffer_size,
         )
+
+    def open_pwm(self, spec: int | str, active_low: bool, rest: bool) -> _core.PWM | None:
+        """The kernel's PWM of a header pin; None: no overlay has given it one."""
+        found = find_channel(parse_pin(spec))
+        return None if found is None else _core.open_kernel_pwm(*found, active_low, rest)
 
     def open_spi(
         self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0

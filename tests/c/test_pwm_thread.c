@@ -3,8 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -165,6 +167,35 @@ test_an_unplugged_line_ends_its_wave_only(void)
     pwm_thread_destroy(&thread);
 }
 
+static void
+test_a_forks_child_has_no_thread_and_no_wave(void)
+{
+    struct pwm_thread thread;
+    bool closed;
+    struct fake_line line = fake_new(&closed);
+    const struct pwm_wave wave = {NS_PER_MS, NS_PER_MS / 2};
+    CHECK_EQ(pwm_thread_init(&thread), 0);
+    struct pwm_device *pwm = open_pwm(&line, &thread, false);
+    CHECK_EQ(pwm->ops->start(pwm->self, &wave), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int alarm_fd = thread.wall.alarm_fd;
+        pwm_thread_in_child(&thread);
+        pwm->ops->in_child(pwm->self);
+        bool fine = closed && thread.users == 0 && fcntl(alarm_fd, F_GETFD) < 0 &&
+                    pwm_next_due(&thread.schedule) == NS_NEVER;
+        _exit(fine ? 0 : 1);
+    }
+    REQUIRE(child > 0);
+    int status = -1;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    int rises = line.rises;
+    wait_for(&line.rises, rises + 3);
+    pwm->ops->close(pwm->self);
+    pwm_thread_destroy(&thread);
+}
+
 struct changer {
     struct pwm_device *pwm;
     int failures;
@@ -215,6 +246,7 @@ main(void)
     RUN(test_one_thread_for_all_as_long_as_there_are_channels);
     RUN(test_stop_rests_and_start_goes_on);
     RUN(test_an_unplugged_line_ends_its_wave_only);
+    RUN(test_a_forks_child_has_no_thread_and_no_wave);
     RUN(test_channels_of_several_threads);
     return check_done();
 }

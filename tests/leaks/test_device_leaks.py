@@ -50,6 +50,21 @@ def test_lines_opened_and_closed(board: sim.Board) -> None:
     assert_no_growth(open_close)
 
 
+def test_pwm(board: sim.Board) -> None:
+    def open_change_close() -> None:
+        with gpio.PWM("GPIO18", 1000, duty=0.5) as pwm:
+            pwm.change(frequency=100, duty=0.1)
+            pwm.stop()
+            pwm.start()
+            _ = pwm.jitter
+            with pytest.raises(ValueError):
+                pwm.duty = 2.0
+        with gpio.Input("GPIO18"), pytest.raises(OSError):
+            gpio.PWM("GPIO18", 1000)
+
+    assert_no_growth(open_change_close)
+
+
 def test_lines_that_are_dropped(board: sim.Board) -> None:
     def drop() -> None:
         gpio.Input("GPIO17")
