@@ -198,7 +198,8 @@ schedule(void)
     struct world_action *action = calloc(1, sizeof *action); /* the world frees it */
     REQUIRE(action != NULL);
     action->node.index = -1;
-    action->deed = (enum world_deed)below(3);
+    static const enum world_deed deeds[] = {WORLD_DRIVE, WORLD_PRESENT, WORLD_REMOVE};
+    action->deed = deeds[below(3)];
     action->start = (enum world_start)below(3);
     action->after_ns = random_duration();
     action->chip = chips[below(CHIPS)];
