@@ -73,7 +73,7 @@ read_config(const struct kernel_spi *spi, struct spi_config *config)
 {
     int err;
     if (config->mode <= UINT8_MAX) {
-        uint8_t mode;
+        uint8_t mode = 0;
         err = ioctl_retry(spi->fd, SPI_RD_MODE, &mode);
         config->mode = err >= 0 ? mode : config->mode;
     }
