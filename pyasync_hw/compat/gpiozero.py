@@ -114,12 +114,15 @@ class Pin(LocalPiPin):
     def output_with_state(self, state: Any) -> None:
         """Output at `state` from the beginning."""
         self._pull = "floating"
-        self._driven = self._level(state)
-        self._open().be_output(self._driven)
+        level = self._level(state)
+        self.frequency = None
+        self._driven = level
+        self._open().be_output(level)
 
     def input_with_pull(self, pull: str) -> None:
         """Input with this pull from the beginning."""
         bias = self._bias(pull)
+        self.frequency = None
         self._open().be_input(bias)
         self._pull = pull
 
@@ -141,6 +144,7 @@ class Pin(LocalPiPin):
     def _set_function(self, value: str) -> None:
         line = self._open()
         if value == "input":
+            self.frequency = None
             line.be_input(_BIASES[self._pull])
         elif value == "output":
             self._pull = "floating"

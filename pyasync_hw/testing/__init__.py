@@ -16,15 +16,15 @@ from .. import _core
 
 __all__ = ["live_objects", "open_descriptors", "open_devices"]
 
-Device = _core.LineRequest | _core.SPIDevice
+Device = _core.LineRequest | _core.PWM | _core.SPIDevice
 
 
 def open_devices() -> list[Device]:
-    """The lines and SPI devices of this process that are open; of a reader, all it has."""
+    """The lines, waves and SPI devices of this process that are open; of a reader, all it has."""
     live = _core._live()
-    if live["LineRequest"] == live["SPIDevice"] == 0:
+    kinds = (_core.LineRequest, _core.PWM, _core.SPIDevice)
+    if not any(live[kind.__name__] for kind in kinds):
         return []  # without a look at every object of the process
-    kinds = (_core.LineRequest, _core.SPIDevice)
     return [one for one in gc.get_objects() if isinstance(one, kinds) and not one.closed]
 
 

@@ -233,7 +233,7 @@ def _device_name(device: Device) -> str:
     if isinstance(device, _core.LineRequest):
         lines = ", ".join(f"GPIO{offset}" for offset in device.offsets)
         return f'{lines} ("{device.consumer}")'
-    return f"SPI device {device.name}"
+    return f"SPI device {device.name}" if isinstance(device, _core.SPIDevice) else "a gpio.PWM"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from running import ENVIRONMENT, as_python_does, run
 
-from pyasync_hw import gpio
+from pyasync_hw import gpio, sim
 from pyasync_hw.compat import shims
 from pyasync_hw.compat.gpio_channel import Channel
 
@@ -207,13 +208,15 @@ def test_distance_sensor(board, monkeypatch):
             until(lambda: 3 < sensor.distance < 6)
 
 
-def test_distance_is_measured_by_the_time_stamps(ours, monkeypatch):
-    hand = Echo(ours, monkeypatch)
-    hand.distance = 0.35
+def test_distance_is_measured_by_the_time_stamps(ours):
+    hand = ours.attach(sim.HCSR04(TRIGGER, ECHO, distance=0.35))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with gpiozero.DistanceSensor(echo=ECHO, trigger=TRIGGER, queue_len=3) as sensor:
-            assert sensor.distance == pytest.approx(0.35, abs=0.001)
+            assert sensor.distance == pytest.approx(0.35, abs=0.005)
+            hand.move(0.1)
+            assert sensor.wait_for_in_range(PATIENCE_S)
+            until(lambda: sensor.distance == pytest.approx(0.1, abs=0.005))
 
 
 def wave_of(board, pin):
@@ -285,6 +288,19 @@ def test_light_sensor(ours, monkeypatch):
         assert sensor.value > 0.1
         capacitor.seconds = None  # never
         assert sensor.wait_for_dark(PATIENCE_S)
+
+
+def test_mcp3008(ours):
+    chip = ours.attach(sim.MCP3008("spi0.0", volts=[3.3]))
+    with gpiozero.MCP3008(channel=0) as pot, gpiozero.MCP3008(channel=7) as other:
+        chip.set(7, 0.33)
+        assert pot.value == 1.0
+        assert (pot.raw_value, other.raw_value) == (1023, 102)
+        with gpiozero.PWMLED(17) as led:  # the potentiometer of the documentation
+            led.source = pot
+            until(lambda: wave_of(ours, 17) == (0, 100))
+            chip.set(0, 1.65)
+            until(lambda: wave_of(ours, 17) == (100, 50))
 
 
 def test_callbacks_come_in_the_order_of_the_edges(ours):
@@ -364,10 +380,11 @@ def test_pins_refuse_what_they_cannot(ours):
     with pytest.raises(gpiozero.PinInvalidState):
         pin.state = 0.5
     pin.frequency = 100
+    assert (pin.frequency, pin.state) == (100, 0)
     with pytest.raises(gpiozero.PinInvalidState):
         pin.state = 1.5
-    pin.frequency = None
     pin.function = "input"
+    assert pin.frequency is None
     with pytest.raises(gpiozero.PinPWMFixedValue):
         pin.frequency = 100
     with pytest.raises(gpiozero.PinInvalidPin):
@@ -475,3 +492,79 @@ def test_a_forked_child_leaves_the_pins_alone_and_the_program_ends(program):
     status, out, err = run("-c", CHILD, env=environment)
     assert (status, err) == (0, "")
     assert out.splitlines() in (["3", "pressed"], ["3"])  # it may end before its callback
+
+
+# gpiozero's documentation, "Basic recipes", as it stands there; what it prints, and when.
+RECIPES = {
+    "wait for a button": (
+        """\
+        from gpiozero import Button
+
+        button = Button(2)
+
+        button.wait_for_press()
+        print("Button was pressed")
+        """,
+        "Button was pressed",
+    ),
+    "a callback": (
+        """\
+        from gpiozero import Button
+        from signal import pause
+
+        def say_hello():
+            print("Hello!")
+
+        button = Button(2)
+
+        button.when_pressed = say_hello
+
+        pause()
+        """,
+        "Hello!",
+    ),
+    "a LED by a button": (
+        """\
+        from gpiozero import LED, Button
+        from signal import pause
+
+        led = LED(17)
+        button = Button(2)
+
+        led.source = button
+
+        while not led.is_lit:  # the recipe does without this
+            pass
+        print("lit")
+
+        pause()
+        """,
+        "lit",
+    ),
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_run_and_end(program, tmp_path, recipe):
+    text, prints = RECIPES[recipe]
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text('[[event]]\nat = 0.05\nline = "GPIO2"\ndrive = 0\n')
+    command = ["-u", "-m", "pyasync_hw", "run", "--hw", "sim", "--scenario", str(scenario)]
+    environment = {k: v for k, v in ENVIRONMENT.items() if k != "GPIOZERO_PIN_FACTORY"}
+    with subprocess.Popen(
+        [sys.executable, *command, program(text)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout.readline() == f"{prints}\n"
+        if "pause()" in text:
+            child.send_signal(signal.SIGINT)
+            status = -signal.SIGINT
+        else:
+            status = 0
+        _, err = child.communicate(timeout=PATIENCE_S)
+        assert child.returncode == status, err
+        assert err == "" if status == 0 else err.endswith("\nKeyboardInterrupt\n")
+        assert err.count("Traceback") == (status != 0), err

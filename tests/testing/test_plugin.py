@@ -27,6 +27,9 @@ def test_a_line_is_left(hw_board):
 def test_a_reader_is_left(hw_board):
     left.append(rc522.Reader(irq="GPIO24", reset=None))
 
+def test_a_wave_is_left(hw_board):
+    left.append(gpio.PWM(17, 100))
+
 def test_what_another_test_left_is_not_mine(hw_board):
     with gpio.Output(18), spi.Device("spi0.1"):
         pass
@@ -59,13 +62,14 @@ def test_what_is_left_behind_is_an_error(tmp_path: Path) -> None:
     result = run_pytest(tmp_path, TESTS)
     out = result.stdout
     assert result.returncode == 1, out + result.stderr
-    assert "1 failed, 9 passed" in out
-    assert "5 errors" in out
+    assert "1 failed, 10 passed" in out
+    assert "6 errors" in out
     assert (
         'test_a_line_is_left - Failed: the test left open: GPIO17 ("door bell"); close() it' in out
     )
     assert "test_a_reader_is_left - Failed: the test left open: GPIO24 (" in out
     assert "), SPI device spi0.0; close() it" in out
+    assert "test_a_wave_is_left - Failed: the test left open: a gpio.PWM; close() it" in out
     assert "test_a_descriptor_is_left - AssertionError: the test left descriptors open" in out
     assert "test_a_loop_is_left - AssertionError: the test left C objects alive: {'Loop': 1" in out
     assert "test_an_object_is_left - AssertionError: the test left C objects alive" in out
