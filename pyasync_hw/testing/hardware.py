@@ -21,10 +21,31 @@ FEATURES = ("gpio", "spi", "reader", "card")
 _SIM_CARD = "a61d227e"
 
 
-class _WiredOutput(gpio.Output):
-    """An output where nothing but the fixture carries its level to the other end."""
+class Wire:
+    """Two lines that are connected: `a` is for an output, `b` for an input.
 
-    def __init__(self, wire: Wire, **settings: Any) -> None:
+    Open the ends by output() and input(), with the settings of gpio.Output and gpio.Input:
+    on gpio-sim, where there is no wire, that is what carries the level to the other end.
+    """
+
+    def __init__(self, a: int | str, b: int | str, chip: str | None = None) -> None:
+        self.a = a
+        self.b = b
+        self.chip = chip
+
+    def output(self, **settings: Any) -> gpio.Output:
+        """The end that drives."""
+        return gpio.Output(self.a, chip=self.chip, **settings)
+
+    def input(self, **settings: Any) -> gpio.Input:
+        """The end that sees what the other one drives."""
+        return gpio.Input(self.b, chip=self.chip, **settings)
+
+
+class _CarriedOutput(gpio.Output):
+    """An output that tells its wire."""
+
+    def __init__(self, wire: GpioSimWire, **settings: Any) -> None:
         self._wire = wire
         super().__init__(wire.a, chip=wire.chip, **settings)
         self._wire.carry(self._physical)
@@ -44,45 +65,19 @@ class _WiredOutput(gpio.Output):
         self._wire.carry(self._physical)
 
 
-class Wire:
-    """Two lines that are connected: `a` is for an output, `b` for an input.
+class GpioSimWire(Wire):
+    """Lines 0 and 1 of a chip: what its output does, line 1 is pulled to."""
 
-    Open the ends by output() and input(), with the settings of gpio.Output and gpio.Input:
-    on some hardware that is what carries the level from one to the other.
-    """
-
-    def __init__(self, a: int | str, b: int | str, chip: str | None = None) -> None:
-        self.a = a
-        self.b = b
-        self.chip = chip
-
-    def carry(self, level: int) -> None:
-        """`a` is at this level now: what a real wire does by itself."""
-
-    def output(self, **settings: Any) -> gpio.Output:
-        """The end that drives."""
-        return _WiredOutput(self, **settings)
-
-    def input(self, **settings: Any) -> gpio.Input:
-        """The end that sees what the other one drives."""
-        return gpio.Input(self.b, chip=self.chip, **settings)
-
-
-class _SimWire(Wire):
-    def __init__(self, board: sim.Board, a: int | str, b: int | str) -> None:
-        super().__init__(a, b)
-        self._far = board.line(b)
-
-    def carry(self, level: int) -> None:
-        self._far.drive(level)
-
-
-class _GpioSimWire(Wire):
     def __init__(self, chip: GpioSim) -> None:
         super().__init__(0, 1, chip.path)
         self._chip = chip
 
+    def output(self, **settings: Any) -> gpio.Output:
+        """See Wire.output()."""
+        return _CarriedOutput(self, **settings)
+
     def carry(self, level: int) -> None:
+        """Line 0 is at this level now."""
         self._chip.pull(1, level)
 
 
@@ -171,7 +166,9 @@ class SimBench(Bench):
 
     def wire(self, board: sim.Board) -> Wire:
         """See Bench.wire()."""
-        return _SimWire(board, *(self.wiring.loops.loopback or ("GPIO5", "GPIO6")))
+        one, other = self.wiring.loops.loopback or ("GPIO5", "GPIO6")
+        board.attach(sim.Wire(one, other))
+        return Wire(one, other)
 
     def spi(self, board: sim.Board) -> str:
         """See Bench.spi()."""
@@ -223,7 +220,7 @@ class KernelBench(Bench):
         """See Bench.wire()."""
         if self._chip is None:
             self._chip = GpioSim(num_lines=2)
-        return _GpioSimWire(self._chip)
+        return GpioSimWire(self._chip)
 
 
 def _attach(board: sim.Board, reader: ReaderWiring) -> None:

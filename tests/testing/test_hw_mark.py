@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from running_pytest import run_pytest
 
-from pyasync_hw import gpio
+from pyasync_hw import gpio, sim
 from pyasync_hw.testing import gpio_sim
 from pyasync_hw.testing.gpio_sim import GpioSim, Missing
-from pyasync_hw.testing.hardware import Wire
+from pyasync_hw.testing.hardware import GpioSimWire
 
 TESTS = """
 import pytest
@@ -178,18 +179,20 @@ def test_without_gpio_sim_it_says_how_to_get_it(
         GpioSim(2)
 
 
-def test_a_wired_output_carries_its_physical_level(hw_board: object) -> None:
-    carried = []
+def test_on_gpio_sim_an_output_pulls_the_other_line(hw_board: sim.Board) -> None:
+    class Chip:
+        path = hw_board.chip_label  # the simulator's chip stands for the kernel's
+        pulls: ClassVar[list[tuple[int, int]]] = []
 
-    class Counted(Wire):
-        def carry(self, level: int) -> None:
-            carried.append(level)
+        def pull(self, line: int, level: int) -> None:
+            self.pulls.append((line, level))
 
-    with Counted(17, 27).output(active_low=True, value=1) as out:
+    wire = GpioSimWire(Chip())  # type: ignore[arg-type]
+    with wire.output(active_low=True, value=1) as out:
         out.toggle()
         out.on()
         assert isinstance(out, gpio.Output)
-    assert carried == [0, 1, 0]
+    assert Chip.pulls == [(1, 0), (1, 1), (1, 0)]
 
 
 def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
