@@ -23,6 +23,7 @@
     X(wait_callback_type, WaitCallback) \
     X(line_request_type, LineRequest)   \
     X(edge_queue_type, EdgeQueue)       \
+    X(gpiochip_type, GPIOChip)          \
     X(spi_device_type, SPIDevice)       \
     X(pwm_type, PWM)                    \
     X(spi_message_type, SPIMessage)     \

@@ -82,6 +82,19 @@ struct gpio_line_info {
     uint32_t padding[4];
 };
 
+enum gpio_info_event_type {
+    GPIO_INFO_REQUESTED = 1,
+    GPIO_INFO_RELEASED = 2,
+    GPIO_INFO_CONFIG = 3,
+};
+
+struct gpio_info_event {
+    struct gpio_line_info info;
+    _Alignas(8) uint64_t timestamp_ns;
+    uint32_t type; /* enum gpio_info_event_type */
+    uint32_t padding[5];
+};
+
 struct gpio_line_values {
     _Alignas(8) uint64_t bits;
     _Alignas(8) uint64_t mask;
@@ -98,6 +111,8 @@ struct gpio_event {
 
 #define GPIO_IOC_CHIP_INFO _IOR(0xB4, 0x01, struct gpio_chip_info)
 #define GPIO_IOC_LINE_INFO _IOWR(0xB4, 0x05, struct gpio_line_info)
+#define GPIO_IOC_WATCH_LINE_INFO _IOWR(0xB4, 0x06, struct gpio_line_info)
+#define GPIO_IOC_UNWATCH_LINE_INFO _IOWR(0xB4, 0x0C, uint32_t)
 #define GPIO_IOC_GET_LINE _IOWR(0xB4, 0x07, struct gpio_line_req)
 #define GPIO_IOC_SET_CONFIG _IOWR(0xB4, 0x0D, struct gpio_line_config)
 #define GPIO_IOC_GET_VALUES _IOWR(0xB4, 0x0E, struct gpio_line_values)
@@ -109,10 +124,15 @@ _Static_assert(sizeof(struct gpio_config_attr) == 24, "gpio_v2_line_config_attri
 _Static_assert(sizeof(struct gpio_line_config) == 272, "gpio_v2_line_config");
 _Static_assert(sizeof(struct gpio_line_req) == 592, "gpio_v2_line_request");
 _Static_assert(sizeof(struct gpio_line_info) == 256, "gpio_v2_line_info");
+_Static_assert(sizeof(struct gpio_info_event) == 288, "gpio_v2_line_info_changed");
 _Static_assert(sizeof(struct gpio_line_values) == 16, "gpio_v2_line_values");
 _Static_assert(sizeof(struct gpio_event) == 48, "gpio_v2_line_event");
 _Static_assert(GPIO_IOC_CHIP_INFO == 0x8044b401u, "GPIO_GET_CHIPINFO_IOCTL");
 _Static_assert(GPIO_IOC_LINE_INFO == 0xc100b405u, "GPIO_V2_GET_LINEINFO_IOCTL");
+_Static_assert(GPIO_IOC_WATCH_LINE_INFO == 0xc100b406u,
+               "GPIO_V2_GET_LINEINFO_WATCH_IOCTL");
+_Static_assert(GPIO_IOC_UNWATCH_LINE_INFO == 0xc004b40cu,
+               "GPIO_GET_LINEINFO_UNWATCH_IOCTL");
 _Static_assert(GPIO_IOC_GET_LINE == 0xc250b407u, "GPIO_V2_GET_LINE_IOCTL");
 _Static_assert(GPIO_IOC_SET_CONFIG == 0xc110b40du, "GPIO_V2_LINE_SET_CONFIG_IOCTL");
 _Static_assert(GPIO_IOC_GET_VALUES == 0xc010b40eu, "GPIO_V2_LINE_GET_VALUES_IOCTL");

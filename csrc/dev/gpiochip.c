@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dev/gpio_flags.h"
 #include "dev/ioctl.h"
 
 #define EVENTS_PER_READ 16
@@ -184,21 +185,6 @@ gpiochip_open_line(struct gpiochip *chip, const char *line, uint32_t *offset)
 
 /* -- settings -------------------------------------------------------------- */
 
-static uint64_t
-flags_of(const struct line_settings *s)
-{
-    static const uint16_t directions[] = {0, GPIO_FLAG_INPUT, GPIO_FLAG_OUTPUT};
-    static const uint16_t edges[] = {0, GPIO_FLAG_EDGE_RISING, GPIO_FLAG_EDGE_FALLING,
-                                     GPIO_FLAG_EDGE_RISING | GPIO_FLAG_EDGE_FALLING};
-    static const uint16_t biases[] = {0, GPIO_FLAG_BIAS_DISABLED, GPIO_FLAG_PULL_UP,
-                                      GPIO_FLAG_PULL_DOWN};
-    static const uint16_t drives[] = {0, GPIO_FLAG_OPEN_DRAIN, GPIO_FLAG_OPEN_SOURCE};
-    static const uint16_t clocks[] = {0, GPIO_FLAG_CLOCK_REALTIME, GPIO_FLAG_CLOCK_HTE};
-    return (uint64_t)(directions[s->direction] | edges[s->edge] | biases[s->bias] |
-                      drives[s->drive] | clocks[s->event_clock] |
-                      (s->active_low ? GPIO_FLAG_ACTIVE_LOW : 0));
-}
-
 static struct gpio_config_attr *
 config_add(struct gpio_line_config *config, uint32_t id)
 {
@@ -238,10 +224,10 @@ config_fill(struct gpio_line_config *config, const struct line_settings *setting
             unsigned n)
 {
     uint64_t outputs = 0, values = 0;
-    config->flags = flags_of(&settings[0]);
+    config->flags = gpio_flags_of(&settings[0]);
     for (unsigned i = 0; i < n; i++) {
         const uint64_t bit = UINT64_C(1) << i;
-        uint64_t flags = flags_of(&settings[i]);
+        uint64_t flags = gpio_flags_of(&settings[i]);
         struct gpio_config_attr *attr;
         if (flags != config->flags) {
             attr = config_find(config, GPIO_ATTR_FLAGS, flags);

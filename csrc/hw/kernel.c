@@ -1,12 +1,14 @@
 /* The kernel's devices for Python: module functions over dev/gpiochip and
  * dev/spidev, whose errors get a remedy here.  hardware.KernelBackend is their
  * only caller in this package.  Nothing here lives longer than one call but the
- * LineRequest or SPIDevice that it returns.
+ * LineRequest, GPIOChip or SPIDevice that it returns.
  */
 #include <errno.h>
 
 #include "dev/gpiochip.h"
+#include "dev/gpiochip_watch.h"
 #include "dev/spidev.h"
+#include "hw/gpiochip_type.h"
 #include "hw/line_settings.h"
 #include "hw/line_type.h"
 #include "hw/spi_type.h"
@@ -93,6 +95,23 @@ kernel_chip_info(PyObject *Py_UNUSED(module), PyObject *arg)
     }
     Py_DECREF(path);
     return result;
+}
+
+/* open_gpiochip(path) */
+static PyObject *
+kernel_open_gpiochip(PyObject *module, PyObject *arg)
+{
+    PyObject *path;
+    struct line_chip *chip;
+    if (!PyUnicode_FSConverter(arg, &path)) {
+        return NULL;
+    }
+    int err = gpiochip_open_watch(PyBytes_AS_STRING(path), &chip);
+    if (err < 0) {
+        (void)raise_chip_error(err, PyBytes_AS_STRING(path));
+    }
+    Py_DECREF(path);
+    return err < 0 ? NULL : ah_gpiochip_new(ah_state(module), chip, NULL);
 }
 
 /* line_info(path, offset) -> (name, consumer, flags) */
@@ -381,6 +400,9 @@ static PyMethodDef kernel_methods[] = {
     {"line_info", kernel_line_info, METH_VARARGS,
      PyDoc_STR("line_info($module, path, offset, /)\n--\n\n"
                "(name, consumer, GPIO_V2_LINE_FLAG_*) of a line; names may be empty.")},
+    {"open_gpiochip", kernel_open_gpiochip, METH_O,
+     PyDoc_STR("open_gpiochip($module, path, /)\n--\n\n"
+               "Open a GPIO chip to look at its lines: a GPIOChip.")},
     {"find_chip", kernel_find_chip, METH_O,
      PyDoc_STR("find_chip($module, label, /)\n--\n\n"
                "Path of the GPIO chip of that label or name.")},

@@ -275,6 +275,9 @@ bank_unplug(struct line_bank *bank)
                 (void)wake_up(r->fd); /* the read answers -ENODEV */
             }
         }
+        for (struct info_watch *w = bank->watches; w != NULL; w = w->next) {
+            (void)wake_up(w->fd);
+        }
     }
     pthread_mutex_unlock(&bank->lock);
 }
@@ -317,6 +320,16 @@ bank_consumer(struct line_bank *bank, unsigned offset, char name[LINE_CONSUMER_M
     }
     pthread_mutex_unlock(&bank->lock);
     return request != NULL;
+}
+
+void
+bank_name_line(struct line_bank *bank, unsigned offset, const char *name)
+{
+    pthread_mutex_lock(&bank->lock);
+    char *own = bank->lines[offset].name;
+    memset(own, 0, GPIO_NAME_SIZE);
+    strncpy(own, name, GPIO_NAME_SIZE - 1);
+    pthread_mutex_unlock(&bank->lock);
 }
 
 int64_t

@@ -1,4 +1,4 @@
-/* Inside of the simulated lines: shared by line_bank.c and line_request.c only. */
+/* Inside of the simulated lines: of line_bank.c, line_info.c, line_request.c only. */
 #ifndef AH_SIM_LINE_IMPL_H
 #define AH_SIM_LINE_IMPL_H
 
@@ -39,5 +39,9 @@ void bank_leave(struct line_bank *bank);
 
 /* Something about a line has changed: who wins, and what follows from it. */
 void bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when);
+
+/* line_info.c: tell all who watch the line. */
+void bank_note_info_locked(struct line_bank *bank, unsigned offset,
+                           enum gpio_info_event_type type, int64_t now);
 
 #endif

@@ -239,6 +239,8 @@ request_config(void *self, const struct line_settings *settings)
         /* As it is: the kernel leaves such a line alone (since 6.10). */
         if (settings[i].direction != LINE_AS_IS) {
             configure_line_locked(request, i, &settings[i], now);
+            bank_note_info_locked(bank, request->lines[i].offset, GPIO_INFO_CONFIG,
+                                  now);
         }
     }
     bank_leave(bank);
@@ -303,6 +305,7 @@ request_close(void *self)
         line->request = NULL;
         line->output = LINE_UNDRIVEN;
         bank_settle_line_locked(bank, request->lines[i].offset, now);
+        bank_note_info_locked(bank, request->lines[i].offset, GPIO_INFO_RELEASED, now);
     }
     bank_leave(bank);
     request_free(request);
@@ -362,6 +365,7 @@ claim_lines_locked(struct line_bank *bank, struct sim_request *request, int64_t 
         }
         struct line_settings settings = request->lines[i].settings;
         configure_line_locked(request, i, &settings, now);
+        bank_note_info_locked(bank, request->lines[i].offset, GPIO_INFO_REQUESTED, now);
     }
     request->next = bank->requests;
     bank->requests = request;

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dev/gpio_abi.h"
 #include "dev/line.h"
 #include "sim/watch.h"
 
@@ -49,7 +50,19 @@ struct line_trace {
     int64_t high_ns;
 };
 
+#define INFO_EVENTS 32 /* gpiolib-cdev.c: of a chip that watches lines */
+
+/* Who hears of changes of lines that it watches: an open chip. */
+struct info_watch {
+    struct info_watch *next;        /* in the bank */
+    int fd;                         /* a wake-up, readable while count > 0 or gone */
+    bool *watched;                  /* owned, by offset */
+    struct gpio_info_event *events; /* owned ring; own time stamps */
+    unsigned first, count;
+};
+
 struct sim_line {
+    char name[GPIO_NAME_SIZE];
     int level;                   /* physical, resolved */
     struct line_trace trace;     /* of that level */
     int driven;                  /* by the world */
@@ -69,6 +82,7 @@ struct line_bank {
     unsigned num_lines;
     struct sim_request *requests;
     struct watch *watch; /* set by the owner, or NULL */
+    struct info_watch *watches;
     /* Changed under the owner's lock, too: that is enough to read them. */
     struct vclock *_Atomic clock; /* NULL: monotonic; is it? needs no lock */
     int64_t offset;               /* own time = the clock's + offset */
@@ -127,6 +141,18 @@ int bank_set_output(struct line_bank *bank, unsigned offset, bool value, int64_t
 bool bank_consumer(struct line_bank *bank, unsigned offset,
                    char name[LINE_CONSUMER_MAX]);
 int64_t bank_first_requested(struct line_bank *bank, unsigned offset);
+
+void bank_name_line(struct line_bank *bank, unsigned offset, const char *name);
+
+/* line_info.c: 0 or -errno, as the kernel's: -EINVAL: no such line, -EBUSY: watched
+ * already, or not. */
+int bank_open_watch(struct line_bank *bank, struct info_watch *watch);
+void bank_close_watch(struct line_bank *bank, struct info_watch *watch);
+int bank_line_info(struct line_bank *bank, uint32_t offset, struct info_watch *watch,
+                   struct gpio_line_info *info); /* `watch` NULL: only look */
+int bank_unwatch(struct line_bank *bank, struct info_watch *watch, uint32_t offset);
+int bank_read_info(struct line_bank *bank, struct info_watch *watch,
+                   struct gpio_info_event *event);
 
 /* The world's hand: LINE_LOW, LINE_HIGH, or LINE_UNDRIVEN to let go.  It is
  * stronger than everything else on the line.  `when` in own time; NS_NEVER: now. */

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/pwm.h"
+#include "dev/line_chip.h"
 #include "dev/shared_line.h"
 #include "dev/spi_bus.h"
 #include "sim/field_sim.h"
@@ -239,6 +240,9 @@ int world_request_lines(struct world *world, const uint32_t *offsets, unsigned n
                         const struct line_settings *settings, const char *consumer,
                         uint32_t event_buffer_size, struct line_request **out,
                         struct line_conflict *conflict);
+
+/* world_gpiochip.c: the chip that has the lines; ops->close() frees it. */
+int world_open_gpiochip(struct world *world, const char *label, struct line_chip **out);
 
 /* world_spi.c: the SPI device on a chip select, there or not; ops->close() frees
  * it.  Call message() with the host's lock, the rest without. -ENOENT: no bus. */

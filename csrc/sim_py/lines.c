@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "hw/gpiochip_type.h"
 #include "hw/line_settings.h"
 #include "hw/line_type.h"
 #include "hw/spi_type.h"
@@ -144,6 +145,19 @@ SimWorld_pull(SimWorldObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyObject *
+SimWorld_name_line(SimWorldObject *self, PyObject *args)
+{
+    int line;
+    const char *name;
+    if (!PyArg_ParseTuple(args, "is:name_line", &line, &name) ||
+        ah_sim_check_line(self, line) < 0 || ah_sim_check_open(self) < 0) {
+        return NULL;
+    }
+    bank_name_line(&self->world.lines, (unsigned)line, name);
+    Py_RETURN_NONE;
+}
+
 /* Devices. */
 
 static void
@@ -242,6 +256,25 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
         Py_CLEAR(request_object);
     }
     return request_object;
+}
+
+PyObject *
+SimWorld_open_gpiochip(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct line_chip *chip;
+    const char *label = PyUnicode_AsUTF8(self->name);
+    if (label == NULL || ah_sim_check_open(self) < 0) {
+        return NULL;
+    }
+    int err;
+    Py_BEGIN_ALLOW_THREADS
+    err = world_open_gpiochip(&self->world, label, &chip);
+    Py_END_ALLOW_THREADS
+    if (err < 0) {
+        (void)ah_raise_errno(err, label);
+        return NULL;
+    }
+    return ah_gpiochip_new(self->st, chip, (PyObject *)self);
 }
 
 PyObject *

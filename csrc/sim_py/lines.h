@@ -12,6 +12,8 @@ PyObject *SimWorld_driven(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_consumer(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_pull(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_request_lines(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_name_line(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_open_gpiochip(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_open_spi(SimWorldObject *self, PyObject *arg);
 
 #endif

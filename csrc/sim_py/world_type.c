@@ -286,6 +286,10 @@ static PyMethodDef SimWorld_methods[] = {
     SIM_METHOD(others, METH_O,
                "others($self, output, /)\n--\n\n"
                "What everybody but this output drives its line to, or None."),
+    SIM_METHOD(name_line, METH_VARARGS,
+               "name_line($self, line, name, /)\n--\n\nWhat line info calls it."),
+    SIM_METHOD(open_gpiochip, METH_NOARGS,
+               "open_gpiochip($self, /)\n--\n\nThe chip of its lines: a GPIOChip."),
     SIM_METHOD(request_lines, METH_VARARGS,
                "request_lines($self, offsets, settings, consumer, event_buffer_size=0, "
                "/)\n--\n\n"

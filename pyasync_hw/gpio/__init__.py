@@ -11,22 +11,37 @@ Times in are seconds, time stamps out are nanoseconds on the loop's clock.
 from __future__ import annotations
 
 from .._core import EdgeEvent
+from ..hardware import LineSettings
+from .chip import BlockingChip, Chip, InfoEventIterator
 from .edges import BlockingEdgeIterator, Edge, EdgeIterator
+from .info import ChipInfo, InfoEvent, LineInfo
 from .lines import BlockingInput, Input, Output
 from .pwm import PWM, Jitter
+from .request import BlockingLineRequest, LineRequest, request_lines
 
 __all__ = [
     "PWM",
+    "BlockingChip",
     "BlockingEdgeIterator",
     "BlockingInput",
+    "BlockingLineRequest",
+    "Chip",
+    "ChipInfo",
     "Edge",
     "EdgeEvent",
     "EdgeIterator",
+    "InfoEvent",
+    "InfoEventIterator",
     "Input",
     "Jitter",
+    "LineInfo",
+    "LineRequest",
+    "LineSettings",
     "Output",
+    "request_lines",
 ]
 
 # They are pickled by the name under which they are documented.
-for _public in (BlockingEdgeIterator, BlockingInput, EdgeIterator, Input, Jitter, Output, PWM):
-    _public.__module__ = __name__
+for _public in [globals()[name] for name in __all__]:
+    if _public.__module__.startswith(f"{__name__}."):
+        _public.__module__ = __name__

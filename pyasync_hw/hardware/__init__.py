@@ -5,7 +5,7 @@ A backend opens lines and SPI devices: the kernel's or a simulated board.
 
 from __future__ import annotations
 
-from .backend import Backend, LineSettings
+from .backend import Backend, ChipBackend, LineSettings
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi
@@ -13,6 +13,7 @@ from .wiring import ConfigError, PartWiring, ReaderWiring, Wiring, load_board
 
 __all__ = [
     "Backend",
+    "ChipBackend",
     "ConfigError",
     "KernelBackend",
     "LineSettings",
@@ -33,6 +34,7 @@ __all__ = [
 # They are pickled by the name under which they are documented.
 _PUBLIC = (
     Backend,
+    ChipBackend,
     ConfigError,
     KernelBackend,
     LineSettings,

@@ -13,7 +13,7 @@ from .wiring import ReaderWiring
 if TYPE_CHECKING:
     from ..sim import SimReader
 
-__all__ = ["Backend", "LineSettings"]
+__all__ = ["Backend", "ChipBackend", "LineSettings"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,11 @@ class Backend(Protocol):
         self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0
     ) -> _core.SPIDevice:
         """Open an SPI device.  Raises OSError with a remedy."""
+
+
+@runtime_checkable
+class ChipBackend(Backend, Protocol):
+    """A backend whose chips can be looked at, too."""
+
+    def open_chip(self, chip: str) -> _core.GPIOChip:
+        """Open a GPIO chip, by path, name or label, to look at its lines."""

@@ -13,7 +13,9 @@ from .. import _core
 __all__ = ["BlockingLife", "DeviceLife", "use_running_loop"]
 
 
-def use_running_loop(core: _core.LineRequest | _core.PWM | _core.SPIDevice) -> None:
+def use_running_loop(
+    core: _core.LineRequest | _core.GPIOChip | _core.PWM | _core.SPIDevice,
+) -> None:
     """A device that is opened on a loop lives in that loop's time.
 
     Closes it and raises RuntimeError for a real device on a virtual clock.

@@ -67,6 +67,10 @@ class KernelBackend:
         found = find_channel(parse_pin(spec))
         return None if found is None else _core.open_kernel_pwm(*found, active_low, rest)
 
+    def open_chip(self, chip: str) -> _core.GPIOChip:
+        """See Backend.open_chip.  Raises OSError with a remedy."""
+        return _core.open_gpiochip(chip if chip.startswith("/") else _core.find_chip(chip))
+
     def open_spi(
         self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0
     ) -> _core.SPIDevice:

@@ -29,7 +29,7 @@ from .parts.part import Part
 from .parts.teller import Teller
 
 if TYPE_CHECKING:
-    from .._core import LineRequest, SPIDevice
+    from .._core import GPIOChip, LineRequest, SPIDevice
 
 __all__ = ["Board", "OnSpi", "SimLine", "SimReader"]
 
@@ -271,6 +271,8 @@ class Board(AbstractContextManager["Board"]):
         self._world = SimWorld(own.chip_label, own.num_lines, clock, own.spi_message)
         if clock is None:
             self._join_loop()
+        for offset, line_name in enumerate(self.line_names):
+            self._world.name_line(offset, line_name)
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
@@ -468,6 +470,12 @@ class Board(AbstractContextManager["Board"]):
         return self._world.request_lines(
             offsets, tuple(lines.values()), consumer, event_buffer_size
         )
+
+    def open_chip(self, chip: str) -> GPIOChip:
+        """The one chip, by its label or "gpiochip0"; FileNotFoundError for another."""
+        self._join_loop()
+        self.find_line(0, chip)
+        return self._world.open_gpiochip()
 
     def open_spi(
         self, bus: int, cs: int, speed_hz: int = DEFAULT_SPI_HZ, mode: int = 0

@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "dev/gpiochip_watch.h"
 
 #define CHIP_LINES 54
 
 static struct gpio_line_req last_request;
 static struct gpio_line_config last_config;
 static struct gpio_line_values values;
+static bool watched[CHIP_LINES];
 static int pipe_fds[2];
 static int next_error; /* of the next ioctl on a line or chip */
 
@@ -75,6 +77,20 @@ fake_chip(unsigned long number, void *arg)
         strcpy(info->label, "pinctrl-bcm2835");
         info->lines = CHIP_LINES;
         return 0;
+    }
+    if (number == GPIO_IOC_UNWATCH_LINE_INFO) {
+        uint32_t offset = *(uint32_t *)arg;
+        int err = watched[offset] ? 0 : EBUSY;
+        watched[offset] = false;
+        return err;
+    }
+    if (number == GPIO_IOC_WATCH_LINE_INFO) {
+        struct gpio_line_info *info = arg;
+        if (watched[info->offset]) {
+            return EBUSY;
+        }
+        watched[info->offset] = true;
+        number = GPIO_IOC_LINE_INFO;
     }
     if (number == GPIO_IOC_LINE_INFO) {
         struct gpio_line_info *info = arg;
@@ -326,6 +342,45 @@ test_events(void)
     line_close(request);
 }
 
+/* The chip's descriptor is a pipe here, too: its device file is that of the pipe. */
+static void
+test_watch(void)
+{
+    int fds[2];
+    char path[32];
+    struct line_chip *chip;
+    struct gpio_line_info info;
+    struct gpio_info_event sent = {.timestamp_ns = 5, .type = GPIO_INFO_REQUESTED}, got;
+    REQUIRE(pipe(fds) == 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fds[0]);
+    REQUIRE(gpiochip_open_watch(path, &chip) == 0);
+    CHECK_EQ(chip->num_lines, CHIP_LINES);
+    CHECK_EQ(chip->ops->line_info(chip->self, 4, false, &info), 0);
+    CHECK_EQ(chip->ops->line_info(chip->self, 4, true, &info), 0);
+    CHECK(strcmp(info.name, "GPIO4") == 0 && strcmp(info.consumer, "w1") == 0);
+    CHECK_EQ(chip->ops->line_info(chip->self, 4, true, &info), -EBUSY);
+    CHECK_EQ(chip->ops->read_event(chip->self, &got), -EAGAIN);
+    sent.info.offset = 4;
+    memset(sent.info.consumer, 'c', sizeof sent.info.consumer); /* no terminator */
+    CHECK_EQ(write(fds[1], &sent, sizeof sent), (int)sizeof sent);
+    CHECK_EQ(chip->ops->read_event(chip->self, &got), 0);
+    CHECK_EQ(got.timestamp_ns, 5);
+    CHECK_EQ(got.type, GPIO_INFO_REQUESTED);
+    CHECK_EQ(got.info.offset, 4);
+    CHECK_EQ(strlen(got.info.consumer), GPIO_NAME_SIZE - 1);
+    CHECK_EQ(write(fds[1], "half", 4), 4);
+    CHECK_EQ(chip->ops->read_event(chip->self, &got), -EPROTO);
+    CHECK_EQ(chip->ops->unwatch(chip->self, 4), 0);
+    CHECK_EQ(chip->ops->unwatch(chip->self, 4), -EBUSY);
+    struct vclock *none = NULL;
+    CHECK_EQ(chip->ops->use_clock(chip->self, &none), 0);
+    chip->ops->close(chip->self);
+    close(fds[0]);
+    close(fds[1]);
+    next_error = EACCES;
+    CHECK_EQ(gpiochip_open_watch("/dev/null", &chip), -EACCES);
+}
+
 int
 main(void)
 {
@@ -335,6 +390,7 @@ main(void)
     RUN(test_open);
     RUN(test_interrupted_ioctls_are_tried_again);
     RUN(test_find_line);
+    RUN(test_watch);
     RUN(test_request_of_an_input);
     RUN(test_mixed_settings);
     RUN(test_more_settings_than_one_request_holds);
