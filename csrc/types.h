@@ -27,6 +27,7 @@
     X(spi_device_type, SPIDevice)       \
     X(pwm_type, PWM)                    \
     X(spi_message_type, SPIMessage)     \
+    X(i2c_bus_type, I2CBus)             \
     X(mfrc522_type, MFRC522)            \
     X(sim_world_type, SimWorld)
 

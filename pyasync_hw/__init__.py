@@ -32,6 +32,7 @@ __all__ = [
     "__version__",
     "executor",
     "gpio",
+    "i2c",
     "insight",
     "install",
     "new_event_loop",
@@ -46,7 +47,7 @@ if sys.version_info < (3, 16):
 
 
 # Only programs that use them pay for importing them.
-_MODULES = ("executor", "gpio", "insight", "rc522", "sim", "spi", "tags")
+_MODULES = ("executor", "gpio", "i2c", "insight", "rc522", "sim", "spi", "tags")
 _FOUND_IN = {
     "EventLoopPolicy": "loop.policy",
     "SleepForeverError": "errors",

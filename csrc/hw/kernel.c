@@ -1,14 +1,16 @@
 /* The kernel's devices for Python: module functions over dev/gpiochip and
- * dev/spidev, whose errors get a remedy here.  hardware.KernelBackend is their
- * only caller in this package.  Nothing here lives longer than one call but the
- * LineRequest, GPIOChip or SPIDevice that it returns.
+ * dev/spidev and dev/i2cdev, whose errors get a remedy here.  hardware.KernelBackend is
+ * their only caller in this package.  Nothing here lives longer than one call but the
+ * LineRequest, GPIOChip, SPIDevice or I2CBus that it returns.
  */
 #include <errno.h>
 
 #include "dev/gpiochip.h"
 #include "dev/gpiochip_watch.h"
+#include "dev/i2cdev.h"
 #include "dev/spidev.h"
 #include "hw/gpiochip_type.h"
+#include "hw/i2c_type.h"
 #include "hw/line_settings.h"
 #include "hw/line_type.h"
 #include "hw/spi_type.h"
@@ -393,6 +395,40 @@ kernel_open_spidev(PyObject *module, PyObject *args)
     return ah_spi_device_new(ah_state(module), device, NULL);
 }
 
+/* open_i2cdev(path, name) */
+static PyObject *
+kernel_open_i2cdev(PyObject *module, PyObject *args)
+{
+    PyObject *path;
+    const char *name;
+    struct i2c_bus *bus;
+    if (!PyArg_ParseTuple(args, "O&s:open_i2cdev", PyUnicode_FSConverter, &path,
+                          &name)) {
+        return NULL;
+    }
+    int err = i2cdev_open(PyBytes_AS_STRING(path), name, &bus);
+    if (err < 0) {
+        const char *remedy = NULL;
+        if (err == -ENOENT) {
+            remedy =
+                "switch I2C on (raspi-config, or dtparam=i2c_arm=on in "
+                "/boot/firmware/config.txt) and reboot; without hardware, "
+                "PYASYNC_HW=sim runs on the simulator";
+        }
+        else if (err == -EACCES || err == -EPERM) {
+            remedy = "add the user to group i2c, and log in again";
+        }
+        else if (err == -ENOTTY) {
+            remedy = "it is no I2C bus";
+        }
+        (void)ah_raise_errno_remedy(err, PyBytes_AS_STRING(path), remedy);
+        Py_DECREF(path);
+        return NULL;
+    }
+    Py_DECREF(path);
+    return ah_i2c_bus_new(ah_state(module), bus, NULL);
+}
+
 static PyMethodDef kernel_methods[] = {
     {"chip_info", kernel_chip_info, METH_O,
      PyDoc_STR("chip_info($module, path, /)\n--\n\n"
@@ -420,6 +456,9 @@ static PyMethodDef kernel_methods[] = {
     {"open_spidev", kernel_open_spidev, METH_VARARGS,
      PyDoc_STR("open_spidev($module, path, name, speed_hz, mode, /)\n--\n\n"
                "Open a device of the kernel's spidev driver: an SPIDevice.")},
+    {"open_i2cdev", kernel_open_i2cdev, METH_VARARGS,
+     PyDoc_STR("open_i2cdev($module, path, name, /)\n--\n\n"
+               "Open a bus of the kernel's i2c-dev driver: an I2CBus.")},
     {NULL, NULL, 0, NULL},
 };
 

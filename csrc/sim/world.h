@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/pwm.h"
+#include "dev/i2c_bus.h"
 #include "dev/line_chip.h"
 #include "dev/shared_line.h"
 #include "dev/spi_bus.h"
@@ -61,6 +62,20 @@ struct world_part {
     uint8_t modes;   /* bit n: it understands SPI mode n */
     int (*transfer)(struct world_part *part, const uint8_t *tx, uint8_t *rx,
                     uint32_t len); /* runs Python */
+};
+
+/* What answers at an address of an I2C bus; embedded by who made it.  `write` is given
+ * the bytes of one message, `read` asked for as many.  0, or -errno: -EREMOTEIO when it
+ * does not acknowledge. */
+struct world_target {
+    struct world_target *next;
+    unsigned bus;
+    uint16_t address;
+    bool ten_bit;
+    int (*write)(struct world_target *target, const uint8_t *data,
+                 uint32_t len); /* runs Python */
+    int (*read)(struct world_target *target, uint8_t *data,
+                uint32_t len); /* runs Python */
 };
 
 /* What a part of the board drives a line with. */
@@ -128,8 +143,10 @@ struct world {
     struct pwm_schedule waves;          /* of lines */
     struct watch watch;                 /* news for the parts of the board */
     struct world_output *outputs;       /* theirs, owned */
+    struct world_target *targets;       /* their owner's, until they are detached */
     pthread_mutex_t buses[WORLD_BUSES]; /* one message at a time; error-checking */
-    const struct world_host *host;      /* NULL: callers hold no outer lock */
+    pthread_mutex_t i2c_buses[WORLD_BUSES];
+    const struct world_host *host; /* NULL: callers hold no outer lock */
     atomic_bool closed;
 
     atomic_bool stirred; /* the lines have something for the world to see */
@@ -248,5 +265,14 @@ int world_open_gpiochip(struct world *world, const char *label, struct line_chip
  * it.  Call message() with the host's lock, the rest without. -ENOENT: no bus. */
 int world_open_spi(struct world *world, unsigned bus, unsigned cs,
                    const struct spi_config *config, struct spi_device **out);
+
+/* world_i2c.c: -EBUSY: that address is taken; -ENOENT: no such bus. */
+int world_attach_target_locked(struct world *world, struct world_target *target);
+void world_detach_target_locked(struct world *world, struct world_target *target);
+/* A bus, whose adapter can do `funcs` (dev/i2c_bus.h), and with `reads_last` no read
+ * that is not the last message (i2c-bcm2835.c); ops->close() frees it.  Call transfer()
+ * with the host's lock, the rest without.  -ENOENT: no such bus. */
+int world_open_i2c(struct world *world, unsigned bus, uint32_t funcs, bool reads_last,
+                   struct i2c_bus **out);
 
 #endif

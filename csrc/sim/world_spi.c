@@ -3,21 +3,17 @@
  * A message takes its time: what the board's kernel and driver need for it, bits/speed,
  * the delays it asks for, and the kernel's 10 us at each change of chip select.  The
  * bytes of a transfer reach the chip at the transfer's end, so nothing that they cause
- * lies in the future.  On a virtual clock the world stays taken between them, and the
- * clock moves at once, as long as nothing is due meanwhile.  In real time the thread
- * sleeps, without the host's lock and with the world left: once for all transfers, and
- * each then has its own time in the past, where nothing is due meanwhile; else before
- * each.  A part (struct world_part) is given a whole frame, at its end.  Where nothing
- * answers, and for what cannot follow (the mode, the speed), MISO reads 0.
+ * lies in the future.  A part (struct world_part) is given a whole frame, at its end.
+ * Where nothing answers, and for what cannot follow (the mode, the speed), MISO reads
+ * 0.
  */
-#include "sim/world.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/nap.h"
+#include "sim/world_bus.h"
 
 #define SPI_BUFSIZ 4096u         /* spidev's, bytes per message */
 #define MFRC522_SPI_HZ 10000000u /* datasheet 8.1.2: up to 10 Mbit/s */
@@ -32,62 +28,6 @@ struct world_spi {
     unsigned bus, cs;
     uint8_t sent[SPI_BUFSIZ], got[SPI_BUFSIZ]; /* a frame, for a part */
 };
-
-/* Where a message is in its own time. */
-struct progress {
-    int64_t now;
-    int64_t waited;  /* in real time: until then it has been slept */
-    int64_t left_ns; /* and so much is to come */
-};
-
-/* The world is entered, and left meanwhile. */
-static void
-sleep_locked(struct world *world, int64_t until)
-{
-    int64_t when_ns = bank_clock_time_locked(&world->lines, until);
-    world_unlock(world);
-    void *released = world_release_host(world);
-    nap_until(when_ns);
-    world_acquire_host(world, released);
-    world_enter_behind(world);
-}
-
-static void
-pass_real_time_locked(struct world *world, struct progress *progress,
-                      int64_t duration_ns)
-{
-    progress->now = time_after(progress->now, duration_ns);
-    progress->left_ns -= duration_ns;
-    if (progress->now > progress->waited) {
-        int64_t end = time_after(progress->now, progress->left_ns);
-        sleep_locked(world, world_is_quiet_locked(world, end) ? end : progress->now);
-        progress->waited = bank_now_locked(&world->lines);
-        if (progress->now > progress->waited) {
-            progress->now = progress->waited; /* it went on, on a virtual clock */
-        }
-    }
-    world_catch_up_locked(world, progress->now);
-}
-
-/* The world is entered, and left meanwhile, where somebody else may have his turn. */
-static void
-pass_time_locked(struct world *world, struct progress *progress, int64_t duration_ns)
-{
-    if (duration_ns > 0 &&
-        world_pass_quietly_locked(world, duration_ns, &progress->now)) {
-        return;
-    }
-    if (world->lines.clock == NULL) {
-        pass_real_time_locked(world, progress, duration_ns);
-        return;
-    }
-    if (duration_ns > 0) {
-        world_unlock(world);
-        world_pass_time(world, duration_ns);
-        world_enter(world);
-    }
-    progress->now = bank_now_locked(&world->lines);
-}
 
 static uint32_t
 speed_of(const struct world_spi *spi, const struct spi_xfer *xfer)
@@ -119,20 +59,14 @@ pause_ns(const struct spi_xfer *xfer, bool is_last)
     return xfer->delay_us * NS_PER_US + (changes ? SPI_CS_CHANGE_NS : 0);
 }
 
-static struct progress
+static struct bus_progress
 begin_locked(const struct world_spi *spi, const struct spi_xfer *xfers, unsigned n)
 {
-    struct progress progress = {0};
-    struct world *world = spi->world;
-    if (world->lines.clock != NULL) {
-        return progress; /* it needs none of this */
-    }
-    progress.now = progress.waited = bank_now_locked(&world->lines);
-    progress.left_ns = world->spi_message_ns;
+    int64_t total_ns = spi->world->spi_message_ns;
     for (unsigned i = 0; i < n; i++) {
-        progress.left_ns += bits_ns(spi, &xfers[i]) + pause_ns(&xfers[i], i + 1 == n);
+        total_ns += bits_ns(spi, &xfers[i]) + pause_ns(&xfers[i], i + 1 == n);
     }
-    return progress;
+    return bus_begin_locked(spi->world, total_ns);
 }
 
 /* The part on this chip select, if it can follow. */
@@ -228,16 +162,6 @@ check_message(const struct spi_xfer *xfers, unsigned n)
     return total > SPI_BUFSIZ ? -EMSGSIZE : (int)total;
 }
 
-static void
-lock_bus(struct world *world, unsigned bus)
-{
-    if (pthread_mutex_trylock(&world->buses[bus]) != 0) {
-        void *released = world_release_host(world);
-        pthread_mutex_lock(&world->buses[bus]);
-        world_acquire_host(world, released);
-    }
-}
-
 static int
 spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
 {
@@ -250,15 +174,14 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
     if (world_is_inside(world)) {
         return -EDEADLK;
     }
-    lock_bus(world, spi->bus);
-    world_enter(world);
+    bus_enter(world, &world->buses[spi->bus]);
     bool first = true;
     unsigned frame = 0; /* where it began */
-    struct progress progress = begin_locked(spi, xfers, n);
+    struct bus_progress progress = begin_locked(spi, xfers, n);
     int64_t pause = world->spi_message_ns; /* passed at once with what comes next */
     for (unsigned i = 0; i < n; i++) {
         const struct spi_xfer *xfer = &xfers[i];
-        pass_time_locked(world, &progress, pause + bits_ns(spi, xfer));
+        bus_pass_locked(world, &progress, pause + bits_ns(spi, xfer));
         bool last = i + 1 == n || xfer->cs_change;
         int done =
             exchange_locked(spi, xfer, progress.now, first, last); /* runs Python */
@@ -274,10 +197,9 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
         pause = pause_ns(xfer, i + 1 == n);
     }
     if (pause > 0) {
-        pass_time_locked(world, &progress, pause);
+        bus_pass_locked(world, &progress, pause);
     }
-    world_unlock(world);
-    pthread_mutex_unlock(&world->buses[spi->bus]);
+    bus_leave(world, &world->buses[spi->bus]);
     return result;
 }
 

@@ -399,6 +399,13 @@ world_remove_device(struct world *world, struct world_device *device)
 
 /* Life. */
 
+/* SPI's, then I2C's. */
+static pthread_mutex_t *
+bus_lock(struct world *world, int i)
+{
+    return i < WORLD_BUSES ? &world->buses[i] : &world->i2c_buses[i - WORLD_BUSES];
+}
+
 static int
 init_locks(struct world *world)
 {
@@ -412,8 +419,8 @@ init_locks(struct world *world)
         return err;
     }
     int buses = 0;
-    while (err == 0 && buses < WORLD_BUSES) {
-        err = lock_init(&world->buses[buses], PTHREAD_MUTEX_ERRORCHECK);
+    while (err == 0 && buses < 2 * WORLD_BUSES) {
+        err = lock_init(bus_lock(world, buses), PTHREAD_MUTEX_ERRORCHECK);
         buses += err == 0;
     }
     if (err == 0) {
@@ -421,7 +428,7 @@ init_locks(struct world *world)
     }
     if (err < 0) {
         while (buses-- > 0) {
-            pthread_mutex_destroy(&world->buses[buses]);
+            pthread_mutex_destroy(bus_lock(world, buses));
         }
         pthread_mutex_destroy(&world->switching);
         pthread_mutex_destroy(&world->lock);
@@ -433,8 +440,8 @@ static void
 destroy_locks(struct world *world)
 {
     wall_clock_destroy(&world->wall);
-    for (int i = 0; i < WORLD_BUSES; i++) {
-        pthread_mutex_destroy(&world->buses[i]);
+    for (int i = 0; i < 2 * WORLD_BUSES; i++) {
+        pthread_mutex_destroy(bus_lock(world, i));
     }
     pthread_mutex_destroy(&world->switching);
     pthread_mutex_destroy(&world->lock);

@@ -1,10 +1,10 @@
 /* What the simulated field asks of a card, asked of a Python object. */
 #include "sim_py/card.h"
+#include "sim_py/report.h"
 #include "py/errors.h"
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -17,46 +17,16 @@ object_of(struct field_card *card)
         ->object;
 }
 
-/* Would PyErr_SetInterrupt() raise anything? */
-static bool
-is_interrupt_heard(void)
-{
-    PyOS_sighandler_t handler = PyOS_getsig(SIGINT);
-    return handler != SIG_IGN && handler != SIG_DFL;
-}
-
-/* An exception is set. */
-static void
-report(PyObject *object)
-{
-    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) && is_interrupt_heard()) {
-        /* Raised again where a verb that is being cancelled cannot lose it. */
-        PyErr_Clear();
-        PyErr_SetInterrupt();
-    }
-    else if (PyErr_ExceptionMatches(PyExc_Exception) &&
-             !PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        PyErr_WriteUnraisable(object); /* runs Python */
-    }
-}
-
-/* What the message will end with is not a card's own; until then they are silent. */
-static bool
-message_has_failed(void)
-{
-    return PyErr_Occurred() != NULL;
-}
-
 /* Call a method without arguments for its effect. */
 static void
 tell(PyObject *object, const char *method)
 {
-    if (message_has_failed()) {
+    if (ah_sim_has_failed()) {
         return;
     }
     PyObject *result = PyObject_CallMethod(object, method, NULL); /* runs Python */
     if (result == NULL) {
-        report(object);
+        ah_sim_report(object);
     }
     Py_XDECREF(result);
 }
@@ -108,7 +78,7 @@ parse_answer(PyObject *answer, struct field_frame *out)
 static int
 receive(PyObject *object, const struct field_frame *in, struct field_frame *out)
 {
-    if (message_has_failed()) {
+    if (ah_sim_has_failed()) {
         return 0;
     }
     if (in->flags & FIELD_GARBLED) {
@@ -123,7 +93,7 @@ receive(PyObject *object, const struct field_frame *in, struct field_frame *out)
                                      : parse_answer(answer, out);
     Py_XDECREF(answer);
     if (result < 0) {
-        report(object);
+        ah_sim_report(object);
         return -EIO;
     }
     return result;
@@ -133,14 +103,14 @@ receive(PyObject *object, const struct field_frame *in, struct field_frame *out)
 static bool
 is_authenticated(PyObject *object)
 {
-    if (message_has_failed()) {
+    if (ah_sim_has_failed()) {
         return false;
     }
     PyObject *value = PyObject_GetAttrString(object, "authenticated"); /* runs Python */
     int truth = value == NULL ? -1 : PyObject_IsTrue(value);
     Py_XDECREF(value);
     if (truth < 0) {
-        report(object);
+        ah_sim_report(object);
     }
     return truth > 0;
 }
@@ -163,7 +133,7 @@ static int
 card_authenticate(struct field_card *card, const struct field_auth *auth)
 {
     int result = FIELD_AUTH_SILENT;
-    if (message_has_failed()) {
+    if (ah_sim_has_failed()) {
         return result;
     }
     PyObject *object = Py_NewRef(object_of(card));
@@ -173,7 +143,7 @@ card_authenticate(struct field_card *card, const struct field_auth *auth)
                             auth->uid, (Py_ssize_t)sizeof auth->uid); /* runs Python */
     int truth = answer == NULL ? -1 : PyObject_IsTrue(answer);
     if (truth < 0) {
-        report(object);
+        ah_sim_report(object);
     }
     else if (answer != Py_None) {
         result = truth ? FIELD_AUTH_OK : FIELD_AUTH_FAILED;

@@ -11,6 +11,7 @@
 
 struct sim_card;
 struct sim_part;
+struct sim_target;
 
 typedef struct {
     PyObject_HEAD
@@ -19,9 +20,10 @@ typedef struct {
         fork; /* an inherited world is not touched: who knows who holds it */
     struct world world;
     bool has_world;
-    PyObject *name;         /* owned str */
-    struct sim_card *cards; /* owned */
-    struct sim_part *parts; /* owned */
+    PyObject *name;             /* owned str */
+    struct sim_card *cards;     /* owned */
+    struct sim_part *parts;     /* owned */
+    struct sim_target *targets; /* owned */
 } SimWorldObject;
 
 /* In a child: -1 with RuntimeError. */

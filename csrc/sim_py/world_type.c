@@ -11,6 +11,7 @@
 #include "sim_py/lines.h"
 #include "sim_py/part.h"
 #include "sim_py/watch.h"
+#include "sim_py/target.h"
 #include "py/clock_type.h"
 #include "py/errors.h"
 #include "py/exceptions.h"
@@ -111,6 +112,10 @@ SimWorld_traverse(SimWorldObject *self, visitproc visit, void *arg)
     for (struct sim_part *part = self->parts; part != NULL; part = part->next) {
         Py_VISIT(part->object);
     }
+    for (struct sim_target *target = self->targets; target != NULL;
+         target = target->next) {
+        Py_VISIT(target->object);
+    }
     return 0; /* a VirtualClock and a str refer to nothing */
 }
 
@@ -124,6 +129,7 @@ close_world(SimWorldObject *self)
         Py_END_ALLOW_THREADS
         ah_sim_drop_idle_cards(self); /* runs Python */
         ah_sim_drop_parts(self);      /* runs Python */
+        ah_sim_drop_targets(self);    /* runs Python */
     }
 }
 
@@ -296,6 +302,16 @@ static PyMethodDef SimWorld_methods[] = {
                "A LineRequest; tuples of offsets and of LineSettings."),
     SIM_METHOD(open_spi, METH_VARARGS,
                "open_spi($self, bus, cs, speed_hz, mode, /)\n--\n\nAn SPIDevice."),
+    SIM_METHOD(attach_i2c, METH_VARARGS,
+               "attach_i2c($self, bus, address, ten_bit, part, /)\n--\n\n"
+               "Put a part at an address: an object with write(bytes) and read(n)."),
+    SIM_METHOD(detach_i2c, METH_VARARGS,
+               "detach_i2c($self, bus, address, ten_bit, /)\n--\n\n"
+               "Take the part at an address away."),
+    SIM_METHOD(open_i2c, METH_VARARGS,
+               "open_i2c($self, bus, funcs, reads_last, /)\n--\n\n"
+               "An I2CBus; funcs: what its adapter can do (linux/i2c.h); reads_last:\n"
+               "and no read that is not a transfer's last message."),
     SIM_METHOD(time, METH_NOARGS,
                "time($self, /)\n--\n\nSeconds since the board was made, on its clock."),
     SIM_METHOD(use_clock, METH_O,

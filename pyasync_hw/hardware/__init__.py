@@ -1,17 +1,18 @@
 """The hardware under a program: backends that open lines and buses, and what is wired.
 
-A backend opens lines and SPI devices: the kernel's or a simulated board.
+A backend opens lines, SPI devices and I2C buses: the kernel's or a simulated board.
 """
 
 from __future__ import annotations
 
-from .backend import Backend, ChipBackend, LineSettings
+from .backend import NO_ANSWER, Backend, ChipBackend, LineSettings
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi
 from .wiring import ConfigError, PartWiring, ReaderWiring, Wiring, load_board
 
 __all__ = [
+    "NO_ANSWER",
     "Backend",
     "ChipBackend",
     "ConfigError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +14,10 @@ from .wiring import ReaderWiring
 if TYPE_CHECKING:
     from ..sim import SimReader
 
-__all__ = ["Backend", "ChipBackend", "LineSettings"]
+__all__ = ["NO_ANSWER", "Backend", "ChipBackend", "LineSettings"]
+
+# errno of an I2C transfer where nothing answers: a Raspberry Pi's drivers, and others.
+NO_ANSWER = (errno.EREMOTEIO, errno.ENXIO)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,9 @@ class Backend(Protocol):
         self, bus: int, cs: int, speed_hz: int = 4_000_000, mode: int = 0
     ) -> _core.SPIDevice:
         """Open an SPI device.  Raises OSError with a remedy."""
+
+    def open_i2c(self, bus: int) -> _core.I2CBus:
+        """Open an I2C bus.  Raises OSError with a remedy."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ __all__ = ["BlockingLife", "DeviceLife", "use_running_loop"]
 
 
 def use_running_loop(
-    core: _core.LineRequest | _core.GPIOChip | _core.PWM | _core.SPIDevice,
+    core: _core.LineRequest | _core.GPIOChip | _core.PWM | _core.SPIDevice | _core.I2CBus,
 ) -> None:
     """A device that is opened on a loop lives in that loop's time.
 

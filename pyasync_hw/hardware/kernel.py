@@ -1,4 +1,4 @@
-"""The machine's own hardware: GPIO character devices and spidev."""
+"""The machine's own hardware: GPIO character devices, spidev and i2c-dev."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MODEL_FILE = "/proc/device-tree/model"
 
 
 class KernelBackend:
-    """The machine's own hardware, through /dev/gpiochip* and /dev/spidev*.
+    """The machine's own hardware, through /dev/gpiochip*, /dev/spidev* and /dev/i2c-*.
 
     A chip is found by label, name or device tree, never by number.
     """
@@ -76,6 +76,10 @@ class KernelBackend:
     ) -> _core.SPIDevice:
         """/dev/spidev<bus>.<cs>.  Raises OSError with a remedy."""
         return _core.open_spidev(f"/dev/spidev{bus}.{cs}", f"spi{bus}.{cs}", speed_hz, mode)
+
+    def open_i2c(self, bus: int) -> _core.I2CBus:
+        """/dev/i2c-<bus>.  Raises OSError with a remedy."""
+        return _core.open_i2cdev(f"/dev/i2c-{bus}", f"i2c-{bus}")
 
     def __repr__(self) -> str:
         return "<KernelBackend>"

@@ -1,4 +1,4 @@
-"""Names of header pins and SPI devices, written as gpiozero writes them.
+"""Names of header pins, SPI devices and I2C buses, written as gpiozero writes them.
 
 17, "17", "GPIO17", "BCM17", "BOARD11" and "J8:11" are the same pin of the
 40-pin header (Raspberry Pi B+ and later).
@@ -40,6 +40,7 @@ HEADER_GPIOS = range(28)
 
 _PIN = re.compile(r"(GPIO|BCM|BOARD|J8:)?(\d{1,3})", re.IGNORECASE)
 _SPI = re.compile(r"(?:/dev/spidev|spi)(\d{1,3})\.(\d{1,3})")
+_I2C = re.compile(r"(?:/dev/)?i2c-?(\d{1,3})")
 
 
 def parse_pin(spec: int | str) -> int:
@@ -68,3 +69,39 @@ def parse_spi(spec: str) -> tuple[int, int]:
     if match is None:
         raise ValueError(f"{spec!r} is not an SPI device; write 'spi<bus>.<chip select>'")
     return int(match[1]), int(match[2])
+
+
+def parse_i2c(spec: int | str) -> int:
+    """The number of an I2C bus: 1, "i2c-1" or "/dev/i2c-1".  ValueError or TypeError."""
+    if isinstance(spec, bool) or not isinstance(spec, (int, str)):
+        raise TypeError(f"an I2C bus is a number or a name such as 'i2c-1', not {spec!r}")
+    if isinstance(spec, int):
+        if spec < 0:
+            raise ValueError(f"an I2C bus is 0 or more, not {spec}")
+        return spec
+    match = _I2C.fullmatch(spec)
+    if match is None:
+        raise ValueError(f"{spec!r} is not an I2C bus; write 'i2c-<bus>'")
+    return int(match[1])
+
+
+def i2c_address(value: int, ten_bit: bool = False) -> int:
+    """The address of an I2C device.  Raises ValueError or TypeError."""
+    last = 0x3FF if ten_bit else 0x7F
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"an I2C address is a whole number, not {value!r}")
+    if not 0 <= value <= last:
+        hint = (
+            ""
+            if ten_bit or value > 0x3FF or value < 0
+            else (
+                f"; a data sheet may give it with the read/write bit: 0x{value >> 1:02x} then"
+                if value <= 0xFF
+                else "; or is it of ten_bit=True?"
+            )
+        )
+        raise ValueError(
+            f"an I2C address of {10 if ten_bit else 7} bits is 0x00 to 0x{last:02x}, "
+            f"not {value:#04x}{hint}"
+        )
+    return value

@@ -6,7 +6,7 @@ It runs in real time, or on a VirtualClock, where nothing takes any time.
 
 from __future__ import annotations
 
-from .board import MODELS, Board, OnSpi, SimLine, SimReader
+from .board import MODELS, Board, OnI2c, OnSpi, SimLine, SimReader
 from .cards import Card, CardState
 from .classic import MifareClassic1K
 from .parts import (
@@ -39,6 +39,7 @@ __all__ = [
     "Joint",
     "KeyMatrix",
     "MifareClassic1K",
+    "OnI2c",
     "OnSpi",
     "Part",
     "PartLine",

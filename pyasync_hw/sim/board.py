@@ -19,19 +19,19 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from .. import hardware
 from .._core import SimWorld, VirtualClock
-from ..hardware.pins import parse_pin, parse_spi
+from ..hardware.pins import i2c_address, parse_i2c, parse_pin, parse_spi
 from .cards import Card, parse_uid, seconds_up_to_1
 from .parts.part import Part
 from .parts.teller import Teller
 
 if TYPE_CHECKING:
-    from .._core import GPIOChip, LineRequest, SPIDevice
+    from .._core import GPIOChip, I2CBus, LineRequest, SPIDevice
 
-__all__ = ["Board", "OnSpi", "SimLine", "SimReader"]
+__all__ = ["Board", "OnI2c", "OnSpi", "SimLine", "SimReader"]
 
 _Part = TypeVar("_Part", bound=Part)
 
@@ -48,16 +48,34 @@ class Model:
     spi: tuple[tuple[int, int], ...]  # (bus, chip select) of the header
     # us that kernel and driver take for an SPI message, apart from its bits; see docs/hardware.md
     spi_message: int
+    i2c: tuple[int, ...]  # buses of the header
+    i2c_funcs: int  # what their adapters can do: I2C_FUNC_* of linux/i2c.h
 
 
-_BCM2835 = Model("pinctrl-bcm2835", 54, ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)), 100)
+# i2c-bcm2835: I2C_FUNC_I2C | SMBUS_EMUL, and a transfer's only read is its last message;
+# i2c-designware: 10-bit addresses and SMBus blocks, but no quick commands.
+_BCM_I2C = 0x0EFF0009
+_DW_I2C = 0x0F7E0003
+
+_BCM2835 = Model(
+    "pinctrl-bcm2835", 54, ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)), 100, (0, 1), _BCM_I2C
+)
 _BCM2711 = Model(
     "pinctrl-bcm2711",
     58,
     tuple((bus, cs) for bus in (0, 1, 3, 4, 5, 6) for cs in range(3 if bus == 1 else 2)),
     30,
+    (0, 1, 3, 4, 5, 6),
+    _BCM_I2C,
 )
-_RP1 = Model("pinctrl-rp1", 54, tuple((bus, cs) for bus in (0, 1, 2, 3, 5) for cs in range(2)), 30)
+_RP1 = Model(
+    "pinctrl-rp1",
+    54,
+    tuple((bus, cs) for bus in (0, 1, 2, 3, 5) for cs in range(2)),
+    30,
+    (0, 1, 2, 3),
+    _DW_I2C,
+)
 
 MODELS: Mapping[str, Model] = {
     "pi-zero": _BCM2835,
@@ -100,6 +118,21 @@ class OnSpi(Protocol):
 
     def transfer(self, data: bytes, /) -> bytes:
         """What comes back (MISO) while `data` goes out, chip select asserted: as many bytes."""
+
+
+@runtime_checkable
+class OnI2c(Protocol):
+    """What can be at an address of an I2C bus: see Board.attach_i2c().
+
+    Called at a message's end, in the thread of whoever sends it.  An exception goes to
+    sys.unraisablehook, and the message is not acknowledged.
+    """
+
+    def write(self, data: bytes, /) -> bool | None:
+        """A message's bytes; none: is it there?  False: they are not acknowledged."""
+
+    def read(self, n: int, /) -> bytes:
+        """At most n bytes; the bus reads 0xff for those that are missing."""
 
 
 class SimLine:
@@ -351,6 +384,29 @@ class Board(AbstractContextManager["Board"]):
         """What attach_spi() has put on (bus, chip select)."""
         return MappingProxyType(self._on_spi)
 
+    def attach_i2c(
+        self, bus: int | str, address: int, part: OnI2c, *, ten_bit: bool = False
+    ) -> None:
+        """Put `part` at an address of an I2C bus (1 or "i2c-1").
+
+        OSError (EBUSY): that address is taken.
+        """
+        number, address = self._i2c(bus), i2c_address(address, ten_bit)
+        if not isinstance(part, OnI2c):
+            raise TypeError(f"part must have write(data) and read(n), not be {part!r}")
+        self._world.attach_i2c(number, address, ten_bit, part)
+
+    def detach_i2c(self, bus: int | str, address: int, *, ten_bit: bool = False) -> None:
+        """Take away the part at an address.  LookupError: there is none."""
+        self._world.detach_i2c(self._i2c(bus), i2c_address(address, ten_bit), ten_bit)
+
+    def _i2c(self, spec: int | str) -> int:
+        number = parse_i2c(spec)
+        if number not in MODELS[self.model].i2c:
+            known = ", ".join(f"i2c-{bus}" for bus in MODELS[self.model].i2c)
+            raise ValueError(f"{self.model} has no i2c-{number}; it has {known}")
+        return number
+
     def attach(self, part: _Part) -> _Part:
         """Wire a part (sim.Button, sim.LED, one of yours) to its pins; the part.
 
@@ -487,6 +543,14 @@ class Board(AbstractContextManager["Board"]):
             )
         self._join_loop()
         return self._world.open_spi(bus, cs, speed_hz, mode)
+
+    def open_i2c(self, bus: int) -> I2CBus:
+        """Open /dev/i2c-<bus>.  FileNotFoundError when the model has none."""
+        if bus not in MODELS[self.model].i2c:
+            raise FileNotFoundError(errno.ENOENT, f"{self.model} has no such I2C bus", f"i2c-{bus}")
+        self._join_loop()
+        funcs = MODELS[self.model].i2c_funcs
+        return self._world.open_i2c(bus, funcs, funcs == _BCM_I2C)
 
     # Life.
 

@@ -16,13 +16,13 @@ from .. import _core
 
 __all__ = ["live_objects", "open_descriptors", "open_devices"]
 
-Device = _core.LineRequest | _core.PWM | _core.SPIDevice
+Device = _core.LineRequest | _core.PWM | _core.SPIDevice | _core.I2CBus
 
 
 def open_devices() -> list[Device]:
-    """The lines, waves and SPI devices of this process that are open; of a reader, all it has."""
+    """Lines, waves, SPI devices and I2C buses that are open here; of a reader, all it has."""
     live = _core._live()
-    kinds = (_core.LineRequest, _core.PWM, _core.SPIDevice)
+    kinds = (_core.LineRequest, _core.PWM, _core.SPIDevice, _core.I2CBus)
     if not any(live[kind.__name__] for kind in kinds):
         return []  # without a look at every object of the process
     return [one for one in gc.get_objects() if isinstance(one, kinds) and not one.closed]

@@ -178,7 +178,7 @@ def hw_board(
     It is made on a virtual clock of its own, `hw_board.clock`: give that to
     pyasync_hw.run(clock=), and the test takes no time; `hw_time_limit` ends it with
     TimeLimitError.  On a loop in real time the board is in real time.  After the test it
-    is closed; a line or SPI device that the test has opened and not closed is an error
+    is closed; a line, SPI device or I2C bus that the test has opened and not closed is an error
     (`hw_leaks`: what else).
 
     In a test marked `hw` it is what --hw says: a simulated board with the readers of
@@ -233,7 +233,10 @@ def _device_name(device: Device) -> str:
     if isinstance(device, _core.LineRequest):
         lines = ", ".join(f"GPIO{offset}" for offset in device.offsets)
         return f'{lines} ("{device.consumer}")'
-    return f"SPI device {device.name}" if isinstance(device, _core.SPIDevice) else "a gpio.PWM"
+    if isinstance(device, _core.PWM):
+        return "a gpio.PWM"
+    kind = "SPI device" if isinstance(device, _core.SPIDevice) else "I2C bus"
+    return f"{kind} {device.name}"
 
 
 @pytest.fixture

@@ -489,6 +489,7 @@ def test_bus_that_fails_between(hw_board: sim.Board, kind: type[Exception]) -> N
         readers = ()
         request_lines = hw_board.request_lines
         find_line = hw_board.find_line
+        open_i2c = hw_board.open_i2c
 
         def open_spi(self, bus: int, cs: int, speed_hz: int = 1, mode: int = 0) -> _core.SPIDevice:
             buses.append(FlakyBus(hw_board.open_spi(bus, cs, speed_hz, mode)))
@@ -524,6 +525,7 @@ def test_reader_takes_its_wiring_from_the_board_file(hw_board: sim.Board) -> Non
         request_lines = hw_board.request_lines
         open_spi = hw_board.open_spi
         find_line = hw_board.find_line
+        open_i2c = hw_board.open_i2c
 
     board: hardware.Backend = Wired()
     with rc522.Reader(board=board) as reader:

@@ -1,0 +1,279 @@
+"""I2C buses, and the devices on them.
+
+    async with i2c.Device("i2c-1", 0x76) as sensor:
+        (chip_id,) = await sensor.write_read(b"\\xd0", 1)
+
+A message above 200 us (two bytes at 100 kHz) goes to the loop's executor, a shorter one
+is sent at once.  Tasks get a bus in the order in which they came.  `device.blocking` has
+the same for programs without a loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from . import hardware
+from .hardware.device import BlockingLife, DeviceLife
+from .hardware.pins import i2c_address, parse_i2c
+from .hardware.turns import Turns
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    Data = Buffer | int  # bytes to write, or how many to read
+
+__all__ = ["BlockingBus", "BlockingDevice", "Bus", "Device"]
+
+I2C_M_TEN = 0x0010  # linux/i2c.h
+FUNC_SMBUS_QUICK = 0x00010000
+_BUS_HZ = 100_000  # a Raspberry Pi's default
+_INLINE_S = 200e-6  # a message that takes longer goes to the executor
+# UM10204, 3.1.12: the other 7-bit addresses are reserved.
+_SCANNED = range(0x08, 0x78)
+# A quick write may change an EEPROM, and a PMBus device's setting; as i2cdetect does it.
+_READ_TO_SCAN = frozenset([*range(0x30, 0x38), *range(0x50, 0x60)])
+
+
+def _estimate_s(messages: Sequence[tuple[int, Any, int]]) -> float:
+    """What a transfer takes: 9 bits for each byte and for the address, and a start."""
+    sizes = (data if isinstance(data, int) else len(data) for _, data, _ in messages)
+    return sum(9 * (size + 1) + 1 for size in sizes) / _BUS_HZ
+
+
+def _messages(messages: Iterable[tuple[int, Data]], flags: int) -> list[tuple[int, Data, int]]:
+    checked: list[tuple[int, Data, int]] = []
+    for address, data in messages:
+        if not isinstance(data, int):
+            data = bytes(memoryview(data))  # what the caller changes meanwhile is not sent
+        checked.append((address, data, flags))
+    return checked
+
+
+class BlockingBus(BlockingLife):
+    """An I2C bus: 1 or "i2c-1" is /dev/i2c-1.  Each call blocks the thread, not the GIL.
+
+    Raises OSError with a remedy, ValueError.
+    """
+
+    def __init__(self, spec: int | str = "i2c-1", *, board: hardware.Backend | None = None) -> None:
+        number = parse_i2c(spec)
+        self.name = f"i2c-{number}"
+        self.core = hardware.chosen(board).open_i2c(number)
+        hardware.use_running_loop(self.core)
+
+    def transfer(
+        self, messages: Iterable[tuple[int, Data]], *, ten_bit: bool = False
+    ) -> list[bytes]:
+        """1 to 42 messages with no stop between them; what was read, one for each read.
+
+        A message is (address, bytes to write) or (address, number of bytes to read).
+        OSError (EREMOTEIO or ENXIO): nothing answers.
+        """
+        return self.core.transfer(_messages(messages, I2C_M_TEN if ten_bit else 0))
+
+    def scan(self) -> list[int]:
+        """The 7-bit addresses that answer.  A device may take that for a command."""
+        return [address for address in _SCANNED if self._answers(address)]
+
+    def _answers(self, address: int) -> bool:
+        quick = self.core.funcs & FUNC_SMBUS_QUICK and address not in _READ_TO_SCAN
+        try:
+            self.core.transfer([(address, b"" if quick else 1)])
+        except OSError as error:
+            if error.errno in hardware.NO_ANSWER:
+                return False
+            raise
+        return True
+
+    def device(self, address: int, *, ten_bit: bool = False) -> BlockingDevice:
+        """The device at an address of this bus, which closes it."""
+        return BlockingDevice(self, address, ten_bit)
+
+    @property
+    def funcs(self) -> int:
+        """What its adapter can do: I2C_FUNC_* of linux/i2c.h.  ValueError when closed."""
+        return self.core.funcs
+
+    @property
+    def closed(self) -> bool:
+        """True after close()."""
+        return self.core.closed
+
+    def close(self) -> None:
+        """Give the bus back; idempotent.  A transfer that runs is finished."""
+        self.core.close()
+
+    def _begin(self) -> None:
+        _ = self.core.funcs
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__name__} {self.name} {state}>"
+
+
+class Bus(DeviceLife):
+    """An I2C bus, whose calls are awaited; otherwise as BlockingBus."""
+
+    def __init__(self, spec: int | str = "i2c-1", *, board: hardware.Backend | None = None) -> None:
+        self.blocking = BlockingBus(spec, board=board)
+        self.name = self.blocking.name
+        self._turns = Turns()
+
+    async def transfer(
+        self, messages: Iterable[tuple[int, Data]], *, ten_bit: bool = False
+    ) -> list[bytes]:
+        """As BlockingBus.transfer().  Cancelled, one that has begun is finished."""
+        return await self._send(_messages(messages, I2C_M_TEN if ten_bit else 0))
+
+    async def _send(self, messages: list[tuple[int, Data, int]]) -> list[bytes]:
+        core = self.blocking.core
+        hardware.use_running_loop(core)
+        async with self._turns.turn():
+            if _estimate_s(messages) <= _INLINE_S:
+                return core.transfer(messages)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(None, core.transfer, messages)
+
+    def lock(self) -> AbstractAsyncContextManager[None]:
+        """`async with bus.lock():` no other task's transfer comes between those in it.
+
+        Other processes and blocking calls may.
+        """
+        return self._turns.turn()
+
+    async def scan(self) -> list[int]:
+        """As BlockingBus.scan()."""
+        async with self._turns.turn():
+            loop = asyncio.get_running_loop()
+            hardware.use_running_loop(self.blocking.core)
+            return await loop.run_in_executor(None, self.blocking.scan)
+
+    def device(self, address: int, *, ten_bit: bool = False) -> Device:
+        """The device at an address of this bus; the bus is closed by who opened it."""
+        return Device(self, address, ten_bit=ten_bit)
+
+    @property
+    def funcs(self) -> int:
+        """As BlockingBus.funcs."""
+        return self.blocking.funcs
+
+    @property
+    def closed(self) -> bool:
+        """True after close()."""
+        return self.blocking.closed
+
+    def close(self) -> None:
+        """Give the bus back; idempotent.  A transfer that runs is finished."""
+        self.blocking.close()
+
+    def _begin(self) -> None:
+        self.blocking._begin()
+
+    def __repr__(self) -> str:
+        return f"<Bus {self.name} {'closed' if self.closed else 'open'}>"
+
+
+class BlockingDevice(BlockingLife):
+    """A device on a bus: Device.blocking, or BlockingBus.device()."""
+
+    def __init__(self, bus: BlockingBus, address: int, ten_bit: bool = False) -> None:
+        self.bus = bus
+        self.address = i2c_address(address, ten_bit)
+        self.ten_bit = ten_bit
+
+    def transfer(self, messages: Iterable[Data]) -> list[bytes]:
+        """Messages with no stop between them: bytes to write, or how many to read."""
+        to_here = ((self.address, data) for data in messages)
+        return self.bus.transfer(to_here, ten_bit=self.ten_bit)
+
+    def read(self, n: int) -> bytes:
+        """Read n bytes, up to 8192."""
+        return self.transfer([n])[0]
+
+    def write(self, data: Buffer) -> None:
+        """Write bytes, up to 8192."""
+        self.transfer([data])
+
+    def write_read(self, data: Buffer, n: int) -> bytes:
+        """Write bytes, a register's address say, and read n with no stop between."""
+        return self.transfer([data, n])[0]
+
+    @property
+    def closed(self) -> bool:
+        """Is its bus closed?"""
+        return self.bus.closed
+
+    def close(self) -> None:
+        """Close its bus; idempotent."""
+        self.bus.close()
+
+    def _begin(self) -> None:
+        self.bus._begin()
+
+    def __repr__(self) -> str:
+        return f"<BlockingDevice 0x{self.address:02x} of {self.bus.name}>"
+
+
+class Device(DeviceLife):
+    """A device: its address on a bus ("i2c-1", 1, or a Bus that is open already).
+
+    Of a name it opens the bus, and closes it.  Raises OSError with a remedy, ValueError.
+    """
+
+    def __init__(
+        self,
+        bus: int | str | Bus,
+        address: int,
+        *,
+        ten_bit: bool = False,
+        board: hardware.Backend | None = None,
+    ) -> None:
+        address = i2c_address(address, ten_bit)
+        self._owns_bus = not isinstance(bus, Bus)
+        self.bus = bus if isinstance(bus, Bus) else Bus(bus, board=board)
+        self.address = address
+        self.ten_bit = ten_bit
+
+    @property
+    def blocking(self) -> BlockingDevice:
+        """The same for programs without a loop: blocks the thread, not the GIL."""
+        return BlockingDevice(self.bus.blocking, self.address, self.ten_bit)
+
+    async def transfer(self, messages: Iterable[Data]) -> list[bytes]:
+        """Messages with no stop between them: bytes to write, or how many to read.
+
+        What was read, one for each read.  OSError (EREMOTEIO or ENXIO): nothing answers.
+        """
+        to_here = ((self.address, data) for data in messages)
+        return await self.bus.transfer(to_here, ten_bit=self.ten_bit)
+
+    async def read(self, n: int) -> bytes:
+        """Read n bytes, up to 8192."""
+        return (await self.transfer([n]))[0]
+
+    async def write(self, data: Buffer) -> None:
+        """Write bytes, up to 8192."""
+        await self.transfer([data])
+
+    async def write_read(self, data: Buffer, n: int) -> bytes:
+        """Write bytes, a register's address say, and read n with no stop between."""
+        return (await self.transfer([data, n]))[0]
+
+    @property
+    def closed(self) -> bool:
+        """Is its bus closed?"""
+        return self.bus.closed
+
+    def close(self) -> None:
+        """Close the bus, if this opened it; idempotent."""
+        if self._owns_bus:
+            self.bus.close()
+
+    def _begin(self) -> None:
+        self.bus._begin()
+
+    def __repr__(self) -> str:
+        return f"<Device 0x{self.address:02x} of {self.bus.name}>"
