@@ -92,6 +92,7 @@ class Pin(LocalPiPin):
         self._driven: bool | None = None  # what it was driven to last
         self._frequency: float | None = None  # of its wave, if it has one
         self._duty = 0.0
+        self._had_wave = False  # since it became an output
 
     def _open(self) -> Channel:
         with self._lock:
@@ -116,7 +117,7 @@ class Pin(LocalPiPin):
         self._pull = "floating"
         level = self._level(state)
         self.frequency = None
-        self._driven = level
+        self._driven, self._had_wave = level, False
         self._open().be_output(level)
 
     def input_with_pull(self, pull: str) -> None:
@@ -149,6 +150,7 @@ class Pin(LocalPiPin):
         elif value == "output":
             self._pull = "floating"
             if not line.is_output:
+                self._had_wave = False
                 if self._driven is None:
                     self._driven = bool(line.value)
                 line.be_output(self._driven)
@@ -165,6 +167,8 @@ class Pin(LocalPiPin):
             return
         if not line.is_output:
             raise PinSetInput(f"cannot set state of pin {self!r}")
+        if self._had_wave and 0 < value < 1:
+            return  # of a source: gpiozero ends the wave of a device that it closes first
         self._driven = self._level(value)
         line.drive(self._driven)
 
@@ -186,6 +190,7 @@ class Pin(LocalPiPin):
             self._set_wave(value, self._duty)
         elif self._frequency is not None:
             self._frequency, self._duty, self._driven = None, 0.0, False
+            self._had_wave = True
             self._open().end_wave()
 
     def _set_wave(self, frequency: float, duty: float) -> None:

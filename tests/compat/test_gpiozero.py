@@ -290,6 +290,21 @@ def test_light_sensor(ours, monkeypatch):
         assert sensor.wait_for_dark(PATIENCE_S)
 
 
+def test_a_value_that_comes_when_the_wave_has_ended_does_nothing(ours):
+    """As from `source`, whose thread gpiozero stops after it has ended the wave."""
+    pin = gpiozero.Device.pin_factory.pin(17)
+    pin.output_with_state(0)
+    pin.frequency, pin.state = 100, 0.5
+    pin.frequency = None
+    pin.state = 0.5
+    assert (pin.state, ours.line(17).value) == (0, 0)
+    pin.state = 1
+    assert ours.line(17).value == 1
+    pin.output_with_state(0)
+    with pytest.raises(gpiozero.PinInvalidState):
+        pin.state = 0.5
+
+
 def test_mcp3008(ours):
     chip = ours.attach(sim.MCP3008("spi0.0", volts=[3.3]))
     with gpiozero.MCP3008(channel=0) as pot, gpiozero.MCP3008(channel=7) as other:
@@ -441,6 +456,14 @@ def test_run_leaves_a_chosen_pin_factory(program):
     path = program("from gpiozero import LED\nprint(type(LED(17).pin_factory).__name__)")
     environment = {**ENVIRONMENT, "GPIOZERO_PIN_FACTORY": "mock"}
     assert run(path, env=environment) == (0, "MockFactory\n", "")
+
+
+def test_run_leaves_gpiozero_alone_where_it_is_told_so():
+    code = "from gpiozero import Device; print(Device._default_pin_factory.__module__)"
+    environment = {k: v for k, v in ENVIRONMENT.items() if k != "GPIOZERO_PIN_FACTORY"}
+    expected = {"gpiozero": "pyasync_hw.compat.gpiozero_default", "none": "gpiozero.devices"}
+    for names, module in expected.items():
+        assert run("--shims", names, "-c", code, env=environment) == (0, f"{module}\n", "")
 
 
 def test_the_factory_has_an_entry_point(program, tmp_path):
