@@ -12,19 +12,25 @@ from __future__ import annotations
 
 from .._core import EdgeEvent
 from ..hardware import LineSettings
+from .button import Button, ButtonEvent, ButtonEvents
 from .chip import BlockingChip, Chip, InfoEventIterator
 from .edges import BlockingEdgeIterator, Edge, EdgeIterator
 from .info import ChipInfo, InfoEvent, LineInfo
+from .led import LED
 from .lines import BlockingInput, Input, Output
 from .pwm import PWM, Jitter
 from .request import BlockingLineRequest, LineRequest, request_lines
 
 __all__ = [
+    "LED",
     "PWM",
     "BlockingChip",
     "BlockingEdgeIterator",
     "BlockingInput",
     "BlockingLineRequest",
+    "Button",
+    "ButtonEvent",
+    "ButtonEvents",
     "Chip",
     "ChipInfo",
     "Edge",

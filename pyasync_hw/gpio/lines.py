@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import weakref
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -44,6 +47,7 @@ class Line(DeviceLife):
             raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
         backend = hardware.chosen(board, chip)
         self.spec = spec
+        self._backend, self._chip = backend, chip
         self._settings = settings
         self._core = backend.request_lines(
             {spec: settings}, consumer, chip=chip, event_buffer_size=event_buffer_size
@@ -245,6 +249,10 @@ class Output(Line):
 
     spec, chip, board as for Input; drive: "push_pull", "open_drain", "open_source".
     Of several of one program on a line, the last one that sets it counts.
+    safe: the value that it is left at by close(), at the end of its `with` block or of its
+    life, and when the program ends, be it by an exception; not when a signal kills it.
+    What the line does once nobody has it is up to the board (on a Pi it may become an
+    input): a pull or a resistor keeps it.
     """
 
     def __init__(
@@ -255,10 +263,12 @@ class Output(Line):
         drive: Drive = "push_pull",
         bias: Bias = "as_is",
         active_low: bool = False,
+        safe: int | None = None,
         chip: str | None = None,
         board: hardware.Backend | None = None,
         consumer: str = "pyasync_hw",
     ) -> None:
+        safe_level = None if safe is None else level(safe)
         settings = LineSettings(
             direction="output",
             bias=bias,
@@ -267,6 +277,15 @@ class Output(Line):
             output_value=level(value),
         )
         super().__init__(spec, settings, chip, board, consumer)
+        self._make_safe: weakref.finalize[..., Output] | None = None
+        if safe_level is not None:
+            self._make_safe = weakref.finalize(self, _leave_at, self._core, safe_level, os.getpid())
+
+    def close(self) -> None:
+        """Leave it at its safe value, if it has one, and give the line back; idempotent."""
+        if self._make_safe is not None:
+            self._make_safe()
+        super().close()
 
     @property
     def value(self) -> int:
@@ -275,6 +294,9 @@ class Output(Line):
 
     @value.setter
     def value(self, value: int) -> None:
+        self._set(value)
+
+    def _set(self, value: int) -> None:
         self._core.set(1, int(level(value)))
 
     def on(self) -> None:
@@ -288,3 +310,10 @@ class Output(Line):
     def toggle(self) -> None:
         """The other value."""
         self.value = not self.value
+
+
+def _leave_at(core: _core.LineRequest, value: bool, pid: int) -> None:
+    # It may be unplugged by now; and what a fork's child has is its parent's.
+    with suppress(OSError):
+        if os.getpid() == pid and not core.closed:
+            core.set(1, int(value))

@@ -1,0 +1,218 @@
+"""A button: pressed, released, held, clicked twice, by the time stamps of its edges."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .. import _core, hardware
+from .._core import EdgeEvent
+from .edges import next_edge
+from .lines import Input
+
+__all__ = ["Button", "ButtonEvent", "ButtonEvents"]
+
+Kind = Literal["pressed", "released", "held", "double_clicked"]
+Callback = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class ButtonEvent:
+    """What happened to a button, and when (ns on the loop's clock)."""
+
+    kind: Kind
+    timestamp_ns: int
+
+
+class ButtonEvents(AsyncIterator[ButtonEvent]):
+    """What happens to a button from now on, with a queue of its own.  Made by events().
+
+    The time stamps decide, not when the loop came to see them: a button that was held is
+    so before it is released, however late the loop is.
+    """
+
+    def __init__(
+        self, queue: _core.EdgeQueue, pressed: bool, hold_time: float, double_click_time: float
+    ) -> None:
+        self._core = queue
+        self._hold_ns = round(hold_time * 1e9)
+        self._double_ns = round(double_click_time * 1e9)
+        self._down = pressed
+        self._hold_at: int | None = None  # of a press that is not held yet
+        self._last_press: int | None = None
+        self._ready: list[ButtonEvent] = []
+
+    async def __anext__(self) -> ButtonEvent:
+        while not self._ready:
+            if self._core.closed:
+                raise StopAsyncIteration
+            await self._look()
+        return self._ready.pop(0)
+
+    async def _look(self) -> None:
+        if self._hold_at is None:
+            self._feed(await next_edge(self._core, "both"))
+            return
+        left = self._hold_at / 1e9 - asyncio.get_running_loop().time()
+        try:
+            edge = await asyncio.wait_for(next_edge(self._core, "both"), max(0.0, left))
+        except TimeoutError:
+            self._hold(self._hold_at)
+        else:
+            self._feed(edge)
+
+    def _hold(self, when: int) -> None:
+        if self._hold_at is not None and when >= self._hold_at:
+            self._ready.append(ButtonEvent("held", self._hold_at))
+            self._hold_at = None
+
+    def _feed(self, edge: EdgeEvent) -> None:
+        now = edge.timestamp_ns
+        self._hold(now)
+        if self._down:  # also before a press whose release was lost
+            self._ready.append(ButtonEvent("released", now))
+            self._down, self._hold_at = False, None
+        if edge.event_type != "rising":
+            return
+        self._down, self._hold_at = True, now + self._hold_ns
+        self._ready.append(ButtonEvent("pressed", now))
+        if self._last_press is not None and now - self._last_press <= self._double_ns:
+            self._ready.append(ButtonEvent("double_clicked", now))
+            self._last_press = None
+        else:
+            self._last_press = now
+
+    def close(self) -> None:
+        """See no more events; whoever waits gets StopAsyncIteration.  Idempotent."""
+        self._core.close()
+
+    async def aclose(self) -> None:
+        """close(), as contextlib.aclosing() calls it."""
+        self.close()
+
+
+class Button(Input):
+    """An Input that is 1 while the button is pressed.
+
+    pull_up: the button connects the line to ground (True) or to 3.3 V.  bounce_time:
+    seconds, see Input's debounce_period.  hold_time, double_click_time: seconds.
+    """
+
+    def __init__(
+        self,
+        spec: int | str,
+        *,
+        pull_up: bool = True,
+        bounce_time: float = 0.0,
+        hold_time: float = 1.0,
+        double_click_time: float = 0.4,
+        chip: str | None = None,
+        board: hardware.Backend | None = None,
+        consumer: str = "pyasync_hw",
+    ) -> None:
+        super().__init__(
+            spec,
+            bias="pull_up" if pull_up else "pull_down",
+            active_low=pull_up,
+            debounce_period=bounce_time,
+            chip=chip,
+            board=board,
+            consumer=consumer,
+        )
+        self.hold_time = hold_time
+        self.double_click_time = double_click_time
+        self._callbacks: dict[Kind, Callback | None] = {}
+        self._caller: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Future[Any]] = set()
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether it is pressed now."""
+        return bool(self.value)
+
+    async def wait_for_press(self) -> EdgeEvent:
+        """The oldest press that nobody has taken yet, or the next one; see wait_for_edge()."""
+        return await self.wait_for_edge("rising")
+
+    async def wait_for_release(self) -> EdgeEvent:
+        """The oldest release that nobody has taken yet, or the next one."""
+        return await self.wait_for_edge("falling")
+
+    async def wait_for_hold(self) -> ButtonEvent:
+        """The end of hold_time of a press from now on."""
+        return await self._next("held")
+
+    async def wait_for_double_click(self) -> ButtonEvent:
+        """The second press of two from now on, at most double_click_time apart."""
+        return await self._next("double_clicked")
+
+    async def _next(self, kind: Kind) -> ButtonEvent:
+        events = self.events()
+        try:
+            async for event in events:
+                if event.kind == kind:
+                    return event
+        finally:
+            events.close()
+        raise AssertionError("nobody else closes the iterator")
+
+    def events(self, maxlen: int = 1024) -> ButtonEvents:
+        """An asynchronous iterator over what happens to the button from now on."""
+        queue = self._edge_queue(maxlen)
+        return ButtonEvents(queue, self.is_pressed, self.hold_time, self.double_click_time)
+
+    def on(self, kind: Kind, callback: Callback | None) -> None:
+        """Call `callback` whenever that happens, with the button if it takes an argument.
+
+        It may be a coroutine function, which then runs as a task.  Needs a running loop;
+        None: call nobody.  What it raises goes to the loop's exception handler.
+        """
+        if kind not in ("pressed", "released", "held", "double_clicked"):
+            raise ValueError(
+                f"kind must be 'pressed', 'released', 'held' or 'double_clicked', not {kind!r}"
+            )
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be callable or None, not {callback!r}")
+        if self._caller is None or self._caller.done():
+            loop = asyncio.get_running_loop()
+            self._caller = loop.create_task(self._call_back(self.events()))
+        self._callbacks[kind] = callback
+
+    async def _call_back(self, events: ButtonEvents) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async for event in events:
+                callback = self._callbacks.get(event.kind)
+                if callback is None:
+                    continue
+                try:
+                    result = callback(*self._arguments(callback))
+                    if inspect.isawaitable(result):
+                        task = asyncio.ensure_future(result)
+                        self._running.add(task)
+                        task.add_done_callback(self._running.discard)
+                except Exception as exc:
+                    loop.call_exception_handler(
+                        {"message": f"callback of {self!r} failed", "exception": exc}
+                    )
+        finally:
+            events.close()
+
+    def _arguments(self, callback: Callback) -> tuple[()] | tuple[Button]:
+        try:
+            inspect.signature(callback).bind()
+        except TypeError:  # it wants an argument
+            return (self,)
+        except ValueError:  # a function of C that tells nothing
+            return ()
+        return ()
+
+    def close(self) -> None:
+        """See Input.close(); nobody is called any more."""
+        if self._caller is not None:
+            self._caller.cancel()
+            self._caller = None
+        super().close()

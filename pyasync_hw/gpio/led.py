@@ -1,0 +1,101 @@
+"""An LED: on, off, blinking, pulsing, on the loop's timers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from .lines import Output
+from .pwm import PWM
+
+__all__ = ["LED"]
+
+_Work = Callable[[float, float, "int | None"], Awaitable[None]]
+_STEPS_PER_SECOND = 50
+_PULSE_HZ = 100.0
+
+
+class LED(Output):
+    """An Output that blinks and pulses.
+
+    blink() and pulse() begin at once and return a task, to be awaited or cancelled, after
+    which the LED is off.  The next on(), off(), toggle(), blink() or pulse() ends it.
+    """
+
+    _task: asyncio.Task[None] | None = None
+
+    def _set(self, value: int) -> None:
+        self._stop()
+        super()._set(value)
+
+    @property
+    def is_lit(self) -> bool:
+        """Whether it is on now."""
+        return bool(self.value)
+
+    def blink(
+        self, on_time: float = 1.0, off_time: float = 1.0, n: int | None = None
+    ) -> asyncio.Task[None]:
+        """On and off, in seconds, n times (None: for ever).  Times do not add up errors."""
+        return self._begin_task(self._blink, on_time, off_time, n)
+
+    def pulse(
+        self, fade_in_time: float = 1.0, fade_out_time: float = 1.0, n: int | None = None
+    ) -> asyncio.Task[None]:
+        """Brighter and darker, in seconds, n times (None: for ever), by a PWM of 100 Hz."""
+        return self._begin_task(self._pulse, fade_in_time, fade_out_time, n)
+
+    def close(self) -> None:
+        """See Output.close(); what blinks ends."""
+        self._stop()
+        super().close()
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _begin_task(
+        self, work: _Work, first: float, second: float, n: int | None
+    ) -> asyncio.Task[None]:
+        self._begin()
+        loop = asyncio.get_running_loop()
+        if first < 0 or second < 0 or first + second == 0:
+            raise ValueError(f"times must not be negative, nor both 0: {first}, {second}")
+        self._stop()
+        self._task = loop.create_task(self._until_stopped(work, first, second, n))
+        return self._task
+
+    async def _until_stopped(self, work: _Work, first: float, second: float, n: int | None) -> None:
+        try:
+            await work(first, second, n)
+        finally:
+            if self._task is asyncio.current_task():  # else somebody has set it meanwhile
+                self._task = None
+                super()._set(0)
+
+    async def _blink(self, on_time: float, off_time: float, n: int | None) -> None:
+        due = asyncio.get_running_loop().time()
+        while n is None or n > 0:
+            for value, duration in ((1, on_time), (0, off_time)):
+                super()._set(value)
+                due += duration
+                await _sleep_until(due)
+            n = None if n is None else n - 1
+
+    async def _pulse(self, fade_in: float, fade_out: float, n: int | None) -> None:
+        due = asyncio.get_running_loop().time()
+        low = self._settings.active_low
+        with PWM(self.spec, _PULSE_HZ, active_low=low, chip=self._chip, board=self._backend) as pwm:
+            while n is None or n > 0:
+                for duration, rising in ((fade_in, True), (fade_out, False)):
+                    steps = max(1, round(duration * _STEPS_PER_SECOND))
+                    for step in range(1, steps + 1):
+                        pwm.duty = step / steps if rising else 1 - step / steps
+                        due += duration / steps
+                        await _sleep_until(due)
+                n = None if n is None else n - 1
+
+
+async def _sleep_until(due: float) -> None:
+    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))

@@ -1,0 +1,193 @@
+"""gpio.LED, gpio.Button, and outputs that are left at a safe value."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import pyasync_hw
+from pyasync_hw import gpio, sim
+
+Runner = Callable[[Awaitable[Any]], Any]
+
+
+@pytest.fixture
+def virtual(hw_board: sim.Board) -> Runner:
+    return lambda coro: pyasync_hw.run(coro, clock=hw_board.clock)
+
+
+def test_blink_and_what_ends_it(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        line = hw_board.line(17)
+        with gpio.LED(17) as led:
+            start = loop.time()
+            await led.blink(0.1, 0.2, n=3)
+            assert loop.time() - start == pytest.approx(0.9)
+            assert not led.is_lit
+            task = led.blink(0.1, 0.1)
+            await asyncio.sleep(0.25)
+            assert line.value == 1
+            task.cancel()
+            await asyncio.wait([task])
+            assert line.value == 0
+            led.blink(0.1, 0.1)
+            await asyncio.sleep(0)
+            led.on()
+            await asyncio.sleep(1)
+            assert led.is_lit and line.value == 1
+            led.toggle()
+            assert not led.is_lit
+            left = led.blink()
+        await asyncio.wait([left])
+        assert left.cancelled()
+
+    virtual(main())
+
+
+def test_pulse(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with gpio.LED(17) as led:
+            start = loop.time()
+            await led.pulse(0.5, 0.5, n=2)
+            assert loop.time() - start == pytest.approx(2.0)
+            assert not led.is_lit
+
+    virtual(main())
+
+
+def test_led_without_a_loop(hw_board: sim.Board) -> None:
+    with gpio.LED(17, active_low=True) as led:
+        led.on()
+        assert hw_board.line(17).value == 0
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            led.blink()
+
+
+def test_a_button_by_its_time_stamps(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        line = hw_board.line(17)
+        with gpio.Button(17, hold_time=1.0, double_click_time=0.4) as button:
+            events = button.events()
+            for at, level in [(0.1, 0), (0.2, 1), (0.3, 0), (0.4, 1), (2.0, 0), (4.0, 1)]:
+                line.drive(level, at=at)
+            start = asyncio.get_running_loop().time()
+            seen = [await anext(events) for _ in range(8)]
+            assert [event.kind for event in seen] == [
+                "pressed",
+                "released",
+                "pressed",
+                "double_clicked",
+                "released",
+                "pressed",
+                "held",
+                "released",
+            ]
+            times = [event.timestamp_ns / 1e9 - start for event in seen]
+            assert times == pytest.approx([0.1, 0.2, 0.3, 0.3, 0.4, 2.0, 3.0, 4.0])
+            assert not button.is_pressed
+            events.close()
+            with pytest.raises(StopAsyncIteration):
+                await anext(events)
+
+    virtual(main())
+
+
+def test_a_late_loop_sees_the_same(hw_board: sim.Board) -> None:
+    """Edges that were queued before anybody looked."""
+
+    async def main() -> None:
+        with gpio.Button(17, hold_time=0.01) as button:
+            events = button.events()
+            hw_board.line(17).drive(0)
+            loop = asyncio.get_running_loop()
+            end = loop.time() + 0.02
+            while loop.time() < end:
+                pass  # the loop is busy
+            hw_board.line(17).drive(1)
+            kinds = [(await anext(events)).kind for _ in range(3)]
+            assert kinds == ["pressed", "held", "released"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("runner", [pyasync_hw.run, asyncio.run])
+def test_waits_and_callbacks(hw_board: sim.Board, runner: Runner) -> None:
+    async def main() -> None:
+        called: list[object] = []
+        done = asyncio.Event()
+        errors: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, c: errors.append(c["exception"]))
+
+        async def released(button: gpio.Button) -> None:
+            called.append(button)
+            done.set()
+
+        def fails() -> None:
+            called.append("pressed")
+            raise KeyError("mine")
+
+        with gpio.Button(17) as button:
+            button.on("pressed", fails)
+            button.on("released", released)
+            hw_board.line(17).drive(0)
+            assert (await button.wait_for_press()).event_type == "rising"
+            hw_board.line(17).drive(1)
+            assert (await button.wait_for_release()).event_type == "falling"
+            await done.wait()
+            assert called == ["pressed", button]
+            assert [str(error) for error in errors] == ["'mine'"]
+            with pytest.raises(ValueError, match="kind must be"):
+                button.on("pushed", fails)  # type: ignore[arg-type]
+
+    runner(main())
+
+
+def test_waiting_for_hold_and_double_click(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        line = hw_board.line(17)
+        with gpio.Button(17, hold_time=0.5) as button:
+            for at, level in [(0.1, 0), (0.2, 1), (1.0, 0), (2.0, 1), (3.0, 0), (3.1, 1), (3.2, 0)]:
+                line.drive(level, at=at)
+            held = await button.wait_for_hold()
+            double = await button.wait_for_double_click()
+            assert (double.timestamp_ns - held.timestamp_ns) / 1e9 == pytest.approx(1.7)
+
+    virtual(main())
+
+
+def test_an_output_is_left_at_its_safe_value(hw_board: sim.Board) -> None:
+    watcher = gpio.Output(17)
+    with gpio.Output(17, value=1, safe=0):
+        assert watcher.value == 1
+    assert watcher.value == 0
+    with pytest.raises(KeyError), gpio.Output(17, value=0, safe=1):
+        raise KeyError
+    assert watcher.value == 1
+    watcher.close()
+    with pytest.raises(ValueError, match="0 or 1"):
+        gpio.Output(17, safe=2)
+
+
+CRASH = """
+import atexit
+from pyasync_hw import gpio, sim
+board = sim.Board()
+watcher = gpio.Output(17, board=board)
+atexit.register(lambda: print(watcher.value))
+motor = gpio.Output(17, value=1, safe=0, board=board)
+print(watcher.value, flush=True)
+raise SystemExit(3)
+"""
+
+
+def test_a_program_that_ends_leaves_it_safe() -> None:
+    result = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True)
+    assert result.returncode == 3, result.stderr
+    assert result.stdout.split() == ["1", "0"]
