@@ -10,12 +10,17 @@ from .board import MODELS, Board, OnI2c, OnSpi, SimLine, SimReader
 from .cards import Card, CardState
 from .classic import MifareClassic1K
 from .parts import (
+    ADXL345,
+    BMP180,
     HCSR04,
     LED,
     MCP3002,
     MCP3004,
     MCP3008,
+    MPU6050,
+    SSD1306,
     Button,
+    I2CPart,
     Joint,
     KeyMatrix,
     Part,
@@ -26,16 +31,21 @@ from .parts import (
 )
 
 __all__ = [
+    "ADXL345",
+    "BMP180",
     "HCSR04",
     "LED",
     "MCP3002",
     "MCP3004",
     "MCP3008",
     "MODELS",
+    "MPU6050",
+    "SSD1306",
     "Board",
     "Button",
     "Card",
     "CardState",
+    "I2CPart",
     "Joint",
     "KeyMatrix",
     "MifareClassic1K",

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from .accelerometer import ADXL345, MPU6050
+from .bmp180 import BMP180
 from .button import Button
 from .hc_sr04 import HCSR04
+from .i2c import I2CPart
 from .led import LED
 from .mcp3xxx import MCP3002, MCP3004, MCP3008
 from .part import Part, PartLine
 from .registry import find_kind, kinds, register
+from .ssd1306 import SSD1306
 from .wire import Joint, KeyMatrix, Wire
 
 __all__ = [
+    "ADXL345",
+    "BMP180",
     "HCSR04",
     "LED",
     "MCP3002",
     "MCP3004",
     "MCP3008",
+    "MPU6050",
+    "SSD1306",
     "Button",
+    "I2CPart",
     "Joint",
     "KeyMatrix",
     "Part",

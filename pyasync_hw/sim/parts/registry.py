@@ -9,11 +9,14 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
+from .accelerometer import ADXL345, MPU6050
+from .bmp180 import BMP180
 from .button import Button
 from .hc_sr04 import HCSR04
 from .led import LED
 from .mcp3xxx import MCP3002, MCP3004, MCP3008
 from .part import Part
+from .ssd1306 import SSD1306
 from .wire import KeyMatrix, Wire
 
 __all__ = ["find_kind", "kinds", "register"]
@@ -21,6 +24,8 @@ __all__ = ["find_kind", "kinds", "register"]
 GROUP = "pyasync_hw.sim.parts"
 
 _kinds: dict[str, type[Part]] = {
+    "adxl345": ADXL345,
+    "bmp180": BMP180,
     "button": Button,
     "hc-sr04": HCSR04,
     "key-matrix": KeyMatrix,
@@ -28,6 +33,8 @@ _kinds: dict[str, type[Part]] = {
     "mcp3002": MCP3002,
     "mcp3004": MCP3004,
     "mcp3008": MCP3008,
+    "mpu6050": MPU6050,
+    "ssd1306": SSD1306,
     "wire": Wire,
 }
 
