@@ -8,7 +8,6 @@ __all__ = ["add_hint", "no_such_name"]
 
 _PREFIX = "pyasync_hw.compat."
 _MICROPYTHON = "it is MicroPython's; this runs programs for CPython on a Raspberry Pi"
-_I2C = "I2C is not simulated; on a Raspberry Pi: {pip} smbus2"
 _BLINKA = "CircuitPython's names are not replaced; on a Raspberry Pi: {pip} adafruit-blinka"
 _KERNEL = "it is not replaced; on a Raspberry Pi: {pip} {name}. RPi.GPIO's names are here"
 _MFRC522 = "it runs on the names of RPi.GPIO and spidev, which are here: {pip} --no-deps mfrc522"
@@ -34,8 +33,8 @@ _HINTS = {
     "pirc522": _SHIM,
     "rpi_ws281x": "it is not simulated; on a Raspberry Pi: {pip} rpi_ws281x",
     "serial": "serial lines are not simulated; on a Raspberry Pi: {pip} pyserial",
-    "smbus": _I2C,
-    "smbus2": _I2C,
+    "smbus": _SHIM,
+    "smbus2": _SHIM,
     "spidev": _SHIM,
     "uasyncio": _MICROPYTHON,
     "utime": _MICROPYTHON,

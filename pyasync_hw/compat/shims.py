@@ -23,10 +23,12 @@ _MODULES = {
     "pirc522": "pyasync_hw.compat.pirc522",
     "pirc522.rfid": "pyasync_hw.compat.pirc522.rfid",
     "pirc522.util": "pyasync_hw.compat.pirc522.util",
+    "smbus": "pyasync_hw.compat.smbus2",
+    "smbus2": "pyasync_hw.compat.smbus2",
     "spidev": "pyasync_hw.compat.spidev",
 }
 # What --shims= chooses from; gpiozero is the installed one, on our pin factory.
-NAMES = ("RPi.GPIO", "gpiozero", "pirc522", "spidev")
+NAMES = ("RPi.GPIO", "gpiozero", "pirc522", "smbus", "smbus2", "spidev")
 
 
 def parse_list(text: str) -> tuple[str, ...]:

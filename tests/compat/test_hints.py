@@ -15,6 +15,7 @@ NAMES = {
     "RPi.GPIO": "BCM, BOARD, BOTH, FALLING",
     "pirc522": "RFID, RFIDUtil",
     "pirc522.rfid": "RFID",
+    "smbus2": "I2cFunc, SMBus, i2c_msg",
     "spidev": "SpiDev",
 }
 
@@ -54,7 +55,7 @@ def test_a_missing_module_says_what_helps(module):
     assert note.startswith((f"{module}: ", "In pyasync_hw RPi has GPIO."))
 
 
-@pytest.mark.parametrize("module", ["pigpio", "mfrc522", "smbus2.x", "gpiozero", "lgpio"])
+@pytest.mark.parametrize("module", ["pigpio", "mfrc522", "gpiozero", "lgpio"])
 def test_so_do_those_that_may_be_installed(module):
     error = ModuleNotFoundError(f"No module named {module!r}", name=module)
     hints.add_hint(error)
