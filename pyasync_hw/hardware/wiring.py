@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from .part_wiring import PartWiring, load_part
-from .pins import parse_pin, parse_spi
+from .pins import i2c_address, parse_i2c, parse_pin, parse_spi
 from .tomlfile import ConfigError, TomlTable, read_toml
 
 __all__ = ["MODELS", "ConfigError", "Loops", "PartWiring", "ReaderWiring", "Wiring", "load_board"]
@@ -50,12 +51,14 @@ class Loops:
     """Table [hw], what tests find on the board: what is connected to itself, and a card.
 
     `loopback`: two header pins that are connected; `spi_loop`: the SPI device whose MOSI is
-    its MISO; `card`: UID of the card that lies on the first reader.
+    its MISO; `card`: UID of the card that lies on the first reader; `i2c`: bus and address of
+    a device that may be read and written.
     """
 
     loopback: tuple[str | int, str | int] | None = None
     spi_loop: str | None = None
     card: str | None = None
+    i2c: tuple[int | str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,18 +106,27 @@ def _pair(pins: list[str | int]) -> None:
         raise ValueError("must be two pins")
 
 
+def _i2c(place: list[Any]) -> None:
+    if len(place) != 2:
+        raise ValueError('must be a bus and an address, as ["i2c-1", 0x50]')
+    parse_i2c(place[0])
+    i2c_address(place[1])
+
+
 def _uid(text: str) -> None:
     if len(bytes.fromhex(text)) not in (4, 7, 10):
         raise ValueError("must be a UID of 4, 7 or 10 bytes, in hexadecimal")
 
 
 def _load_loops(table: TomlTable) -> Loops:
-    table.allow("loopback", "spi_loop", "card")
+    table.allow("loopback", "spi_loop", "card", "i2c")
+    place = table.get("i2c", list, None, check=_i2c)
     pins = table.get("loopback", list, None, check=_pair)
     return Loops(
         loopback=None if pins is None else (pins[0], pins[1]),
         spi_loop=table.get("spi_loop", str, None, check=parse_spi),
         card=table.get("card", str, None, check=_uid),
+        i2c=None if place is None else (place[0], place[1]),
     )
 
 

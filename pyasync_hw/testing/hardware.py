@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from .. import VirtualClock, gpio, hardware, sim, spi
+from .. import VirtualClock, gpio, hardware, i2c, sim, spi
 from ..hardware.pins import parse_spi
 from ..hardware.wiring import ReaderWiring, Wiring
 from .gpio_sim import GpioSim, Missing
 
 __all__ = ["FEATURES", "Bench", "KernelBench", "Missing", "RealBench", "SimBench", "Wire"]
 
-FEATURES = ("gpio", "spi", "reader", "card")
+FEATURES = ("gpio", "spi", "i2c", "reader", "card")
 _SIM_CARD = "a61d227e"
 
 
@@ -88,6 +88,26 @@ class _Echo:
         return data
 
 
+class _Memory:
+    """256 bytes; the first one of a message says where."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray(256)
+        self._next = 0
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self._next = data[0]
+        for byte in data[1:]:
+            self._bytes[self._next] = byte
+            self._next = (self._next + 1) % 256
+
+    def read(self, n: int) -> bytes:
+        answer = bytes(self._bytes[(self._next + i) % 256] for i in range(n))
+        self._next = (self._next + n) % 256
+        return answer
+
+
 class Bench:
     """The hardware of one kind; `wiring` is what board.toml says, `file` its name."""
 
@@ -123,6 +143,15 @@ class Bench:
         if self.wiring.loops.spi_loop is None:
             raise Missing(self._say("connect MOSI and MISO", 'spi_loop = "spi0.1"'))
         return self._there(self.wiring.loops.spi_loop)
+
+    def i2c(self, board: Any) -> tuple[int | str, int]:
+        """Bus and address of a device that may be read and written."""
+        if self.wiring.loops.i2c is None:
+            deed = "connect an I2C device that may be read and written"
+            raise Missing(self._say(deed, 'i2c = ["i2c-1", 0x50]'))
+        bus, _ = self.wiring.loops.i2c
+        _look(lambda: i2c.Bus(bus, board=hardware.KernelBackend()))
+        return self.wiring.loops.i2c
 
     def reader(self, board: Any) -> str:
         """The SPI device of a reader that is wired."""
@@ -176,6 +205,12 @@ class SimBench(Bench):
         board.attach_spi(*parse_spi(spec), _Echo())
         return spec
 
+    def i2c(self, board: sim.Board) -> tuple[int | str, int]:
+        """See Bench.i2c()."""
+        bus, address = self.wiring.loops.i2c or ("i2c-1", 0x50)
+        board.attach_i2c(bus, address, _Memory())
+        return bus, address
+
     def reader(self, board: sim.Board) -> str:
         """See Bench.reader()."""
         if not board.readers:
@@ -227,7 +262,7 @@ def _attach(board: sim.Board, reader: ReaderWiring) -> None:
     board.attach_rc522(reader.bus, irq=reader.irq, reset=reader.reset, name=reader.name)
 
 
-def _look(open_it: Callable[[], gpio.Input | spi.Device]) -> None:
+def _look(open_it: Callable[[], gpio.Input | i2c.Bus | spi.Device]) -> None:
     try:
         open_it().close()
     except OSError as exc:

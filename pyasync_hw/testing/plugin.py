@@ -8,7 +8,7 @@ def test_button(hw_board):
 
     assert pyasync_hw.run(main(), clock=hw_board.clock).event_type == "falling"
 
-A test that is marked `@pytest.mark.hw("gpio", "spi", "reader", "card")` runs on what
+A test that is marked `@pytest.mark.hw("gpio", "spi", "i2c", "reader", "card")` runs on what
 `--hw` says, and is skipped where that lacks what it names (docs/testing.md); others run on
 the simulator always.
 
@@ -43,6 +43,7 @@ __all__ = [
     "hw_board",
     "hw_card",
     "hw_gpio",
+    "hw_i2c",
     "hw_reader",
     "hw_run",
     "hw_spi",
@@ -256,6 +257,12 @@ def hw_gpio(hw_board: Any, _hw_bench: Bench) -> Wire:
 def hw_spi(hw_board: Any, _hw_bench: Bench) -> str:
     """An SPI device, as "spi0.1", that sends back what it gets: MOSI and MISO are connected."""
     return _hw_bench.spi(hw_board)
+
+
+@pytest.fixture
+def hw_i2c(hw_board: Any, _hw_bench: Bench) -> tuple[int | str, int]:
+    """Bus and address of an I2C device that may be read and written: i2c.Device(*hw_i2c)."""
+    return _hw_bench.i2c(hw_board)
 
 
 @pytest.fixture

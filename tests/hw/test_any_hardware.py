@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyasync_hw import gpio, rc522, spi
+from pyasync_hw import gpio, i2c, rc522, spi
 from pyasync_hw.testing.hardware import Wire
 
 Run = Callable[[Any], Any]
@@ -101,6 +101,22 @@ class TestSpi:
         device.close()
         with pytest.raises(ValueError, match="closed"):
             device.transfer(b"\x00")
+
+
+@pytest.mark.hw("i2c")
+class TestI2c:
+    def test_it_answers_on_its_address(self, hw_i2c: tuple[int | str, int], hw_run: Run) -> None:
+        async def main() -> None:
+            async with i2c.Device(*hw_i2c) as device:
+                assert len(await device.write_read(b"\x00", 4)) == 4
+                assert len(await device.read(1)) == 1
+                assert hw_i2c[1] in await device.bus.scan()
+
+        hw_run(main())
+
+    def test_blocking(self, hw_i2c: tuple[int | str, int]) -> None:
+        with i2c.Device(*hw_i2c) as device:
+            assert len(device.blocking.write_read(b"\x00", 2)) == 2
 
 
 @pytest.mark.hw("reader")

@@ -100,6 +100,8 @@ def test_a_device_that_is_not_there_is_told_with_its_remedy(tmp_path: Path) -> N
         ('loopback = [5, "GPIO5"]', "board.toml:2: hw.loopback: must be two pins"),
         ('loopback = ["GPIO5", "GPIO77"]', "board.toml:2: hw.loopback: 'GPIO77' is not on the"),
         ('spi_loop = "spi"', "board.toml:2: hw.spi_loop: 'spi' is not an SPI device"),
+        ('i2c = ["i2c-1"]', "board.toml:2: hw.i2c: must be a bus and an address"),
+        ('i2c = ["spi", 80]', "board.toml:2: hw.i2c: 'spi' is not an I2C bus"),
         ('card = "a61d"', "board.toml:2: hw.card: must be a UID of 4, 7 or 10 bytes"),
         ('cart = "a61d"', "board.toml:2: hw.cart: unknown key (did you mean 'card'?)"),
     ],
@@ -115,7 +117,7 @@ def test_an_unknown_feature_is_an_error(tmp_path: Path) -> None:
     tests = 'import pytest\n@pytest.mark.hw("gpoi")\ndef test_it(): pass\n'
     result = run_pytest(tmp_path, tests)
     assert result.returncode != 0
-    assert "hw() knows gpio, spi, reader, card; not 'gpoi'" in result.stdout + result.stderr
+    assert "hw() knows gpio, spi, i2c, reader, card; not 'gpoi'" in result.stdout + result.stderr
 
 
 def test_the_plugin_has_an_entry_point() -> None:
