@@ -244,6 +244,15 @@ class Device(DeviceLife):
         return f"<Device {self.spec!r} {'closed' if self.closed else 'open'}>"
 
 
+_PACKAGES_FLAGS = {
+    CS_HIGH: "cshigh",
+    LSB_FIRST: "lsbfirst",
+    THREE_WIRE: "threewire",
+    LOOPBACK: "loop",
+    NO_CS: "no_cs",
+}
+
+
 class SpidevPackageBus:
     """Messages by the `spidev` package, whose calls are one chip select frame each.
 
@@ -251,12 +260,18 @@ class SpidevPackageBus:
     """
 
     def __init__(self, bus: int, cs: int, speed_hz: int, mode: int) -> None:
+        unknown = mode & ~sum(_PACKAGES_FLAGS) & ~3
+        if unknown:
+            raise ValueError(f"the spidev package has no mode flag {unknown:#x}")
         self._speed_hz = speed_hz
         self._spi = _spidev_package().SpiDev()
         try:
             self._spi.open(bus, cs)
             self._spi.max_speed_hz = speed_hz
-            self._spi.mode = mode
+            self._spi.mode = mode & 3
+            for flag, name in _PACKAGES_FLAGS.items():
+                if mode & flag:
+                    setattr(self._spi, name, True)
         except OSError as error:
             self._spi.close()
             remedy = _REMEDIES.get(error.errno or 0, "")

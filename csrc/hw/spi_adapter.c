@@ -15,8 +15,9 @@ struct adapter {
     PyObject *object; /* borrowed: the SPIDevice's owner keeps it */
 };
 
+/* Settings of the device where a transfer has none of its own. */
 static PyObject *
-message_list(const struct spi_xfer *xfers, unsigned n)
+message_list(const struct spi_config *config, const struct spi_xfer *xfers, unsigned n)
 {
     PyObject *list = PyList_New(n);
     for (unsigned i = 0; list != NULL && i < n; i++) {
@@ -25,12 +26,13 @@ message_list(const struct spi_xfer *xfers, unsigned n)
         if (data != NULL && xfers[i].tx == NULL) {
             memset(PyBytes_AS_STRING(data), 0, xfers[i].len);
         }
-        PyObject *item =
-            data == NULL
-                ? NULL
-                : Py_BuildValue(
-                      "(NIHOB)", data, (unsigned)xfers[i].speed_hz, xfers[i].delay_us,
-                      xfers[i].cs_change ? Py_True : Py_False, xfers[i].bits_per_word);
+        const struct spi_xfer *x = &xfers[i];
+        unsigned speed_hz = x->speed_hz != 0 ? x->speed_hz : config->speed_hz;
+        uint8_t bits = x->bits_per_word != 0 ? x->bits_per_word : config->bits_per_word;
+        PyObject *item = data == NULL
+                             ? NULL
+                             : Py_BuildValue("(NIHOB)", data, speed_hz, x->delay_us,
+                                             x->cs_change ? Py_True : Py_False, bits);
         if (item == NULL) {
             Py_CLEAR(list);
         }
@@ -72,7 +74,7 @@ static int
 adapter_message(void *self, const struct spi_xfer *xfers, unsigned n)
 {
     struct adapter *adapter = self;
-    PyObject *list = message_list(xfers, n);
+    PyObject *list = message_list(&adapter->device.config, xfers, n);
     if (list == NULL) {
         return -EIO;
     }
@@ -147,8 +149,7 @@ static PyMethodDef adapter_methods[] = {
      PyDoc_STR(
          "adapt_spi($module, bus, name, speed_hz, mode, /)\n--\n\n"
          "An SPIDevice whose messages go to bus.transfer(list of (data, speed_hz,\n"
-         "delay_us, cs_change, bits_per_word)), which returns a list of bytes; "
-         "zero is\nthe device's setting.")},
+         "delay_us, cs_change, bits_per_word)), which returns a list of bytes.")},
     {NULL, NULL, 0, NULL},
 };
 

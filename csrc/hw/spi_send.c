@@ -154,12 +154,6 @@ raise_send_error(SPIDeviceObject *self, int err)
                 "driver's buffer: let chip select go up in between (cs_change), or "
                 "set spidev.bufsiz on the kernel command line";
             break;
-        case -ENODEV:
-        case -ESHUTDOWN:
-            remedy =
-                "it was unplugged, or its driver is gone: close it, and open it "
-                "again when it is back";
-            break;
         case -EINVAL:
             remedy = "the controller can't do this speed or number of bits per word";
             break;
@@ -169,7 +163,8 @@ raise_send_error(SPIDeviceObject *self, int err)
         default:
             break;
     }
-    return ah_raise_errno_remedy(err, spi->what, remedy);
+    return remedy != NULL ? ah_raise_errno_remedy(err, spi->what, remedy)
+                          : ah_raise_errno(err, spi->what);
 }
 
 int

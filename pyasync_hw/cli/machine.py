@@ -40,12 +40,22 @@ def simulated_board(wiring: Wiring, scenario: Scenario | None = None) -> Board:
                 board.attach(wired.make())
             except (ValueError, OSError) as exc:
                 raise MachineError(f"{wired.where}: {wired.name!r}: {exc}") from exc
+        board.on_silence = _say_that_nothing_is_there
         if scenario is not None:
             scenario.apply(board)
     except BaseException:
         board.close()
         raise
     return board
+
+
+def _say_that_nothing_is_there(device: str) -> None:
+    print(
+        f"pyasync_hw: nothing is wired to {device} of the simulated board: it reads zeros "
+        "(--board FILE says what is)",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -309,6 +309,9 @@ class Board(AbstractContextManager["Board"]):
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
+        # Called once with the name of each SPI device that is opened and has nothing on it.
+        self.on_silence: Callable[[str], None] | None = None
+        self._silent: set[tuple[int, int]] = set()
         self._uses: list[hardware.Use] = []
         self._parts: dict[str, Part] = {}
         self._on_spi: dict[tuple[int, int], OnSpi] = {}
@@ -542,7 +545,12 @@ class Board(AbstractContextManager["Board"]):
                 errno.ENOENT, f"{self.model} has no such SPI device", f"spi{bus}.{cs}"
             )
         self._join_loop()
-        return self._world.open_spi(bus, cs, speed_hz, mode)
+        device = self._world.open_spi(bus, cs, speed_hz, mode)
+        silent = (bus, cs) not in self._readers and (bus, cs) not in self._on_spi
+        if silent and self.on_silence and (bus, cs) not in self._silent:
+            self._silent.add((bus, cs))
+            self.on_silence(f"spi{bus}.{cs}")
+        return device
 
     def open_i2c(self, bus: int) -> I2CBus:
         """Open /dev/i2c-<bus>.  FileNotFoundError when the model has none."""
@@ -564,6 +572,7 @@ class Board(AbstractContextManager["Board"]):
         self._world.close()
         if self._teller is not None:
             self._teller.join()
+        self._on_spi.clear()
 
     def __enter__(self) -> Board:
         if self.closed:

@@ -273,3 +273,20 @@ def test_modules_that_are_not_there(program, tmp_path):
         assert run("-m", name, cwd=tmp_path) == expected
         assert expected[0] == 1
     assert run("-m") == (2, "", "python -m pyasync_hw run: -m needs an argument\n")
+
+
+def test_an_spi_device_with_nothing_on_it_is_named_once(program):
+    path = program(
+        """\
+        from pyasync_hw import spi
+        from spidev import SpiDev
+        SpiDev(0, 0).close()
+        SpiDev(0, 1).close()
+        for name in ("spi0.0", "spi0.1", "spi0.1"):
+            with spi.Device(name) as device:
+                print(device.transfer(bytes(2)))
+        """
+    )
+    status, out, err = run(path)
+    assert (status, out.splitlines()[1:]) == (0, [str(bytes(2))] * 2)
+    assert err.count("nothing is wired to") == err.count("nothing is wired to spi0.1") == 1

@@ -134,11 +134,13 @@ PACKAGE = '''
 """Stands for the `spidev` package: what SpiDev.xfer2() was called with."""
 
 calls = []
+made = []
 
 
 class SpiDev:
     def open(self, bus, device):
         calls.append(("open", bus, device))
+        made.append(self)
         if bus == 7:
             raise FileNotFoundError(2, "No such file or directory")
 
@@ -153,9 +155,12 @@ class SpiDev:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "spidev.py").write_text(PACKAGE + "\nimport sys\nsys.spidev_calls = calls\n")
+    (tmp_path / "spidev.py").write_text(
+        PACKAGE + "\nimport sys\nsys.spidev_calls = calls\nsys.spidev_made = made\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "spidev_calls", [], raising=False)
+    monkeypatch.setattr(sys, "spidev_made", [], raising=False)
     # the name is taken by something else, as by our own compat module
     monkeypatch.setitem(sys.modules, "spidev", sys)
     return tmp_path
@@ -172,6 +177,18 @@ def test_messages_by_the_package(package: Path) -> None:
         assert calls == [([1, 2], 1000, 5, 8), ([3, 4], 250_000, 0, 8)]
         assert device.stats == (2, 4)
     assert calls[-1] == ("close",)
+
+
+def test_settings_by_the_package(package: Path) -> None:
+    with spi.Device("spi1.2", mode=3, cs_high=True, bits_per_word=9, via="spidev") as device:
+        made = sys.spidev_made[-1]  # type: ignore[attr-defined]
+        assert (made.mode, made.cshigh, made.max_speed_hz) == (3, True, 4_000_000)
+        assert not hasattr(made, "lsbfirst")
+        device.speed_hz = 1000
+        device.transfer(b"ab")
+        assert sys.spidev_calls[-1] == ([97, 98], 1000, 0, 9)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="0x80"):
+        spi.Device("spi1.2", ready=True, via="spidev")
 
 
 def test_the_package_by_environment(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import pyasync_hw
-from pyasync_hw import _core, executor, sim, spi
+from pyasync_hw import _core, executor, hardware, sim, spi
 from pyasync_hw.spi import Transfer
 
 Main = Callable[[], Coroutine[Any, Any, None]]
@@ -33,13 +33,11 @@ class Echo:
         return bytes(byte ^ 0xFF for byte in data)
 
 
-class Wire:
+class Wire(hardware.KernelBackend):
     """The bus as a Python object that a test holds up: of what _core.adapt_spi() makes devices."""
 
-    name = "a wire"
-    readers = ()
-
     def __init__(self) -> None:
+        super().__init__()
         self.sent: list[bytes] = []
         self.begun = threading.Semaphore(0)
         self.go_on = threading.Semaphore(0)
@@ -57,12 +55,6 @@ class Wire:
         self, bus: int, cs: int, speed_hz: int = 1_000_000, mode: int = 0
     ) -> _core.SPIDevice:
         return _core.adapt_spi(self, f"spi{bus}.{cs}", speed_hz, mode)
-
-    def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
-        raise NotImplementedError
-
-    def request_lines(self, *args: object, **options: object) -> _core.LineRequest:
-        raise NotImplementedError
 
 
 @pytest.fixture
