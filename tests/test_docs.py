@@ -35,6 +35,7 @@ PRINTS = {
     "from concurrent.futures import CancelledError": (
         r"\{'queued': 0, 'threads': 1, 'idle': [01]\}\ncancelled\n"
     ),
+    "# A chip's registers": r"b'hello'\n\['0x50'\]\n",
 }
 
 
