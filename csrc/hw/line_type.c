@@ -30,12 +30,10 @@ request_in_child(PyObject *object)
     if (self->device.owner == NULL) {
         shared_lines_in_child(&self->device.st->shared_lines);
     }
-    else {
-        if (self->device.handle != NULL) {
-            line_in_child(self->device.handle);
-        }
-        self->edges.blockers = NULL;
+    else if (self->device.handle != NULL) {
+        line_in_child(self->device.handle);
     }
+    self->edges.blockers = NULL;
     ah_device_in_child(object);
 }
 
