@@ -5,6 +5,8 @@ A backend opens lines and SPI devices: the kernel's or a simulated board.
 
 from __future__ import annotations
 
+from typing import Literal as Literal  # get_type_hints(LineSettings) looks for it here
+
 from .backend import Backend, LineSettings
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
@@ -30,5 +32,5 @@ __all__ = [
 ]
 
 # They are pickled by the name under which they are documented.
-for _public in (Backend, ConfigError, KernelBackend, LineSettings, ReaderWiring, Wiring):
-    _public.__module__ = __name__
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -7,5 +7,6 @@ from .event_loop import EventLoop, new_event_loop
 
 __all__ = ["EventLoop", "new_event_loop"]
 
-for _public in (EventLoop, new_event_loop):
-    _public.__module__ = __name__
+# As in hardware/__init__.py.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

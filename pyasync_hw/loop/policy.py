@@ -27,5 +27,7 @@ if _base is None:
 class EventLoopPolicy(_base):  # type: ignore[misc,valid-type]
     """Makes an EventLoop of this package for whoever asks asyncio for a loop."""
 
+    __module__ = "pyasync_hw"
+
     def new_event_loop(self) -> EventLoop:
         return new_event_loop()

@@ -46,3 +46,8 @@ def install() -> None:
     from .policy import EventLoopPolicy
 
     asyncio.set_event_loop_policy(EventLoopPolicy())
+
+
+# As in hardware/__init__.py.
+for _public in (install, run):
+    _public.__module__ = "pyasync_hw"
