@@ -144,6 +144,10 @@ ah_device_in_child(PyObject *object)
     self->busy = 0; /* other threads, which are not here, would never end */
     if (self->owner == NULL) {
         self->fork.made_in = 0;
+        if (self->closing) { /* what was to be closed at the end of theirs */
+            self->closing = 0;
+            ah_device_release(self);
+        }
         return;
     }
     if (self->handle != NULL) {

@@ -96,12 +96,17 @@ device = _core.open_spidev(FILE, "spi0.0", 1_000_000, 0)
 thread = threading.Thread(target=device.transfer, args=(b"abc",))
 thread.start()
 kernel.fake_await()
-print(in_child(lambda: given_back(device)))
+def is_open():
+    return FILE in open_descriptors().values()
+
+print(in_child(lambda: (given_back(device), is_open())))
+device.close()  # at the end of what is sent
+print(is_open(), in_child(is_open))
 kernel.fake_finish()
 thread.join()
-device.close()
+print(is_open())
 """
-    assert run_on(kernel, program) == "1\n"
+    assert run_on(kernel, program) == "(1, False)\nTrue False\nFalse\n"
 
 
 def test_a_line_that_a_signal_handler_closes_in_a_child_of_its_own(kernel: Path) -> None:
@@ -132,3 +137,21 @@ os._exit(0)
 """
     closed = "Bad file descriptor; it was closed while it was waited for"
     assert run_on(kernel, program) == f"True\nchild {closed}\nparent {closed}\n"
+
+
+def test_a_line_that_is_awaited_on_another_loop_and_that_the_child_closes(kernel: Path) -> None:
+    """Such a loop has one epoll in both processes."""
+    program = """
+async def main():
+    with gpio.Input(17, chip=FILE, board=KernelBackend()) as line:
+        waiting = asyncio.ensure_future(line.wait_for_edge())
+        await asyncio.sleep(0)
+        epoll = Path(f"/proc/self/fdinfo/{asyncio.get_running_loop()._selector.fileno()}")
+        before = epoll.read_text()
+        in_child(line.close)
+        print(f"tfd: {line.fileno():8}" in before, epoll.read_text() == before)
+        waiting.cancel()
+
+asyncio.run(main())
+"""
+    assert run_on(kernel, program) == "True True\n"
