@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 
-from .event_loop import EventLoop, new_event_loop
+from . import EventLoop, new_event_loop
 
 __all__ = ["EventLoopPolicy"]
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from .._core import VirtualClock
-from .event_loop import new_event_loop
+from . import new_event_loop
 
 __all__ = ["install", "run"]
 
