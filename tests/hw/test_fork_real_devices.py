@@ -60,7 +60,7 @@ def run_on(kernel: Path, program: str) -> str:
 
 def test_a_line_on_which_a_thread_of_the_parent_blocks(kernel: Path) -> None:
     program = """
-line = gpio.Input(17, chip=FILE, board=KernelBackend())
+line = gpio.Input(17, chip="/dev/null", board=KernelBackend())
 
 def block():
     try:
@@ -114,7 +114,7 @@ def test_a_line_that_a_signal_handler_closes_in_a_child_of_its_own(kernel: Path)
     program = """
 import os, signal
 
-line = gpio.Input(17, chip=FILE, board=KernelBackend())
+line = gpio.Input(17, chip="/dev/null", board=KernelBackend())
 who = "parent"
 
 def handler(number, frame):
@@ -143,7 +143,7 @@ def test_a_line_that_is_awaited_on_another_loop_and_that_the_child_closes(kernel
     """Such a loop has one epoll in both processes."""
     program = """
 async def main():
-    with gpio.Input(17, chip=FILE, board=KernelBackend()) as line:
+    with gpio.Input(17, chip="/dev/null", board=KernelBackend()) as line:
         waiting = asyncio.ensure_future(line.wait_for_edge())
         await asyncio.sleep(0)
         epoll = Path(f"/proc/self/fdinfo/{asyncio.get_running_loop()._selector.fileno()}")
