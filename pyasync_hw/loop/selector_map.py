@@ -5,11 +5,10 @@ from __future__ import annotations
 import selectors
 import weakref
 from collections.abc import Iterator, Mapping
+from select import EPOLLIN, EPOLLOUT
 from typing import Any
 
 __all__ = ["SelectorMap"]
-
-_EPOLLIN, _EPOLLOUT = 1, 4
 
 
 class SelectorMap(Mapping[Any, selectors.SelectorKey]):
@@ -24,8 +23,8 @@ class SelectorMap(Mapping[Any, selectors.SelectorKey]):
         if watched is None:
             raise KeyError(f"{fileobj!r} is not registered")
         registered, fd, events, reader, writer = watched
-        mask = (selectors.EVENT_READ if events & _EPOLLIN else 0) | (
-            selectors.EVENT_WRITE if events & _EPOLLOUT else 0
+        mask = (selectors.EVENT_READ if events & EPOLLIN else 0) | (
+            selectors.EVENT_WRITE if events & EPOLLOUT else 0
         )
         return selectors.SelectorKey(registered, fd, mask, (reader, writer))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import weakref
+from select import EPOLLIN, EPOLLOUT
 from typing import TYPE_CHECKING, Any
 
 from . import patches
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from .selector_map import SelectorMap
 
 __all__ = ["PollerView"]
-
-_EPOLLIN, _EPOLLOUT = 1, 4
 
 
 class PollerView(selectors.BaseSelector):
@@ -39,8 +38,8 @@ class PollerView(selectors.BaseSelector):
             # What has no descriptor is asyncio's self-pipe: that is what wakes its loop.
             key = watched.get(fd if fd >= 0 else loop._ssock)
             if key is not None:
-                reading = selectors.EVENT_READ if events & ~_EPOLLOUT else 0
-                writing = selectors.EVENT_WRITE if events & ~_EPOLLIN else 0
+                reading = selectors.EVENT_READ if events & ~EPOLLOUT else 0
+                writing = selectors.EVENT_WRITE if events & ~EPOLLIN else 0
                 ready.append((key, (reading | writing) & key.events))
         return ready
 
