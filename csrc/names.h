@@ -17,6 +17,7 @@
     X(name_executor_shutdown_called, "_executor_shutdown_called") \
     X(name_falling, "falling")                                    \
     X(name_future, "Future")                                      \
+    X(name_is_running, "is_running")                              \
     X(name_job_note, "pyasync_hw.job") /* py/job_token.h */       \
     X(name_loop, "loop")                                          \
     X(name_name, "name")                                          \

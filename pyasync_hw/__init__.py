@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .loop.policy import EventLoopPolicy  # deprecated in Python
     from .loop.runners import install, run
 
+importlib.import_module(".loop.forked", __name__)  # it registers itself
+
 __version__ = "0.1.0"
 
 __all__ = [

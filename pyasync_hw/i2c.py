@@ -11,6 +11,7 @@ the same for programs without a loop.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ __all__ = ["BlockingBus", "BlockingDevice", "Bus", "Device"]
 
 I2C_M_TEN = 0x0010  # linux/i2c.h
 FUNC_SMBUS_QUICK = 0x00010000
+_NO_ANSWER = (errno.EREMOTEIO, errno.ENXIO)  # a Raspberry Pi's drivers, and others
 _BUS_HZ = 100_000  # a Raspberry Pi's default
 _INLINE_S = 200e-6  # a message that takes longer goes to the executor
 # UM10204, 3.1.12: the other 7-bit addresses are reserved.
@@ -83,7 +85,7 @@ class BlockingBus(BlockingLife):
         try:
             self.core.transfer([(address, b"" if quick else 1)])
         except OSError as error:
-            if error.errno in hardware.NO_ANSWER:
+            if error.errno in _NO_ANSWER:
                 return False
             raise
         return True

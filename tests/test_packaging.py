@@ -127,7 +127,7 @@ def test_a_star_import_gives_every_public_name() -> None:
         f"pyasync_hw.{name}"
         for name in ("executor", "gpio", "insight", "rc522", "sim", "spi", "tags")
     ]
-    assert names == "pyasync_hw.loop.runners Board MifareClassic"
+    assert names == "pyasync_hw Board MifareClassic"
 
 
 def test_versions_that_are_claimed() -> None:

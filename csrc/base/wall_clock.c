@@ -62,6 +62,15 @@ wall_clock_init(struct wall_clock *wall, struct clock_driver *driver, const char
     return lock_init(&wall->lock, PTHREAD_MUTEX_NORMAL);
 }
 
+static void
+close_alarm(struct wall_clock *wall)
+{
+    if (wall->alarm_fd >= 0) {
+        close(wall->alarm_fd);
+        wall->alarm_fd = -1;
+    }
+}
+
 static int
 start_locked(struct wall_clock *wall)
 {
@@ -95,21 +104,15 @@ wall_clock_expect(struct wall_clock *wall, int64_t due_ns)
     pthread_mutex_lock(&wall->lock);
     if (!wall->has_thread && !wall->stop) {
         err = start_locked(wall);
+        if (!wall->has_thread) {
+            close_alarm(wall);
+        }
     }
     else if (due_ns < wall->until && !wall->stop) {
         err = wall->error < 0 ? wall->error : set_alarm_locked(wall, due_ns);
     }
     pthread_mutex_unlock(&wall->lock);
     return err;
-}
-
-static void
-close_alarm(struct wall_clock *wall)
-{
-    if (wall->alarm_fd >= 0) {
-        close(wall->alarm_fd);
-        wall->alarm_fd = -1;
-    }
 }
 
 void

@@ -130,8 +130,8 @@ int line_wave_jitter(struct line_request *line, struct pwm_jitter *jitter);
 /* Give the lines back, and free the request. */
 void line_close(struct line_request *line);
 
-/* In a fork's child, where a simulated one is not used any more: close the descriptors,
- * and take no lock. */
+/* In a fork's child, without a lock: a real one goes on, and has no descriptor that
+ * wakes the parent; of a simulated one, which is not used any more, they are closed. */
 void line_in_child(struct line_request *line);
 
 #endif

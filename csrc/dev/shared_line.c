@@ -2,6 +2,7 @@
 #include "dev/shared_line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -90,10 +91,10 @@ push(struct line_share *share, struct line_event event)
 }
 
 static int
-watch(const struct line_share *share, int fd)
+watch(int poll_fd, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(share->request.fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+    return epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 /* Every share can be woken, so that what another one reads may wait in its ring. */
@@ -105,7 +106,7 @@ make_wakeable_locked(struct shared_line *line)
             continue;
         }
         int fd = wake_open();
-        int err = fd < 0 ? fd : watch(share, fd);
+        int err = fd < 0 ? fd : watch(share->request.fd, fd);
         if (err < 0) {
             wake_close(&fd);
             return err;
@@ -340,12 +341,36 @@ share_close(void *self)
     pthread_mutex_unlock(&table->opening);
 }
 
-/* What it was is the parent's, and whoever held the lock is not here. */
+/* Under the same numbers an epoll and a wake-up of its own: by the parent's, each
+ * process would wake the other, for ever.  Who cannot open them goes on with those. */
+static void
+renew_fds(struct line_share *share)
+{
+    int wake_fd = share->wake_fd >= 0 ? wake_open() : -1;
+    int poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    bool opened = poll_fd >= 0 && watch(poll_fd, share->line->inner.fd) == 0;
+    if (opened && share->wake_fd >= 0) {
+        opened = wake_fd >= 0 && watch(poll_fd, wake_fd) == 0 &&
+                 dup3(wake_fd, share->wake_fd, O_CLOEXEC) >= 0;
+    }
+    if (opened && dup3(poll_fd, share->request.fd, O_CLOEXEC) >= 0 &&
+        share->count > 0) {
+        (void)wake_up(share->wake_fd); /* it is open */
+    }
+    wake_close(&wake_fd);
+    wake_close(&poll_fd);
+}
+
+/* Whoever held the lock is not here. */
 static void
 share_in_child(void *self)
 {
     struct line_share *share = self;
     struct line_request *inner = &share->line->inner;
+    if (inner->ops->in_child == NULL) {
+        renew_fds(share);
+        return;
+    }
     share_close_fds(share);
     if (unlink_share(share)) {
         line_in_child(inner);
@@ -380,7 +405,7 @@ share_new(struct shared_line *line, const struct line_wish *wish,
     share->request.inner = &line->inner;
     share->request.lowered = &share->lowered;
     share->request.fd = epoll_create1(EPOLL_CLOEXEC);
-    int err = share->request.fd < 0 ? -errno : watch(share, line->inner.fd);
+    int err = share->request.fd < 0 ? -errno : watch(share->request.fd, line->inner.fd);
     if (err < 0) {
         share_close_fds(share);
         free(share);

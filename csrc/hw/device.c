@@ -54,7 +54,8 @@ ah_device_begin(DeviceObject *self)
 void
 ah_device_end(DeviceObject *self)
 {
-    if (--self->busy == 0 && self->closing) {
+    self->busy -= self->busy > 0; /* in a fork's child it may be 0: see in_child */
+    if (self->busy == 0 && self->closing) {
         self->closing = 0;
         ah_device_release(self); /* runs Python */
     }
@@ -140,8 +141,13 @@ void
 ah_device_in_child(PyObject *object)
 {
     DeviceObject *self = (DeviceObject *)object;
+    self->busy = 0; /* other threads, which are not here, would never end */
     if (self->owner == NULL) {
         self->fork.made_in = 0;
+        if (self->closing) { /* what was to be closed at the end of theirs */
+            self->closing = 0;
+            ah_device_release(self);
+        }
         return;
     }
     if (self->handle != NULL) {

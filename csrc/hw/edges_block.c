@@ -96,14 +96,15 @@ ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *arg
     struct vclock *clock = request->time.clock; /* for all of this wait */
     PyObject *kept = ah_keep_clock(clock);
     int err;
+    if (ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) <
+        0) { /* runs Python */
+        goto done;
+    }
     if (hw_wait_is_armed(&edges->wait)) {
         PyErr_Format(PyExc_RuntimeError,
                      "edges of %s are awaited on an event loop: await them there, or "
                      "block in threads, not both at once",
                      edges->line->what);
-        goto done;
-    }
-    if (ah_deadline_arg(timeout, "timeout", clock, &deadline_ns) < 0) {
         goto done;
     }
     blocker.next = edges->blockers;

@@ -22,7 +22,7 @@ request_use_clock(void *request, struct vclock **clock)
     return line_use_clock(request, clock);
 }
 
-/* The world is not here any more, nor the threads that waited. */
+/* The threads that waited are not here any more. */
 static void
 request_in_child(PyObject *object)
 {
@@ -30,12 +30,10 @@ request_in_child(PyObject *object)
     if (self->device.owner == NULL) {
         shared_lines_in_child(&self->device.st->shared_lines);
     }
-    else {
-        if (self->device.handle != NULL) {
-            line_in_child(self->device.handle);
-        }
-        self->edges.blockers = NULL;
+    if (self->device.handle != NULL) {
+        line_in_child(self->device.handle);
     }
+    self->edges.blockers = NULL;
     ah_device_in_child(object);
 }
 

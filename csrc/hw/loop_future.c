@@ -3,30 +3,40 @@
 
 #include "loop/loop.h"
 
-/* -1 with an exception. */
+/* done() or is_running().  -1 with an exception. */
 static int
-is_done(PyObject *future)
+ask(PyObject *object, PyObject *name)
 {
-    PyObject *done = PyObject_CallMethod(future, "done", NULL); /* runs Python */
-    int result = done == NULL ? -1 : PyObject_IsTrue(done);
-    Py_XDECREF(done);
+    PyObject *answer = PyObject_CallMethodNoArgs(object, name); /* runs Python */
+    int result = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
     return result;
 }
 
-/* What it is told when its loop looks: nothing, if it is done by then. */
+/* What is to come of a future that is not done. */
 static PyObject *
-tell(PyObject *Py_UNUSED(self), PyObject *args)
+complete(ModuleState *st, PyObject *future, PyObject *error)
+{
+    return error == NULL
+               ? PyObject_CallMethodOneArg(future, st->name_set_result, Py_None)
+               : PyObject_CallMethodOneArg(future, st->name_set_exception, error);
+}
+
+/* What it is told when its loop looks: nothing, if it is done by then.  `self` is a
+ * type of this module. */
+static PyObject *
+tell(PyObject *self, PyObject *args)
 {
     PyObject *future, *error;
     if (!PyArg_ParseTuple(args, "OO", &future, &error)) {
         return NULL;
     }
-    int done = is_done(future); /* runs Python */
+    ModuleState *st = ah_state_of_type((PyTypeObject *)self);
+    int done = st == NULL ? -1 : ask(future, st->name_done); /* runs Python */
     if (done != 0) {
         return done < 0 ? NULL : Py_NewRef(Py_None);
     }
-    return error == Py_None ? PyObject_CallMethod(future, "set_result", "O", Py_None)
-                            : PyObject_CallMethod(future, "set_exception", "O", error);
+    return complete(st, future, error == Py_None ? NULL : error); /* runs Python */
 }
 
 static PyObject *
@@ -42,16 +52,6 @@ static PyMethodDef tell_methods[] = {
     [WAKE] = {"wake", nothing, METH_NOARGS, NULL},
 };
 
-/* -1 with an exception. */
-static int
-is_running(PyObject *loop)
-{
-    PyObject *running = PyObject_CallMethod(loop, "is_running", NULL); /* runs Python */
-    int result = running == NULL ? -1 : PyObject_IsTrue(running);
-    Py_XDECREF(running);
-    return result;
-}
-
 /* Does it run in another thread?  -1 with an exception. */
 static int
 runs_elsewhere(ModuleState *st, PyObject *loop)
@@ -59,7 +59,7 @@ runs_elsewhere(ModuleState *st, PyObject *loop)
     if (ah_loop_check(st, loop)) {
         return ah_loop_runs_elsewhere((LoopObject *)loop);
     }
-    int runs = is_running(loop); /* runs Python */
+    int runs = ask(loop, st->name_is_running); /* runs Python */
     if (runs <= 0) {
         return runs;
     }
@@ -78,7 +78,7 @@ runs_elsewhere(ModuleState *st, PyObject *loop)
 int
 hw_future_tell(ModuleState *st, PyObject *loop, PyObject *future, PyObject *error)
 {
-    int done = is_done(future); /* runs Python */
+    int done = ask(future, st->name_done); /* runs Python */
     if (done != 0) {
         return done < 0 ? -1 : 0;
     }
@@ -88,7 +88,8 @@ hw_future_tell(ModuleState *st, PyObject *loop, PyObject *future, PyObject *erro
     }
     PyObject *result;
     if (elsewhere) {
-        PyObject *func = PyCFunction_New(&tell_methods[TELL], NULL);
+        PyObject *type = (PyObject *)st->wait_callback_type;
+        PyObject *func = PyCFunction_New(&tell_methods[TELL], type);
         if (func == NULL) {
             return -1;
         }
@@ -97,9 +98,7 @@ hw_future_tell(ModuleState *st, PyObject *loop, PyObject *future, PyObject *erro
         Py_DECREF(func);
     }
     else {
-        result = error == NULL
-                     ? PyObject_CallMethodOneArg(future, st->name_set_result, Py_None)
-                     : PyObject_CallMethodOneArg(future, st->name_set_exception, error);
+        result = complete(st, future, error); /* runs Python */
     }
     Py_XDECREF(result);
     return result == NULL ? -1 : 1;
@@ -111,7 +110,7 @@ hw_loop_wake(ModuleState *st, PyObject *loop)
     if (loop == NULL || ah_loop_check(st, loop)) {
         return;
     }
-    int runs = is_running(loop); /* runs Python */
+    int runs = ask(loop, st->name_is_running); /* runs Python */
     if (runs > 0) {
         PyObject *func = PyCFunction_New(&tell_methods[WAKE], NULL);
         PyObject *handle =

@@ -357,8 +357,9 @@ ah_mfrc522_arm(MFRC522Object *self, PyObject *loop)
     return future;
 }
 
-void
-ah_mfrc522_run_cancel(MFRC522Object *self)
+/* End what runs, with the steps that leave the chip idle.  Cannot fail. */
+static void
+run_cancel(MFRC522Object *self)
 {
     if (self->driving) {
         self->cancelling = 1;
@@ -388,7 +389,7 @@ ah_mfrc522_run_close(MFRC522Object *self)
 {
     ah_mfrc522_closed_while_waited_for(self);
     if (mfrc522_is_running(&self->chip)) {
-        ah_mfrc522_run_cancel(self); /* runs Python */
+        run_cancel(self); /* runs Python */
     }
     ah_mfrc522_keep_outcome(self);
     /* Transfers only; a bus that fails now will not be used any more. */
@@ -401,7 +402,7 @@ ah_mfrc522_disarm(MFRC522Object *self, PyObject *future)
 {
     if (future == self->future) {
         Py_CLEAR(self->future);
-        ah_mfrc522_run_cancel(self);
+        run_cancel(self);
     }
     Py_RETURN_NONE;
 }

@@ -58,9 +58,6 @@ void ah_mfrc522_run_init(MFRC522Object *self);
 int ah_mfrc522_run_traverse(MFRC522Object *self, visitproc visit, void *arg);
 void ah_mfrc522_run_clear(MFRC522Object *self);
 
-/* End what runs, with the steps that leave the chip idle.  Cannot fail. */
-void ah_mfrc522_run_cancel(MFRC522Object *self); /* runs Python */
-
 /* Have take() raise that, if anything runs: OSError (EBADF), or for a thread that
  * blocks concurrent.futures.CancelledError. */
 void ah_mfrc522_closed_while_waited_for(MFRC522Object *self);

@@ -52,14 +52,13 @@ AH_RAISES int hw_wait_arm(struct hw_wait *wait, PyObject *loop, int fd,
                           AH_BORROWED PyObject *owner);
 
 /* Idempotent; cannot fail.  May drop the last reference to the owner: hold one. */
-void hw_wait_disarm(struct hw_wait *wait);
+void hw_wait_disarm(struct hw_wait *wait); /* runs Python */
 
 /* For tp_traverse of the owner. */
 int hw_wait_traverse(struct hw_wait *wait, visitproc visit, void *arg);
 
 /* Was that loop closed?  -1 with an exception. */
 AH_RAISES int hw_loop_is_closed(PyObject *loop); /* runs Python */
-                                                 /* runs Python */
 
 /* Now on the clock of `loop`: ours, or any asyncio loop.  -1 with an exception. */
 AH_RAISES int hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns);

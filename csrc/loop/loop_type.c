@@ -2,7 +2,7 @@
  * writes, and the method tables of its files put together.
  *
  * _core.Loop is a base under asyncio.SelectorEventLoop, in
- * pyasync_hw/loop/event_loop.py:
+ * pyasync_hw/loop/__init__.py:
  * `_closed`, `_stopping`, `_debug` and `_thread_id` of asyncio's own code are fields of
  * the C struct.  It owns its handles, descriptors and clock; closing releases them, and
  * dealloc does for a loop that was never closed.

@@ -5,14 +5,15 @@ A backend opens lines, SPI devices and I2C buses: the kernel's or a simulated bo
 
 from __future__ import annotations
 
-from .backend import NO_ANSWER, Backend, ChipBackend, LineSettings
+from typing import Literal as Literal  # get_type_hints(LineSettings) looks for it here
+
+from .backend import Backend, ChipBackend, LineSettings
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi
 from .wiring import ConfigError, PartWiring, ReaderWiring, Wiring, load_board
 
 __all__ = [
-    "NO_ANSWER",
     "Backend",
     "ChipBackend",
     "ConfigError",
@@ -33,15 +34,5 @@ __all__ = [
 ]
 
 # They are pickled by the name under which they are documented.
-_PUBLIC = (
-    Backend,
-    ChipBackend,
-    ConfigError,
-    KernelBackend,
-    LineSettings,
-    PartWiring,
-    ReaderWiring,
-    Wiring,
-)
-for _public in _PUBLIC:
-    _public.__module__ = __name__
+for _name in __all__:
+    globals()[_name].__module__ = __name__

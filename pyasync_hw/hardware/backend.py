@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,10 +13,7 @@ from .wiring import ReaderWiring
 if TYPE_CHECKING:
     from ..sim import SimReader
 
-__all__ = ["NO_ANSWER", "Backend", "ChipBackend", "LineSettings"]
-
-# errno of an I2C transfer where nothing answers: a Raspberry Pi's drivers, and others.
-NO_ANSWER = (errno.EREMOTEIO, errno.ENXIO)
+__all__ = ["Backend", "ChipBackend", "LineSettings"]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ or the end of its `with` block, and then closed for good.
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from .. import _core
 
@@ -31,16 +30,16 @@ def use_running_loop(
         raise
 
 
-class BlockingLife(ABC):
+class BlockingLife:
     """One for `with`."""
 
-    @abstractmethod
-    def close(self) -> None:
-        """Give back what it has; idempotent."""
+    if TYPE_CHECKING:  # no ABC: its metaclass would be that of every class made of a device
 
-    @abstractmethod
-    def _begin(self) -> None:
-        """Before the block: raises ValueError when it is closed."""
+        def close(self) -> None:
+            """Give back what it has; idempotent."""
+
+        def _begin(self) -> None:
+            """Before the block: raises ValueError when it is closed."""
 
     def __enter__(self) -> Self:
         try:

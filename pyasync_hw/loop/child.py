@@ -23,7 +23,7 @@ from .._core import Child, VirtualClock
 from .spawn import Popen
 
 if TYPE_CHECKING:
-    from .event_loop import EventLoop
+    from . import EventLoop
 
 __all__ = ["SubprocessTransport", "make_transport"]
 

@@ -17,7 +17,7 @@ from asyncio import events, unix_events
 from typing import Any
 
 from .. import _core
-from .event_loop import EventLoop
+from . import EventLoop
 
 __all__: list[str] = []
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 
 if TYPE_CHECKING:
-    from .event_loop import EventLoop
+    from . import EventLoop
 
 __all__ = ["Patches", "notice"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 
-from .event_loop import EventLoop, new_event_loop
+from . import EventLoop, new_event_loop
 
 __all__ = ["EventLoopPolicy"]
 
@@ -26,6 +26,8 @@ if _base is None:
 
 class EventLoopPolicy(_base):  # type: ignore[misc,valid-type]
     """Makes an EventLoop of this package for whoever asks asyncio for a loop."""
+
+    __module__ = "pyasync_hw"
 
     def new_event_loop(self) -> EventLoop:
         return new_event_loop()

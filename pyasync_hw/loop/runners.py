@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from .._core import VirtualClock
-from .event_loop import new_event_loop
+from . import new_event_loop
 
 __all__ = ["install", "run"]
 
@@ -46,3 +46,8 @@ def install() -> None:
     from .policy import EventLoopPolicy
 
     asyncio.set_event_loop_policy(EventLoopPolicy())
+
+
+# As in hardware/__init__.py.
+for _public in (install, run):
+    _public.__module__ = "pyasync_hw"

@@ -22,7 +22,7 @@ from .._core import Watchdog
 if TYPE_CHECKING:
     from types import CodeType
 
-    from .event_loop import EventLoop
+    from . import EventLoop
 
 __all__ = ["Findings", "Sample", "Sampler", "Seen", "Stack"]
 

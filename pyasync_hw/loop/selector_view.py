@@ -1,42 +1,18 @@
-"""The loop's poller, as the selector that inherited code expects, and its map."""
+"""The loop's poller, as the selector that inherited code expects."""
 
 from __future__ import annotations
 
 import selectors
 import weakref
-from collections.abc import Iterator, Mapping
-from typing import Any
+from select import EPOLLIN, EPOLLOUT
+from typing import TYPE_CHECKING, Any
 
 from . import patches
 
+if TYPE_CHECKING:
+    from .selector_map import SelectorMap
+
 __all__ = ["PollerView"]
-
-_EPOLLIN, _EPOLLOUT = 1, 4
-
-
-class _SelectorMap(Mapping[Any, selectors.SelectorKey]):
-    """What is watched, by descriptor: the `get_map()` of a selector."""
-
-    def __init__(self, loop: weakref.ref[Any]) -> None:
-        self._loop = loop
-
-    def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
-        loop = self._loop()
-        watched = loop._registered(fileobj) if loop is not None else None
-        if watched is None:
-            raise KeyError(f"{fileobj!r} is not registered")
-        registered, fd, events, reader, writer = watched
-        mask = (selectors.EVENT_READ if events & _EPOLLIN else 0) | (
-            selectors.EVENT_WRITE if events & _EPOLLOUT else 0
-        )
-        return selectors.SelectorKey(registered, fd, mask, (reader, writer))
-
-    def __iter__(self) -> Iterator[int]:
-        loop = self._loop()
-        return iter(loop._registered_fds() if loop is not None else ())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 class PollerView(selectors.BaseSelector):
@@ -62,8 +38,8 @@ class PollerView(selectors.BaseSelector):
             # What has no descriptor is asyncio's self-pipe: that is what wakes its loop.
             key = watched.get(fd if fd >= 0 else loop._ssock)
             if key is not None:
-                reading = selectors.EVENT_READ if events & ~_EPOLLOUT else 0
-                writing = selectors.EVENT_WRITE if events & ~_EPOLLIN else 0
+                reading = selectors.EVENT_READ if events & ~EPOLLOUT else 0
+                writing = selectors.EVENT_WRITE if events & ~EPOLLIN else 0
                 ready.append((key, (reading | writing) & key.events))
         return ready
 
@@ -80,5 +56,7 @@ class PollerView(selectors.BaseSelector):
         if name == "select" and loop is not None:
             patches.notice(loop)
 
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return _SelectorMap(self._loop)
+    def get_map(self) -> SelectorMap:
+        from .selector_map import SelectorMap  # most programs never look
+
+        return SelectorMap(self._loop)

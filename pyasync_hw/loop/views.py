@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .. import _core
 
 if TYPE_CHECKING:
-    from .event_loop import EventLoop
+    from . import EventLoop
 
 __all__ = ["Ready", "Scheduled", "refuse"]
 

@@ -191,7 +191,7 @@ class SimReader:
     """One simulated RC522 module: its field, where cards come and go.
 
     `name`, `bus` ("spi0.0"), `irq` and `reset` ("GPIO24" or None) and `speed_hz` are
-    its wiring, as in wiring.ReaderWiring.
+    its wiring, as in hardware.ReaderWiring.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 /* A simulated board in real time: what takes time, and how much. */
 #include "sim/world.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/nap.h"
@@ -306,12 +307,37 @@ test_what_is_due_sooner_wakes_nobody(void)
     CHECK_EQ(idler.looks, 2);
 }
 
+/* Its thread's stack has no room in memory, and later it has. */
+static void
+test_a_thread_that_cannot_start_leaves_nothing(void)
+{
+    struct idler idler = {
+        .driver = {.next_due = idler_next_due, .advance = idler_advance}};
+    struct wall_clock wall;
+    pthread_attr_t usual, huge;
+    REQUIRE(pthread_getattr_default_np(&usual) == 0);
+    REQUIRE(pthread_attr_init(&huge) == 0);
+    REQUIRE(pthread_attr_setstacksize(&huge, SIZE_MAX / 4) == 0);
+    REQUIRE(wall_clock_init(&wall, &idler.driver) == 0);
+    REQUIRE(pthread_setattr_default_np(&huge) == 0);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns()), -EAGAIN);
+    CHECK_EQ(wall.alarm_fd, -1);
+    REQUIRE(pthread_setattr_default_np(&usual) == 0);
+    CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns()), 0);
+    await_looks(&idler, 1);
+    wall_clock_stop(&wall);
+    wall_clock_destroy(&wall);
+    pthread_attr_destroy(&usual);
+    pthread_attr_destroy(&huge);
+}
+
 int
 main(void)
 {
     RUN(test_a_message_in_real_and_in_virtual_time);
     RUN(test_reading_a_line_carries_out_what_is_due);
     RUN(test_what_is_due_sooner_wakes_nobody);
+    RUN(test_a_thread_that_cannot_start_leaves_nothing);
     RUN(test_who_polls_misses_no_pulse);
     RUN(test_lines_that_are_polled_in_turn_keep_their_order);
     RUN(test_a_line_that_is_polled_no_more_holds_up_none);

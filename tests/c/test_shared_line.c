@@ -366,6 +366,36 @@ test_a_line_that_is_gone_is_not_shared(void)
     wire_done(&after);
 }
 
+/* A fork's child and its parent, which has the same file by another number. */
+static void
+test_the_child_wakes_only_itself(void)
+{
+    struct wire wire;
+    struct line_event events[16];
+    wire_init(&wire);
+    struct line_request *alone = input(&wire, LINE_EDGE_BOTH);
+    const int number = alone->fd;
+    struct line_request parents = {.fd = dup(number)};
+    line_in_child(alone);
+    CHECK_EQ(alone->fd, number);
+    struct line_request *second = input(&wire, LINE_EDGE_BOTH);
+    edge(&wire, LINE_FALLING_EDGE);
+    CHECK(is_readable(alone) && is_readable(second) && is_readable(&parents));
+    CHECK_EQ(take(second, events, 16), 1);
+    CHECK(is_readable(alone) && !is_readable(second) && !is_readable(&parents));
+    close(parents.fd);
+    line_in_child(alone); /* and its own child has the edge that is kept for it, too */
+    CHECK(is_readable(alone));
+    CHECK_EQ(take(alone, events, 16), 1);
+    CHECK(!is_readable(alone));
+    edge(&wire, LINE_RISING_EDGE);
+    CHECK_EQ(take(second, events, 16), 1);
+    CHECK(is_readable(alone));
+    give_back(alone);
+    give_back(second);
+    wire_done(&wire);
+}
+
 static void
 test_who_may_join(void)
 {
@@ -531,6 +561,7 @@ main(void)
     RUN(test_the_last_level_counts_and_the_others_hear_of_low);
     RUN(test_who_only_looks_changes_no_level);
     RUN(test_a_line_that_is_gone_is_not_shared);
+    RUN(test_the_child_wakes_only_itself);
     RUN(test_who_may_join);
     RUN(test_what_fails_leaves_nothing);
     RUN(test_a_crowd);

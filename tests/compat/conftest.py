@@ -1,10 +1,11 @@
-"""For the tests of RPi.GPIO's names, a board and a module as it is imported; programs for `run`."""
+"""For the tests of other libraries' names: boards, a module as it is imported, programs."""
 
 import textwrap
 
 import pytest
 
 from pyasync_hw import hardware, sim
+from pyasync_hw.compat.pirc522 import RFID
 from pyasync_hw.compat.RPi import GPIO
 from pyasync_hw.compat.service import service
 
@@ -20,6 +21,20 @@ def gpio_board(monkeypatch):
         GPIO.release_all()
         service.stop()
         hardware.set_default(before)
+
+
+@pytest.fixture
+def reader():
+    """A simulated reader where pi-rc522 expects one."""
+    with sim.Board() as board:
+        yield board.attach_rc522("spi0.0", irq="BOARD18", reset="BOARD22")
+    GPIO.release_all()
+
+
+@pytest.fixture
+def rfid(reader):
+    with RFID() as rfid:
+        yield rfid
 
 
 @pytest.fixture

@@ -15,20 +15,6 @@ KEY = [0xFF] * 6
 
 
 @pytest.fixture
-def reader():
-    """A simulated reader where pi-rc522 expects one."""
-    with sim.Board() as board:
-        yield board.attach_rc522("spi0.0", irq="BOARD18", reset="BOARD22")
-    GPIO.release_all()
-
-
-@pytest.fixture
-def rfid(reader):
-    with RFID() as rfid:
-        yield rfid
-
-
-@pytest.fixture
 def card(reader):
     card = sim.MifareClassic1K(uid=UID)
     reader.present(card)

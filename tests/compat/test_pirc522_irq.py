@@ -9,22 +9,8 @@ from running import run
 
 from pyasync_hw import sim
 from pyasync_hw.compat.pirc522 import RFID
-from pyasync_hw.compat.RPi import GPIO
 
 UID5 = [0xA6, 0x1D, 0x22, 0x7E, 231]
-
-
-@pytest.fixture
-def reader():
-    with sim.Board() as board:
-        yield board.attach_rc522("spi0.0", irq="BOARD18", reset="BOARD22")
-    GPIO.release_all()
-
-
-@pytest.fixture
-def rfid(reader):
-    with RFID() as rfid:
-        yield rfid
 
 
 def arm(rfid):

@@ -239,6 +239,7 @@ class World:
             self.fail("a loop believes that it runs")
             return
         loop._closed = False  # a verb may have set it
+        loop._watches.clear()  # the __init__() of one may have been called again
         loop.set_exception_handler(lambda loop, context: None)
         loop.set_task_factory(None)
         loop.set_debug(False)

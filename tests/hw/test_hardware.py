@@ -1,7 +1,7 @@
 """Which hardware is chosen, and the errors of the kernel's devices where there are none.
 
 The ioctls themselves need a kernel with GPIO and SPI devices (gpio-sim, spidev);
-their structs and numbers are checked when csrc/base/gpio_abi.h is compiled.
+their structs and numbers are checked when csrc/dev/gpio_abi.h is compiled.
 """
 
 from __future__ import annotations

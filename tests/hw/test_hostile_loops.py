@@ -402,6 +402,22 @@ def test_a_reader_that_is_closed_by_its_timeout(chip: _core.MFRC522) -> None:
         chip.run(timeout=Timeout())
 
 
+def test_a_timeout_that_awaits_the_edge_for_which_a_thread_is_to_block() -> None:
+    with sim.Board() as board, gpio.Input(17, board=board) as button:
+        loop = pyasync_hw.new_event_loop()
+
+        class Timeout:
+            def __float__(self) -> float:
+                self.future = button._core.arm(loop)
+                return 0.0
+
+        timeout: Any = Timeout()
+        with pytest.raises(RuntimeError, match="are awaited on an event loop"):
+            button._core.wait_edge_blocking(timeout=timeout)
+        button._core.disarm(timeout.future)
+        loop.close()
+
+
 def test_a_card_that_is_laid_into_the_field_while_it_is_asked(hw_board: sim.Board) -> None:
     door = hw_board.attach_rc522()
 

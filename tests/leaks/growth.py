@@ -7,6 +7,7 @@ every one of several rounds grows by about one block, or some bytes, a call.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -43,7 +44,7 @@ def heap_bytes() -> int:
 @dataclass
 class Usage:
     live: dict[str, int]
-    descriptors: list[str]
+    descriptors: dict[str, str]  # what each is, by number
     blocks: int
     heap: int
 
@@ -51,7 +52,10 @@ class Usage:
     def now(cls) -> Usage:
         for _ in range(3):
             gc.collect()
-        descriptors = sorted(os.listdir("/proc/self/fd"))
+        descriptors = {}
+        for number in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+                descriptors[number] = os.readlink(f"/proc/self/fd/{number}")
         return cls(_core._live(), descriptors, sys.getallocatedblocks(), heap_bytes())
 
 
@@ -74,7 +78,8 @@ def _assert_no_growth(operation: Callable[[], object], calls: int) -> None:
             operation()
         after = Usage.now()
         assert after.live == before.live
-        assert after.descriptors == before.descriptors
+        changed = dict(before.descriptors.items() ^ after.descriptors.items())
+        assert not changed, f"descriptors that came or went: {changed}"
         blocks.append(after.blocks - before.blocks)
         heap.append(after.heap - before.heap)
         if blocks[-1] < calls / 2 and heap[-1] < calls * 8:

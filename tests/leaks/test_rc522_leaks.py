@@ -143,4 +143,6 @@ def test_a_loop_that_ends_with_a_wait_pending(door: sim.SimReader) -> None:
         with rc522.Reader() as reader:
             pyasync_hw.run(main(reader))
 
+    with rc522.Reader() as reader, pytest.raises(TimeoutError):  # the board's thread starts
+        reader.blocking.wait_for_tag(timeout=0.1)
     assert_no_growth(run, calls=50)

@@ -212,6 +212,6 @@ def test_a_loop_that_runs_callbacks_needs_few_modules():
     done = subprocess.run(
         [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60
     )
-    of_loop = ("event_loop", "forked", "patches", "selector_view")
+    of_loop = ("forked", "patches", "selector_view")
     loaded = [f"pyasync_hw.{name}" for name in ("_core", "loop", *(f"loop.{n}" for n in of_loop))]
     assert (done.stdout.split(), done.stderr) == (loaded, "")

@@ -147,6 +147,8 @@ BY_AN_EXCEPTION_OF_A_SIGNAL_HANDLER = """
 class Out(Exception):
     pass
 
+INTERRUPTED = Out, KeyError  # Thread.start() of CPython may do `del _limbo[self]` twice then
+
 def handler(number, frame):
     raise Out
 
@@ -158,7 +160,7 @@ async def main():
             with insight.watch(loop, 0.002, lambda report: None):
                 await asyncio.sleep(0)
                 compute()
-        except Out:
+        except INTERRUPTED:
             pass
 
 signal.signal(signal.SIGALRM, handler)
@@ -166,7 +168,7 @@ outs = 0
 for _ in range(3):
     try:
         pyasync_hw.run(main())
-    except Out:
+    except INTERRUPTED:
         outs += 1
     signal.setitimer(signal.ITIMER_REAL, 0)
 """

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import pyasync_hw
-from pyasync_hw.loop import event_loop as loop_module
+from pyasync_hw import loop as loop_module
 
 # -- at a random moment, into a process that works ---------------------------------
 
@@ -178,7 +178,7 @@ def test_at_a_random_moment(name: str) -> None:
 
 class Injector:
     """Raises KeyboardInterrupt, as a signal would, at the nth line of run_forever and what
-    it calls of event_loop.py; None: only counts."""
+    it calls of the loop's module; None: only counts."""
 
     def __init__(self, at: int | None) -> None:
         self.at = at

@@ -23,7 +23,8 @@ from processes import nothing_left
 
 import pyasync_hw
 from pyasync_hw import executor as executor_module
-from pyasync_hw.loop import child, event_loop, selector_view, spawn
+from pyasync_hw import loop as event_loop
+from pyasync_hw.loop import child, selector_view, spawn
 from pyasync_hw.loop import foreign_executor as foreign_executor_module
 
 MODULES = (child, event_loop, executor_module, foreign_executor_module, selector_view, spawn)
