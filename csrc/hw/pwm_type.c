@@ -280,7 +280,7 @@ PyType_Spec PWM_spec = {
     .slots = PWM_slots,
 };
 
-static PyMethodDef pwm_functions[] = {
+static PyMethodDef pwm_open_methods[] = {
     {"pwm_of_line", pwm_of_line, METH_VARARGS,
      PyDoc_STR("pwm_of_line($module, line, rest, /)\n--\n\n"
                "A PWM on a requested output, which it takes over: the LineRequest is\n"
@@ -298,5 +298,5 @@ ah_pwm_setup(PyObject *module)
     if (err < 0) {
         return ah_raise_errno(err, NULL);
     }
-    return PyModule_AddFunctions(module, pwm_functions);
+    return PyModule_AddFunctions(module, pwm_open_methods);
 }
