@@ -204,6 +204,11 @@ class BlockingDevice(BlockingLife):
         return self.transfer([data, n])[0]
 
     @property
+    def blocking(self) -> BlockingDevice:
+        """Itself."""
+        return self
+
+    @property
     def closed(self) -> bool:
         """Is its bus closed?"""
         return self.bus.closed

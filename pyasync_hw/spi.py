@@ -1,13 +1,12 @@
 """SPI devices.
 
-    with spi.Device("spi0.0", speed_hz=1_000_000) as device:
-        answer = device.transfer(bytes([0x37 << 1 | 0x80, 0]))
+    async with spi.Device("spi0.0", speed_hz=1_000_000) as device:
+        answer = await device.transfer(bytes([0x37 << 1 | 0x80, 0]))
 
-transfer() and message() block the thread while they last, with the GIL let go; on a loop
-it is `await device.awaitable.transfer(data)`.  What the devices of a bus send goes in order
-of arrival, whoever sends it.  A message is sent by the kernel's spidev driver, by the
-simulated board, or, when asked for by via="spidev" or PYASYNC_HW_SPI=spidev, by the `spidev`
-package of PyPI.
+`device.blocking` has the same for programs without a loop, with the GIL let go.  What the
+devices of a bus send goes in order of arrival, whoever sends it.  A message is sent by the
+kernel's spidev driver, by the simulated board, or, when asked for by via="spidev" or
+PYASYNC_HW_SPI=spidev, by the `spidev` package of PyPI.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from . import _core, hardware
-from .hardware.device import DeviceLife
+from .hardware.device import BlockingLife, DeviceLife
 from .hardware.pins import parse_spi
 
-__all__ = ["AwaitableDevice", "Device", "SpidevPackageBus", "Stats", "Transfer"]
+__all__ = ["BlockingDevice", "Device", "SpidevPackageBus", "Stats", "Transfer"]
 
 
 _REMEDIES = {
@@ -67,56 +66,20 @@ class Stats(NamedTuple):
 
 
 def _flag(bit: int, doc: str) -> property:
-    """A property of Device: one flag of its mode."""
+    """A property of a device: one flag of its mode."""
 
-    def get(device: Device) -> bool:
+    def get(device: _Settings) -> bool:
         return bool(device.core.mode & bit)
 
-    def put(device: Device, value: bool) -> None:
+    def put(device: _Settings, value: bool) -> None:
         mode = device.core.mode
         device.core.mode = mode | bit if value else mode & ~bit
 
     return property(get, put, doc=doc)
 
 
-class AwaitableDevice:
-    """transfer() and message() of a Device on a loop, which goes on meanwhile.
-
-    They take their turn on the bus in order of arrival, together with whoever blocks.  What
-    takes up to 200 us is sent on the loop, for another thread costs more; the rest by the
-    loop's executor.  A cancel ends the wait at once.  What is being sent stops at the next
-    end of a frame, where chip select goes up, and has the bus until then.
-    """
-
-    def __init__(self, core: _core.SPIDevice) -> None:
-        self._core = core
-
-    async def transfer(self, data: bytes | int) -> bytes:
-        """As Device.transfer()."""
-        return (await self.message([data]))[0]
-
-    async def message(self, transfers: Iterable[bytes | int | Transfer]) -> list[bytes]:
-        """As Device.message()."""
-        loop = asyncio.get_running_loop()
-        message = self._core.begin(transfers)
-        try:
-            turn = message.enter(loop)
-            if turn is not None:
-                await turn
-            if not message.is_long:
-                return message.send()
-            return await loop.run_in_executor(None, message.send)
-        finally:
-            message.leave()
-
-
-class Device(DeviceLife):
-    """An SPI device: "spi0.0" is chip select 0 of bus 0.
-
-    speed_hz: clock rate in Hz; mode: 0 to 3, and the flags of linux/spi/spi.h, of which six
-    have arguments, and properties, of their own.  via: "board" or "spidev" (the package).
-    Raises OSError with a remedy, ValueError.
-    """
+class _Settings:
+    """What both faces of a device have: its settings, which raise ValueError when closed."""
 
     cs_high = _flag(CS_HIGH, "Is chip select active high?")
     lsb_first = _flag(LSB_FIRST, "Does the lowest bit of a word go first?")
@@ -124,6 +87,92 @@ class Device(DeviceLife):
     loopback = _flag(LOOPBACK, "Does the controller hear itself?")
     no_cs = _flag(NO_CS, "Does chip select stay as it is?")
     ready = _flag(READY, "May the device pull its line low to pause?")
+
+    def __init__(self, spec: str, core: _core.SPIDevice, package: SpidevPackageBus | None) -> None:
+        self.spec = spec
+        self.core = core
+        self._package = package
+
+    @property
+    def speed_hz(self) -> int:
+        """Clock rate, in Hz."""
+        return self.core.speed_hz
+
+    @speed_hz.setter
+    def speed_hz(self, value: int) -> None:
+        self.core.speed_hz = value
+
+    @property
+    def mode(self) -> int:
+        """SPI mode, and its flags, as the kernel has accepted them."""
+        return self.core.mode
+
+    @mode.setter
+    def mode(self, value: int) -> None:
+        self.core.mode = value
+
+    @property
+    def bits_per_word(self) -> int:
+        """Bits per word."""
+        return self.core.bits_per_word
+
+    @bits_per_word.setter
+    def bits_per_word(self, value: int) -> None:
+        self.core.bits_per_word = value
+
+    @property
+    def stats(self) -> Stats:
+        """How many messages and transfers were sent; also when closed."""
+        return Stats(self.core.messages, self.core.transfers)
+
+    @property
+    def closed(self) -> bool:
+        """True after close()."""
+        return self.core.closed
+
+    def close(self) -> None:
+        """Give the device back; idempotent.  A message that runs is finished."""
+        self.core.close()
+        if self._package is not None:
+            self._package.close()
+
+    def _begin(self) -> None:
+        _ = self.core.mode
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<{type(self).__name__} {self.spec!r} {state}>"
+
+
+class BlockingDevice(_Settings, BlockingLife):
+    """The verbs of a Device, blocking, without the GIL; from any thread: Device.blocking."""
+
+    def transfer(self, data: bytes | int) -> bytes:
+        """Send bytes (int: so many zeros) under one chip select; what came back meanwhile."""
+        return self.core.transfer(data)
+
+    def message(self, transfers: Iterable[bytes | int | Transfer]) -> list[bytes]:
+        """Transfers in one message; what came back in each.
+
+        What is longer than the driver's buffer (spidev.bufsiz, 4096 bytes by default) is
+        sent in several calls, cut where chip select goes up.  Raises OSError (EMSGSIZE) when
+        what goes out under one chip select is longer, before anything is sent.
+        """
+        return self.core.message(transfers)
+
+    @property
+    def blocking(self) -> BlockingDevice:
+        """Itself."""
+        return self
+
+
+class Device(_Settings, DeviceLife):
+    """An SPI device: "spi0.0" is chip select 0 of bus 0.
+
+    speed_hz: clock rate in Hz; mode: 0 to 3, and the flags of linux/spi/spi.h, of which six
+    have arguments, and properties, of their own.  via: "board" or "spidev" (the package).
+    Raises OSError with a remedy, ValueError.
+    """
 
     def __init__(
         self,
@@ -157,91 +206,44 @@ class Device(DeviceLife):
         chosen = via or os.environ.get("PYASYNC_HW_SPI") or "board"
         if chosen not in ("board", "spidev"):
             raise ValueError(f"via (or PYASYNC_HW_SPI) must be board or spidev, not {chosen!r}")
-        self.spec = spec
-        self._package: SpidevPackageBus | None = None
+        package: SpidevPackageBus | None = None
         if chosen == "spidev":
-            self._package = SpidevPackageBus(bus, cs, speed_hz, mode)
-            self.core = _core.adapt_spi(self._package, f"spi{bus}.{cs}", speed_hz, mode)
+            package = SpidevPackageBus(bus, cs, speed_hz, mode)
+            core = _core.adapt_spi(package, f"spi{bus}.{cs}", speed_hz, mode)
         else:
-            backend = hardware.chosen(board)
-            self.core = backend.open_spi(bus, cs, speed_hz, mode)
+            core = hardware.chosen(board).open_spi(bus, cs, speed_hz, mode)
+        super().__init__(spec, core, package)
+        self.blocking = BlockingDevice(spec, core, package)
         try:
-            hardware.use_running_loop(self.core)
-            if bits_per_word != self.core.bits_per_word:
-                self.core.bits_per_word = bits_per_word
+            hardware.use_running_loop(core)
+            if bits_per_word != core.bits_per_word:
+                core.bits_per_word = bits_per_word
         except BaseException:
             self.close()
             raise
 
-    def transfer(self, data: bytes | int) -> bytes:
-        """Send bytes (int: so many zeros) under one chip select; what came back meanwhile."""
-        return self.core.transfer(data)
+    async def transfer(self, data: bytes | int) -> bytes:
+        """As BlockingDevice.transfer(); see message()."""
+        return (await self.message([data]))[0]
 
-    def message(self, transfers: Iterable[bytes | int | Transfer]) -> list[bytes]:
-        """Transfers in one message; what came back in each.
+    async def message(self, transfers: Iterable[bytes | int | Transfer]) -> list[bytes]:
+        """As BlockingDevice.message(), and the loop goes on meanwhile.
 
-        What is longer than the driver's buffer (spidev.bufsiz, 4096 bytes by default) is
-        sent in several calls, cut where chip select goes up.  Raises OSError (EMSGSIZE) when
-        what goes out under one chip select is longer, before anything is sent.
+        What takes up to 200 us is sent on the loop, for another thread costs more; the rest
+        by the loop's executor.  A cancel ends the wait at once.  What is being sent stops
+        at the next end of a frame, where chip select goes up, and has the bus until then.
         """
-        return self.core.message(transfers)
-
-    @property
-    def awaitable(self) -> AwaitableDevice:
-        """transfer() and message() for a loop."""
-        return AwaitableDevice(self.core)
-
-    @property
-    def speed_hz(self) -> int:
-        """Clock rate, in Hz.  Raises ValueError when closed."""
-        return self.core.speed_hz
-
-    @speed_hz.setter
-    def speed_hz(self, value: int) -> None:
-        self.core.speed_hz = value
-
-    @property
-    def mode(self) -> int:
-        """SPI mode, and its flags, as the kernel has accepted them.
-
-        Raises ValueError when closed.
-        """
-        return self.core.mode
-
-    @mode.setter
-    def mode(self, value: int) -> None:
-        self.core.mode = value
-
-    @property
-    def bits_per_word(self) -> int:
-        """Bits per word.  Raises ValueError when closed."""
-        return self.core.bits_per_word
-
-    @bits_per_word.setter
-    def bits_per_word(self, value: int) -> None:
-        self.core.bits_per_word = value
-
-    @property
-    def stats(self) -> Stats:
-        """How many messages and transfers were sent."""
-        return Stats(self.core.messages, self.core.transfers)
-
-    @property
-    def closed(self) -> bool:
-        """True after close()."""
-        return self.core.closed
-
-    def close(self) -> None:
-        """Give the device back; idempotent."""
-        self.core.close()
-        if self._package is not None:
-            self._package.close()
-
-    def _begin(self) -> None:
-        _ = self.core.mode
-
-    def __repr__(self) -> str:
-        return f"<Device {self.spec!r} {'closed' if self.closed else 'open'}>"
+        loop = asyncio.get_running_loop()
+        message = self.core.begin(transfers)
+        try:
+            turn = message.enter(loop)
+            if turn is not None:
+                await turn
+            if not message.is_long:
+                return message.send()
+            return await loop.run_in_executor(None, message.send)
+        finally:
+            message.leave()
 
 
 _PACKAGES_FLAGS = {

@@ -204,7 +204,7 @@ def test_garbage_may_use_its_devices_in_del():
     class User:
         def __del__(self):
             self.line.on()
-            seen.append((self.line.value, self.device.transfer(b"\x80\0")))
+            seen.append((self.line.value, self.device.blocking.transfer(b"\x80\0")))
 
     with sim.Board() as board:
         line = gpio.Output(17)  # older than its user: the collector finds it first

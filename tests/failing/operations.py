@@ -444,8 +444,8 @@ def spi_messages() -> Act:
 
     def act() -> None:
         with spi.Device("spi0.0", board=board) as device:
-            device.transfer(b"\xee\x00")
-            device.message([spi.Transfer(b"\xee\x00", cs_change=True), b"\xee\x00"])
+            device.blocking.transfer(b"\xee\x00")
+            device.blocking.message([spi.Transfer(b"\xee\x00", cs_change=True), b"\xee\x00"])
 
     yield act
     gc.collect()

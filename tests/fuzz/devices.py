@@ -99,9 +99,9 @@ def use_spi(world: World) -> None:
         device = world.remember("device", spi.Device("spi0.0", board=board_of(world)))
     kind = world.rng.randrange(5)
     if kind == 0:
-        device.transfer(b"\xee\x00")
+        device.blocking.transfer(b"\xee\x00")
     elif kind == 1:
-        device.message([spi.Transfer(b"\xee\x00", cs_change=True), values.value(world)])
+        device.blocking.message([spi.Transfer(b"\xee\x00", cs_change=True), values.value(world)])
     elif kind == 2:
         device.speed_hz = world.rng.choice((10**6, 10**7, values.value(world)))
     elif kind == 3:

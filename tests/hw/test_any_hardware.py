@@ -89,18 +89,18 @@ class TestSpi:
     def test_what_goes_out_comes_back(self, hw_spi: str) -> None:
         data = bytes(range(256))
         with spi.Device(hw_spi, speed_hz=1_000_000) as device:
-            assert device.transfer(data) == data
+            assert device.blocking.transfer(data) == data
 
     def test_transfers_of_one_message(self, hw_spi: str) -> None:
         with spi.Device(hw_spi, speed_hz=500_000) as device:
             parts = [b"\x01", spi.Transfer(b"\x02\x03", cs_change=True), b"\x04"]
-            assert device.message(parts) == [b"\x01", b"\x02\x03", b"\x04"]
+            assert device.blocking.message(parts) == [b"\x01", b"\x02\x03", b"\x04"]
 
     def test_a_closed_device_says_so(self, hw_spi: str) -> None:
         device = spi.Device(hw_spi)
         device.close()
         with pytest.raises(ValueError, match="closed"):
-            device.transfer(b"\x00")
+            device.blocking.transfer(b"\x00")
 
 
 @pytest.mark.hw("i2c")

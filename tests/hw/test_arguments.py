@@ -32,7 +32,7 @@ def set_value(board: sim.Board, value: Any) -> None:
 
 def transfer(board: sim.Board, *settings: Any) -> None:
     with spi.Device(board=board) as device:
-        device.message([(b"a", *settings)])  # type: ignore[list-item]
+        device.blocking.message([(b"a", *settings)])  # type: ignore[list-item]
 
 
 def set_speed(board: sim.Board, value: Any) -> None:
@@ -133,7 +133,7 @@ def test_an_unplugged_board_is_named_as_such() -> None:
         for call in (
             lambda: line.blocking.wait_for_edge(timeout=1),
             lambda: line.value,
-            lambda: device.transfer(b"a"),
+            lambda: device.blocking.transfer(b"a"),
             reader.blocking.wait_for_tag,
         ):
             with pytest.raises(OSError, match="it was unplugged; open it anew") as caught:

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 import pyasync_hw
-from pyasync_hw import CancelToken, gpio, rc522, sim, spi, tags
+from pyasync_hw import CancelToken, gpio, i2c, rc522, sim, spi, tags
 
 UID = "a61d227e"
 FACES = [
     (gpio.Input, gpio.BlockingInput),
     (gpio.EdgeIterator, gpio.BlockingEdgeIterator),
     (rc522.Reader, rc522.BlockingReader),
+    (spi.Device, spi.BlockingDevice),
+    (i2c.Device, i2c.BlockingDevice),
     (tags.Tag, tags.BlockingTag),
     (tags.MifareClassic, tags.BlockingMifareClassic),
 ]
@@ -121,6 +123,11 @@ DEVICES: dict[str, tuple[Callable[[], Any], str]] = {
     "output": (lambda: gpio.Output(17), "line 17 of pinctrl-bcm2835 is closed"),
     "blocking input": (lambda: gpio.Input(17).blocking, "line 17 of pinctrl-bcm2835 is closed"),
     "SPI device": (lambda: spi.Device("spi0.0"), "SPI device spi0.0 is closed"),
+    "blocking SPI device": (lambda: spi.Device("spi0.0").blocking, "SPI device spi0.0 is closed"),
+    "I2C bus": (lambda: i2c.Bus(1), "I2C bus i2c-1 is closed"),
+    "blocking I2C bus": (lambda: i2c.BlockingBus(1), "I2C bus i2c-1 is closed"),
+    "I2C device": (lambda: i2c.Device(1, 0x76), "I2C bus i2c-1 is closed"),
+    "blocking I2C device": (lambda: i2c.Device(1, 0x76).blocking, "I2C bus i2c-1 is closed"),
     "reader": (lambda: rc522.Reader(), "RC522 reader spi0.0 is closed"),
     "blocking reader": (lambda: rc522.Reader().blocking, "RC522 reader spi0.0 is closed"),
 }

@@ -53,7 +53,7 @@ USES: dict[str, Callable[[Bench], object]] = {
     "wait for an edge": lambda bench: bench.button.blocking.wait_for_edge(timeout=1),
     "await an edge": lambda bench: pyasync_hw.run(bench.button.wait_for_edge()),
     "iterate over edges": lambda bench: pyasync_hw.run(anext(bench.edges)),
-    "SPI transfer": lambda bench: bench.device.transfer(b"abc"),
+    "SPI transfer": lambda bench: bench.device.blocking.transfer(b"abc"),
     "SPI speed": lambda bench: setattr(bench.device, "speed_hz", 1000),
     "open a reader": lambda bench: bench.reader.blocking.open(),
     "wait for a tag": lambda bench: bench.reader.blocking.wait_for_tag(timeout=1),
@@ -129,7 +129,7 @@ def test_while_threads_of_the_parent_wait_and_work(bench: Bench) -> None:
 
     def work() -> None:
         while not ended.is_set():
-            bench.device.transfer(bytes(100))
+            bench.device.blocking.transfer(bytes(100))
             bench.board.line(4).drive(1)
 
     def child() -> list[str]:

@@ -25,12 +25,14 @@ def device(hw_board: sim.Board) -> spi.Device:
 
 
 def test_a_transfer_reads_the_chips_version(device: spi.Device) -> None:
-    assert device.transfer(READ_VERSION)[1] == 0x92
+    assert device.blocking.transfer(READ_VERSION)[1] == 0x92
     assert device.stats == (1, 1)
 
 
 def test_a_message_has_one_answer_per_transfer(device: spi.Device) -> None:
-    answers = device.message([Transfer(READ_VERSION, cs_change=True), bytearray(READ_VERSION)])
+    answers = device.blocking.message(
+        [Transfer(READ_VERSION, cs_change=True), bytearray(READ_VERSION)]
+    )
     assert [answer[1] for answer in answers] == [0x92, 0x92]
     assert device.stats == (1, 2)
 
@@ -39,12 +41,12 @@ def test_without_cs_change_the_transfers_are_one_frame(device: spi.Device) -> No
     # a frame is [address, address, ..., 0]: so the second transfer's first byte
     # answers the address that the first one ended with
     address = READ_VERSION[:1]
-    assert device.message([address, address, b"\0"])[1:] == [b"\x92", b"\x92"]
+    assert device.blocking.message([address, address, b"\0"])[1:] == [b"\x92", b"\x92"]
 
 
 def test_a_long_transfer_is_split_with_chip_select_held(device: spi.Device) -> None:
     address = READ_VERSION[:1]
-    answer = device.transfer(address * 200 + b"\0")
+    answer = device.blocking.transfer(address * 200 + b"\0")
     assert answer[1:] == b"\x92" * 200
     assert device.stats == (1, 4)  # 64 + 64 + 64 + 9 bytes
 
@@ -54,9 +56,9 @@ def test_a_message_takes_bits_over_speed_on_the_virtual_clock(
 ) -> None:
     assert hw_board.clock is not None
     before = hw_board.clock.time_ns()
-    device.transfer(READ_VERSION)
+    device.blocking.transfer(READ_VERSION)
     assert hw_board.clock.time_ns() - before == A_MESSAGE + 16_000
-    device.message([Transfer(READ_VERSION, cs_change=True), READ_VERSION])
+    device.blocking.message([Transfer(READ_VERSION, cs_change=True), READ_VERSION])
     assert hw_board.clock.time_ns() - before == 2 * A_MESSAGE + 16_000 + 42_000
 
 
@@ -72,17 +74,17 @@ def test_a_message_takes_bits_over_speed_on_the_virtual_clock(
 )
 def test_bad_messages(device: spi.Device, transfers: list[bytes], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        device.message(transfers)
+        device.blocking.message(transfers)
     assert device.stats == (0, 0)
 
 
 def test_bad_types(device: spi.Device) -> None:
     with pytest.raises(TypeError):
-        device.transfer([1, 2])  # type: ignore[arg-type]
+        device.blocking.transfer([1, 2])  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        device.transfer((b"a", 5))  # type: ignore[arg-type]
+        device.blocking.transfer((b"a", 5))  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        device.message(5)  # type: ignore[arg-type]
+        device.blocking.message(5)  # type: ignore[arg-type]
 
 
 def test_settings(device: spi.Device) -> None:
@@ -100,13 +102,13 @@ def test_settings(device: spi.Device) -> None:
 
 
 def test_close_is_idempotent_and_the_counters_stay(device: spi.Device) -> None:
-    device.transfer(READ_VERSION)
+    device.blocking.transfer(READ_VERSION)
     device.close()
     device.close()
     assert device.closed
     assert device.stats == (1, 1)
     with pytest.raises(ValueError, match="closed"):
-        device.transfer(READ_VERSION)
+        device.blocking.transfer(READ_VERSION)
     with pytest.raises(ValueError, match="closed"):
         _ = device.speed_hz
 
@@ -117,7 +119,7 @@ def test_a_device_opened_on_a_loop_is_in_its_time(hw_board: sim.Board) -> None:
     async def main() -> None:
         with spi.Device("spi0.0", speed_hz=1_000_000) as device:
             before = clock.time_ns()
-            device.transfer(bytes(2))
+            device.blocking.transfer(bytes(2))
             assert clock.time_ns() - before == A_MESSAGE + 16_000
 
     pyasync_hw.run(main(), clock=clock)
@@ -170,9 +172,9 @@ def test_messages_by_the_package(package: Path) -> None:
     with spi.Device("spi1.2", speed_hz=250_000, via="spidev") as device:
         calls = sys.spidev_calls  # type: ignore[attr-defined]
         assert calls.pop(0) == ("open", 1, 2)
-        assert device.transfer(b"\x01\x02") == b"\xfe\xfd"
+        assert device.blocking.transfer(b"\x01\x02") == b"\xfe\xfd"
         assert calls.pop(0) == ([1, 2], 250_000, 0, 8)
-        answers = device.message([b"\x01", Transfer(b"\x02", 1000, 5, True), b"\x03\x04"])
+        answers = device.blocking.message([b"\x01", Transfer(b"\x02", 1000, 5, True), b"\x03\x04"])
         assert answers == [b"\xfe", b"\xfd", b"\xfc\xfb"]
         assert calls == [([1, 2], 1000, 5, 8), ([3, 4], 250_000, 0, 8)]
         assert device.stats == (2, 4)
@@ -185,7 +187,7 @@ def test_settings_by_the_package(package: Path) -> None:
         assert (made.mode, made.cshigh, made.max_speed_hz) == (3, True, 4_000_000)
         assert not hasattr(made, "lsbfirst")
         device.speed_hz = 1000
-        device.transfer(b"ab")
+        device.blocking.transfer(b"ab")
         assert sys.spidev_calls[-1] == ([97, 98], 1000, 0, 9)  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="0x80"):
         spi.Device("spi1.2", ready=True, via="spidev")
@@ -194,7 +196,7 @@ def test_settings_by_the_package(package: Path) -> None:
 def test_the_package_by_environment(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYASYNC_HW_SPI", "spidev")
     with spi.Device("spi0.1") as device:
-        assert device.transfer(b"\x00") == b"\xff"
+        assert device.blocking.transfer(b"\x00") == b"\xff"
     monkeypatch.setenv("PYASYNC_HW_SPI", "ioctl")
     with pytest.raises(ValueError, match="PYASYNC_HW_SPI"):
         spi.Device("spi0.1")

@@ -77,15 +77,15 @@ def test_the_words_are_those_of_the_blocking_face(run: Callable[..., None]) -> N
             board.attach_spi(0, 0, Echo())
             for size in (1, 25, 26, 1000):  # inline up to 200 us
                 data = bytes(range(size % 256)) * (size // 256 or 1)
-                assert await device.awaitable.transfer(data) == device.transfer(data)
+                assert await device.transfer(data) == device.blocking.transfer(data)
             message = frames(b"\x01", b"\x02\x03")
-            assert await device.awaitable.message(message) == [b"\xfe", b"\xfd\xfc"]
-            assert await device.awaitable.transfer(3) == b"\xff\xff\xff"
+            assert await device.message(message) == [b"\xfe", b"\xfd\xfc"]
+            assert await device.transfer(3) == b"\xff\xff\xff"
             with pytest.raises(ValueError, match="at least one"):
-                await device.awaitable.message([])
+                await device.message([])
             device.close()
             with pytest.raises(ValueError, match="closed"):
-                await device.awaitable.transfer(b"a")
+                await device.transfer(b"a")
 
     run(main())
 
@@ -102,10 +102,10 @@ def test_what_takes_long_is_sent_by_another_thread(wire: Wire) -> None:
 
     async def main() -> None:
         with spi.Device("spi7.0", speed_hz=1_000_000, board=wire) as device:
-            await device.awaitable.transfer(bytes(25))  # 200 us
-            await device.awaitable.transfer(bytes(26))
-            await device.awaitable.message([Transfer(b"a", delay_us=201)])
-            await device.awaitable.message(frames(*[b"a"] * 15))  # 8 us and 10 us each
+            await device.transfer(bytes(25))  # 200 us
+            await device.transfer(bytes(26))
+            await device.message([Transfer(b"a", delay_us=201)])
+            await device.message(frames(*[b"a"] * 15))  # 8 us and 10 us each
 
     pyasync_hw.run(main())
     me = threading.get_ident()
@@ -121,19 +121,19 @@ def test_turns_are_in_order_of_arrival(wire: Wire, run: Callable[..., None]) -> 
             spi.Device("spi7.1", speed_hz=1_000_000, board=wire) as two,
             spi.Device("spi8.0", speed_hz=1_000_000, board=wire) as elsewhere,
         ):
-            tasks = [asyncio.ensure_future(one.awaitable.transfer(b"0" + LONG))]
+            tasks = [asyncio.ensure_future(one.transfer(b"0" + LONG))]
             await in_thread(wire.begun.acquire)
-            tasks += [asyncio.ensure_future(two.awaitable.transfer(b"%d" % n)) for n in (1, 2)]
+            tasks += [asyncio.ensure_future(two.transfer(b"%d" % n)) for n in (1, 2)]
             await asyncio.sleep(0)  # they are in the queue
-            thread = threading.Thread(target=two.transfer, args=(b"3",))
+            thread = threading.Thread(target=two.blocking.transfer, args=(b"3",))
             thread.start()
             while two.core.waiting < 3:
                 await asyncio.sleep(0.001)
-            tasks.append(asyncio.ensure_future(one.awaitable.transfer(b"4" + LONG)))
+            tasks.append(asyncio.ensure_future(one.transfer(b"4" + LONG)))
             await asyncio.sleep(0)
             assert one.core.waiting == 4
             wire.held_up = False
-            assert await elsewhere.awaitable.transfer(b"other") == b"other"
+            assert await elsewhere.transfer(b"other") == b"other"
             wire.go_on.release()
             await asyncio.gather(*tasks)
             await in_thread(thread.join)
@@ -147,14 +147,14 @@ def test_a_cancel_ends_between_two_frames(wire: Wire) -> None:
         wire.held_up = True
         with spi.Device("spi7.0", speed_hz=1_000_000, board=wire) as device:
             data = [bytes([n]) * 1000 for n in range(8)]  # 8 ms each: each is a segment
-            task = asyncio.ensure_future(device.awaitable.message(frames(*data)))
+            task = asyncio.ensure_future(device.message(frames(*data)))
             await in_thread(wire.begun.acquire)
             wire.go_on.release()
             await in_thread(wire.begun.acquire)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            after = asyncio.ensure_future(device.awaitable.transfer(b"next"))
+            after = asyncio.ensure_future(device.transfer(b"next"))
             await asyncio.sleep(0)
             assert wire.sent == data[:2]  # and the second one still has the bus
             wire.held_up = False
@@ -169,11 +169,11 @@ def test_who_is_cancelled_gives_its_turn_to_the_next(wire: Wire) -> None:
     async def main() -> None:
         wire.held_up = True
         with spi.Device("spi7.0", speed_hz=1_000_000, board=wire) as device:
-            first = asyncio.ensure_future(device.awaitable.transfer(LONG))
+            first = asyncio.ensure_future(device.transfer(LONG))
             await in_thread(wire.begun.acquire)
-            waits = asyncio.ensure_future(device.awaitable.transfer(b"waits"))
-            woken = asyncio.ensure_future(device.awaitable.transfer(b"woken"))
-            last = asyncio.ensure_future(device.awaitable.transfer(b"last"))
+            waits = asyncio.ensure_future(device.transfer(b"waits"))
+            woken = asyncio.ensure_future(device.transfer(b"woken"))
+            last = asyncio.ensure_future(device.transfer(b"last"))
             await asyncio.sleep(0)
             waits.cancel()
             while device.core.waiting > 2:
@@ -197,13 +197,13 @@ def test_a_job_that_waits_for_its_turn_is_cancelled(wire: Wire) -> None:
     async def main() -> None:
         wire.held_up = True
         with spi.Device("spi7.0", speed_hz=1_000_000, board=wire) as device:
-            first = asyncio.ensure_future(device.awaitable.transfer(LONG))
+            first = asyncio.ensure_future(device.transfer(LONG))
             await in_thread(wire.begun.acquire)
             ended: list[type[BaseException]] = []
 
             def job() -> None:
                 try:
-                    device.transfer(b"never")
+                    device.blocking.transfer(b"never")
                 except BaseException as error:
                     ended.append(type(error))
 
@@ -227,12 +227,12 @@ def test_a_blocking_call_on_a_loop_does_not_wait_for_that_loop(wire: Wire) -> No
     async def main() -> None:
         wire.held_up = True
         with spi.Device("spi7.0", speed_hz=1_000_000, board=wire) as device:
-            first = asyncio.ensure_future(device.awaitable.transfer(LONG))
+            first = asyncio.ensure_future(device.transfer(LONG))
             await in_thread(wire.begun.acquire)
-            second = asyncio.ensure_future(device.awaitable.transfer(b"second"))
+            second = asyncio.ensure_future(device.transfer(b"second"))
             await asyncio.sleep(0)
             wire.held_up = False
-            assert device.transfer(b"now") == b"now"
+            assert device.blocking.transfer(b"now") == b"now"
             wire.go_on.release()
             await first
             assert await second == b"second"
@@ -256,7 +256,7 @@ def test_a_reader_shares_the_bus(hw_board: sim.Board) -> None:
 
     async def send_always(device: spi.Device) -> None:
         while True:
-            await device.awaitable.message(frames(*[b"\x55" * 100] * 20))
+            await device.message(frames(*[b"\x55" * 100] * 20))
 
     pyasync_hw.run(main(), clock=hw_board.clock)
 
@@ -274,15 +274,15 @@ def test_errors_reach_who_awaits_and_the_bus_goes_on(run: Callable[..., None]) -
             board.attach_spi(0, 0, Broken())
             for size in (1, 100):
                 results = await asyncio.gather(
-                    device.awaitable.transfer(bytes(size)),
-                    device.awaitable.transfer(b"\x01" * size),
+                    device.transfer(bytes(size)),
+                    device.transfer(b"\x01" * size),
                     return_exceptions=True,
                 )
                 assert isinstance(results[0], OSError)
                 assert results[1] == b"\xfe" * size
             board.close()
             with pytest.raises(OSError, match="unplugged") as info:
-                await device.awaitable.transfer(b"a")
+                await device.transfer(b"a")
             assert info.value.errno == errno.ESHUTDOWN
 
     run(main())
@@ -297,7 +297,7 @@ def test_10000_cancels_at_random(hw_board: sim.Board) -> None:
 
     async def one(device: spi.Device) -> None:
         data = [bytes([n]) * dice.randint(1, 60) for n in range(dice.randint(1, 8))]
-        answers = await device.awaitable.message(frames(*data))
+        answers = await device.message(frames(*data))
         assert answers == [bytes(byte ^ 0xFF for byte in frame) for frame in data]
 
     async def main() -> None:
@@ -315,9 +315,10 @@ def test_10000_cancels_at_random(hw_board: sim.Board) -> None:
                 for result in await asyncio.gather(*tasks, return_exceptions=True):
                     assert result is None or isinstance(result, asyncio.CancelledError), result
                     ended["sent" if result is None else "cancelled"] += 1
-            assert await asyncio.gather(
-                first.awaitable.transfer(b"\x01"), second.awaitable.transfer(b"\x02")
-            ) == [b"\xfe", b"\xfd"]
+            assert await asyncio.gather(first.transfer(b"\x01"), second.transfer(b"\x02")) == [
+                b"\xfe",
+                b"\xfd",
+            ]
             assert first.core.waiting == 0
 
     pyasync_hw.run(main(), clock=hw_board.clock)

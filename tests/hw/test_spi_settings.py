@@ -66,11 +66,11 @@ def test_bits_per_word_that_the_controller_cannot_do(hw_board: sim.Board) -> Non
 
 def test_reading_sends_zeros(echo: Echo) -> None:
     with spi.Device("spi0.0") as device:
-        assert device.transfer(3) == b"\xff\xff\xff"
-        assert device.message([b"\x01", 2]) == [b"\xfe", b"\xff\xff"]
+        assert device.blocking.transfer(3) == b"\xff\xff\xff"
+        assert device.blocking.message([b"\x01", 2]) == [b"\xfe", b"\xff\xff"]
         for count in (0, -1, 2**40):
             with pytest.raises(ValueError):
-                device.transfer(count)
+                device.blocking.transfer(count)
     assert echo.frames == [bytes(3), b"\x01\0\0"]
 
 
@@ -78,7 +78,7 @@ def test_a_long_message_is_cut_where_chip_select_goes_up(echo: Echo) -> None:
     data = [bytes([n]) * 1500 for n in range(7)]
     message = [Transfer(one, cs_change=True) for one in data[:-1]] + [Transfer(data[-1])]
     with spi.Device("spi0.0") as device:
-        answers = device.message(message)
+        answers = device.blocking.message(message)
         assert answers == [bytes(byte ^ 0xFF for byte in one) for one in data]
         assert device.stats.messages == 4  # of 4096 bytes: two frames each
         assert device.stats.transfers == 7 * 24  # of 64 bytes
@@ -88,15 +88,15 @@ def test_a_long_message_is_cut_where_chip_select_goes_up(echo: Echo) -> None:
 def test_more_than_511_transfers_are_cut_too(echo: Echo) -> None:
     message = [Transfer(b"a", cs_change=True)] * 1200 + [Transfer(b"b")]
     with spi.Device("spi0.0") as device:
-        assert device.message(message) == [b"\x9e"] * 1200 + [b"\x9d"]
+        assert device.blocking.message(message) == [b"\x9e"] * 1200 + [b"\x9d"]
         assert device.stats == (3, 1201)
     assert echo.frames == [b"a"] * 1200 + [b"b"]
 
 
 def test_a_frame_is_never_cut(echo: Echo) -> None:
     with spi.Device("spi0.0") as device:
-        assert len(device.transfer(bytes(4096))) == 4096
+        assert len(device.blocking.transfer(bytes(4096))) == 4096
         with pytest.raises(OSError, match=r"4096 bytes.*spidev\.bufsiz") as info:
-            device.message([Transfer(b"first", cs_change=True), bytes(4097)])
+            device.blocking.message([Transfer(b"first", cs_change=True), bytes(4097)])
         assert info.value.errno == errno.EMSGSIZE
     assert echo.frames == [bytes(4096)]  # nothing of the second one was sent

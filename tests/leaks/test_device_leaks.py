@@ -161,12 +161,14 @@ def test_spi_messages(board: sim.Board) -> None:
     with spi.Device("spi0.0") as device:
 
         def messages() -> None:
-            device.transfer(bytes([0x37 << 1 | 0x80, 0]))
-            device.message([b"\xee\x00", spi.Transfer(b"\xee\x00", cs_change=True), b"\xee\x00"])
+            device.blocking.transfer(bytes([0x37 << 1 | 0x80, 0]))
+            device.blocking.message(
+                [b"\xee\x00", spi.Transfer(b"\xee\x00", cs_change=True), b"\xee\x00"]
+            )
             with pytest.raises(ValueError):
-                device.message([b""])
+                device.blocking.message([b""])
             with pytest.raises(TypeError):
-                device.message([b"\xee\x00", "text"])  # type: ignore[list-item]
+                device.blocking.message([b"\xee\x00", "text"])  # type: ignore[list-item]
 
         assert_no_growth(messages)
 

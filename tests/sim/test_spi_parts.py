@@ -38,11 +38,11 @@ def test_a_part_answers_each_frame(hw_board: sim.Board) -> None:
     echo = Echo()
     hw_board.attach_spi(0, 1, echo)
     with spi.Device("spi0.1") as device:
-        assert device.transfer(b"\x01\x02") == b"\xfe\xfd"
-        answers = device.message([b"\x01", Transfer(b"\x02", cs_change=True), b"\x03\x04"])
+        assert device.blocking.transfer(b"\x01\x02") == b"\xfe\xfd"
+        answers = device.blocking.message([b"\x01", Transfer(b"\x02", cs_change=True), b"\x03\x04"])
         assert answers == [b"\xfe", b"\xfd", b"\xfc\xfb"]
         long = bytes(range(200))
-        assert device.transfer(long) == bytes(byte ^ 0xFF for byte in long)
+        assert device.blocking.transfer(long) == bytes(byte ^ 0xFF for byte in long)
     assert echo.frames == [b"\x01\x02", b"\x01\x02", b"\x03\x04", long]
 
 
@@ -50,12 +50,12 @@ def test_it_hears_its_own_modes_and_speeds(hw_board: sim.Board) -> None:
     hw_board.attach_spi(0, 0, Mcp3008())
     ask = bytes([1, (8 + 5) << 4, 0])
     with spi.Device("spi0.0", speed_hz=1_000_000) as device:
-        assert device.transfer(ask) == bytes([0, 1, 244])
+        assert device.blocking.transfer(ask) == bytes([0, 1, 244])
         device.core.mode = 3
-        assert device.transfer(ask) == bytes([0, 1, 244])
-        assert device.message([Transfer(ask, speed_hz=4_000_000)]) == [bytes(3)]
+        assert device.blocking.transfer(ask) == bytes([0, 1, 244])
+        assert device.blocking.message([Transfer(ask, speed_hz=4_000_000)]) == [bytes(3)]
         device.core.mode = 1
-        assert device.transfer(ask) == bytes(3)
+        assert device.blocking.transfer(ask) == bytes(3)
 
 
 def test_a_chip_select_has_one_part(hw_board: sim.Board) -> None:
@@ -108,7 +108,7 @@ def test_what_a_part_raises_the_message_raises(
     with spi.Device("spi0.0") as device:
         for _ in range(2):
             with pytest.raises(error):
-                device.transfer(b"ab")
+                device.blocking.transfer(b"ab")
 
 
 def test_a_part_moves_lines_and_cannot_send(hw_board: sim.Board) -> None:
@@ -116,14 +116,14 @@ def test_a_part_moves_lines_and_cannot_send(hw_board: sim.Board) -> None:
         def transfer(self, data: bytes) -> bytes:
             hw_board.line(17).drive(data[0])
             with pytest.raises(OSError) as info:
-                device.transfer(b"a")
+                device.blocking.transfer(b"a")
             assert info.value.errno == errno.EDEADLK
             return data
 
     hw_board.attach_spi(0, 0, Busy())
     with spi.Device("spi0.0") as device:
         for level in (1, 0):
-            device.transfer(bytes([level]))
+            device.blocking.transfer(bytes([level]))
             assert hw_board.line(17).value == level
 
 
