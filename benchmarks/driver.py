@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 
 from .cases import CASES, LIMITS
 from .cases.case import Sample
+from .helpers import with_kernel
 from .loops import BASE, LIMIT, SPECS, version
 
 TIME_LIMIT = 20.0  # seconds for one sample
@@ -31,13 +32,17 @@ class FailedError(Exception):
 
 
 class Worker:
-    def __init__(self, loop: str) -> None:
+    def __init__(self, loop: str, kernel: bool = False) -> None:
         command = [sys.executable, "-m", "benchmarks.worker"]
         if loop != LIMIT:
             command.append(SPECS[loop])
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - close() does
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            env=with_kernel() if kernel else None,
         )
 
     def measure(self, case: str, count: int) -> Sample:
@@ -101,7 +106,7 @@ class Driver:
         self.loops = [BASE, *(loop for loop in loops if loop != BASE)]
         self.cases = list(cases)
         self.scale = scale
-        self.workers: dict[str, Worker] = {}
+        self.workers: dict[tuple[str, bool], Worker] = {}
         self.failed: dict[tuple[str, str], int] = {}
         self.result = Measurement(versions={loop: version(loop) for loop in self.loops})
 
@@ -142,15 +147,16 @@ class Driver:
     def sample(self, case: str, loop: str) -> Sample | None:
         if self.failed.get((case, loop), 0) >= FAILURES:
             return None
-        if CASES[case].fresh and loop in self.workers:
-            self.workers.pop(loop).close()
-        worker = self.workers.get(loop)
+        key = (loop, CASES[case].kernel)
+        if CASES[case].fresh and key in self.workers:
+            self.workers.pop(key).close()
+        worker = self.workers.get(key)
         if worker is None:
-            worker = self.workers[loop] = Worker(loop)
+            worker = self.workers[key] = Worker(*key)
         try:
             return worker.measure(case, max(1, int(CASES[case].count * self.scale)))
         except FailedError as error:
-            self.workers.pop(loop).close()
+            self.workers.pop(key).close()
             self.failed[case, loop] = self.failed.get((case, loop), 0) + 1
             self.result.failures.setdefault(case, {})[loop] = str(error)
             return None

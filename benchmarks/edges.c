@@ -1,8 +1,12 @@
-/* edges write FD COUNT US      write a CLOCK_MONOTONIC stamp of 8 bytes to FD, again
- *                              and again, about US apart
- * edges receive COUNT US       start such a writer and take the stamps with epoll, as
- *                              fast as C can; prints the median wait as JSON
+/* edges write FD COUNT US [CPU]   write COUNT edges to FD, about US apart: records of a
+ *                                 line request (struct gpio_v2_line_event), whose time
+ *                                 stamp is CLOCK_MONOTONIC
+ * edges receive COUNT US [CPU WRITER_CPU]
+ *                                 start such a writer and take the edges with epoll, as
+ *                                 fast as C can; prints the waits as JSON
  */
+#define _GNU_SOURCE
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +15,15 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define ANY_CPU (-1)
+
+/* linux/gpio.h of 5.10 and later */
+struct edge {
+    uint64_t timestamp_ns;
+    uint32_t id, offset, seqno, line_seqno;
+    uint32_t padding[6];
+};
 
 static int64_t
 now(clockid_t clock)
@@ -27,15 +40,36 @@ compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static int
+stay_on(int cpu)
+{
+    cpu_set_t set;
+    if (cpu == ANY_CPU) {
+        return 0;
+    }
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set) < 0) {
+        perror("sched_setaffinity");
+        return 1;
+    }
+    return 0;
+}
+
 /* Uneven pauses, so that no loop falls into step with the writer. */
 static int
-write_edges(int fd, int count, int pause_us)
+write_edges(int fd, int count, int pause_us, int cpu)
 {
-    for (int i = 0; i < count; i++) {
+    if (stay_on(cpu) != 0) {
+        return 1;
+    }
+    for (uint32_t i = 0; i < (uint32_t)count; i++) {
         struct timespec t = {0, (pause_us / 2 + rand() % (pause_us + 1)) * 1000L};
         nanosleep(&t, NULL);
-        int64_t stamp = now(CLOCK_MONOTONIC);
-        if (write(fd, &stamp, sizeof stamp) != sizeof stamp) {
+        struct edge edge = {
+            .id = 1 + i % 2, .offset = 17, .seqno = i + 1, .line_seqno = i + 1};
+        edge.timestamp_ns = (uint64_t)now(CLOCK_MONOTONIC);
+        if (write(fd, &edge, sizeof edge) != sizeof edge) {
             perror("write");
             return 1;
         }
@@ -56,21 +90,48 @@ receive_edges(int fd, int count)
     }
     int64_t cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 0; i < count; i++) {
-        int64_t stamp;
+        struct edge edge;
         if (epoll_wait(poller, &event, 1, -1) < 0 ||
-            read(fd, &stamp, sizeof stamp) != sizeof stamp) {
+            read(fd, &edge, sizeof edge) != sizeof edge) {
             perror("read");
             return 1;
         }
-        waits[i] = now(CLOCK_MONOTONIC) - stamp;
+        waits[i] = now(CLOCK_MONOTONIC) - (int64_t)edge.timestamp_ns;
     }
     cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     qsort(waits, (size_t)count, sizeof *waits, compare);
-    printf("{\"p50\": %lld, \"cpu\": %lld}\n", (long long)waits[count / 2],
+    printf("{\"p50\": %lld, \"p99\": %lld, \"cpu\": %lld}\n",
+           (long long)waits[count / 2], (long long)waits[(count - 1) * 99 / 100],
            (long long)(cpu / count));
     free(waits);
     close(poller);
     return 0;
+}
+
+static int
+receive(int count, int pause_us, int cpu, int writer_cpu)
+{
+    int ends[2];
+    pid_t writer = pipe(ends) < 0 ? -1 : fork();
+    if (writer < 0) {
+        perror("edges");
+        return 1;
+    }
+    if (writer == 0) {
+        _exit(write_edges(ends[1], count, pause_us, writer_cpu));
+    }
+    int status = stay_on(cpu);
+    if (status == 0) {
+        status = receive_edges(ends[0], count);
+    }
+    waitpid(writer, NULL, 0);
+    return status;
+}
+
+static int
+number(char **argv, int argc, int i)
+{
+    return i < argc ? atoi(argv[i]) : ANY_CPU;
 }
 
 int
@@ -78,25 +139,17 @@ main(int argc, char **argv)
 {
     alarm(60); /* nobody is left behind */
     srand(7);
-    int count = argc > 3 ? atoi(argv[argc - 2]) : 0;
-    int pause_us = argc > 3 ? atoi(argv[argc - 1]) : 0;
-    if (count > 0 && pause_us > 0 && argc == 5 && strcmp(argv[1], "write") == 0) {
-        return write_edges(atoi(argv[2]), count, pause_us);
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "write") == 0) {
+        return write_edges(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]),
+                           number(argv, argc, 5));
     }
-    if (count > 0 && pause_us > 0 && argc == 4 && strcmp(argv[1], "receive") == 0) {
-        int ends[2];
-        pid_t writer = pipe(ends) < 0 ? -1 : fork();
-        if (writer < 0) {
-            perror("edges");
-            return 1;
-        }
-        if (writer == 0) {
-            _exit(write_edges(ends[1], count, pause_us));
-        }
-        int status = receive_edges(ends[0], count);
-        waitpid(writer, NULL, 0);
-        return status;
+    if ((argc == 4 || argc == 6) && strcmp(argv[1], "receive") == 0 &&
+        atoi(argv[2]) > 0) {
+        return receive(atoi(argv[2]), atoi(argv[3]), number(argv, argc, 4),
+                       number(argv, argc, 5));
     }
-    fprintf(stderr, "usage: edges write FD COUNT US | edges receive COUNT US\n");
+    fprintf(stderr,
+            "usage: edges write FD COUNT US [CPU] | "
+            "edges receive COUNT US [CPU WRITER_CPU]\n");
     return 2;
 }

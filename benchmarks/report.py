@@ -6,21 +6,13 @@ import argparse
 from pathlib import Path
 
 from .driver import Measurement
+from .edge_table import edge_table
 from .loops import BASE, LIMIT, OURS
+from .quantity import quantity
 from .rows import AIMS, BESIDE, Row
 from .summary import TIE, Summary
 
 NONE = "-"
-
-
-def quantity(value: float, unit: str) -> str:
-    if unit != "ns":
-        return f"{value:,.0f} {unit}"
-    for name, size in (("ms", 1e6), ("µs", 1e3)):
-        if abs(value) >= size:
-            digits = 0 if abs(value) >= 100 * size else 1
-            return f"{value / size:.{digits}f} {name}"
-    return f"{value:.0f} ns"
 
 
 def aim(row: Row) -> str:
@@ -124,13 +116,13 @@ def section(measured: Measurement) -> str:
         f"{measured.rounds} rounds in {measured.seconds:.0f} s, Linux {measured.kernel}, "
         f"{measured.machine}, {measured.cpus} CPUs, load {measured.load_before:.1f} before. "
         f"{versions}.",
-        "",
-        *table(measured, AIMS, notes),
-        "",
-        *losses(measured),
     ]
+    if any(row.case in measured.samples for row in AIMS):
+        lines += ["", *table(measured, AIMS, notes), "", *losses(measured)]
     if any(row.case in measured.samples for row in BESIDE):
         lines += ["", "Beside them, without an aim:", "", *table(measured, BESIDE, notes)]
+    if edges := edge_table(measured):
+        lines += ["", *edges]
     if notes:
         lines += ["", *(f"{i}. {note}" for i, note in enumerate(notes, 1))]
     return "\n".join(lines) + "\n"

@@ -17,13 +17,14 @@ sys.path.insert(0, str(ROOT))  # `benchmarks` is in the checkout, not in the pac
 
 from benchmarks import report, rows  # noqa: E402
 from benchmarks.cases import CASES, LIMITS  # noqa: E402
-from benchmarks.driver import Driver, Measurement  # noqa: E402
+from benchmarks.driver import Driver, Measurement, Worker  # noqa: E402
+from benchmarks.edge_table import edge_table  # noqa: E402
 from benchmarks.summary import Summary  # noqa: E402
 
 FEW = {"import_package": 1, "subprocess_sequential": 1}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if not CASES[name].kernel])
 def test_case_runs_on_our_loop(name: str) -> None:
     loop = pyasync_hw.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -36,6 +37,16 @@ def test_case_runs_on_our_loop(name: str) -> None:
     wanted = [row.metric for row in rows.AIMS + rows.BESIDE if row.case == name]
     assert wanted
     assert set(wanted) <= set(sample)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "pyasync_hw"])
+def test_cases_with_a_kernel_of_their_own_run(loop: str) -> None:
+    worker = Worker(loop, kernel=True)
+    try:
+        for name in [name for name in CASES if CASES[name].kernel]:
+            assert all(number >= 0 for number in worker.measure(name, 10).values())
+    finally:
+        worker.close()
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -126,3 +137,25 @@ def test_early_and_spinning_peers_are_not_the_best() -> None:
         pyasync_hw=[{"p50": 10, "cpu": 20, "wall": 200}],
     )
     assert Summary(measured, row("threadsafe_latency")).best_peer() is None
+
+
+def test_table_of_edges_names_who_is_behind() -> None:
+    def edge(ns: float) -> dict[str, float]:
+        return {"p50": ns, "p99": 2 * ns, "cpu": ns}
+
+    measured = made_up(
+        "edge_reader_one_cpu",
+        asyncio=[edge(20), edge(40)],
+        pyasync_hw=[edge(8), edge(16)],
+        bare_C=[edge(4), edge(8)],
+    )
+    measured.samples["edge_gpio_one_cpu"] = {
+        "asyncio": [edge(10), edge(20)],
+        "pyasync_hw": [edge(12), edge(24)],
+    }
+    lines = edge_table(measured)
+    assert "| one CPU | `gpio.Input` on asyncio | 15 ns | 30 ns | 15 ns | 2.00 | 2.00 |" in lines
+    assert [line for line in lines if line.startswith("- ")] == [
+        "- one CPU, `gpio.Input` on pyasync_hw: `add_reader` on pyasync_hw "
+        "(p50 1.50 times as good), `add_reader` on pyasync_hw (CPU 1.50 times as good)"
+    ]

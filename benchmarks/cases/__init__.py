@@ -1,6 +1,6 @@
 """What is measured: one file for each theme, `CASES` has them all by name."""
 
-from . import children, descriptors, memory, scheduling, threads, timers
+from . import children, descriptors, edges, memory, scheduling, threads, timers
 from .case import CASES, LIMITS
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "LIMITS",
     "children",
     "descriptors",
+    "edges",
     "memory",
     "scheduling",
     "threads",

@@ -23,6 +23,7 @@ class Case:
     count: int  # operations in one sample
     repeats: int  # samples in each round
     fresh: bool  # each sample in a process of its own
+    kernel: bool  # in a process on kernel.c
 
 
 CASES: dict[str, Case] = {}
@@ -30,10 +31,10 @@ LIMITS: dict[str, Callable[[int], Sample]] = {}  # by case: the same in bare C, 
 
 
 def case(
-    count: int, *, repeats: int = 1, fresh: bool = False
+    count: int, *, repeats: int = 1, fresh: bool = False, kernel: bool = False
 ) -> Callable[[Callable[[Loop, int], Sample]], Callable[[Loop, int], Sample]]:
     def register(function: Callable[[Loop, int], Sample]) -> Callable[[Loop, int], Sample]:
-        CASES[function.__name__] = Case(function, count, repeats, fresh)
+        CASES[function.__name__] = Case(function, count, repeats, fresh, kernel)
         return function
 
     return register
