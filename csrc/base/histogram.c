@@ -1,4 +1,5 @@
-/* Percentiles of a wait, computed from the histogram of the stretches. */
+/* Percentiles of what was counted, and of a wait for the end of the stretches counted.
+ */
 #include "base/histogram.h"
 
 /* The middle of a bucket. */
@@ -37,4 +38,23 @@ histogram_wait(const struct histogram *histogram, int64_t total_ns, double fract
     }
     int64_t wait = (int64_t)((sum - allowed) / count);
     return wait < histogram->max ? wait : histogram->max;
+}
+
+int64_t
+histogram_quantile(const struct histogram *histogram, double fraction)
+{
+    double total = 0.0;
+    for (unsigned bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+        total += (double)histogram->counts[bucket];
+    }
+    double wanted = fraction * total;
+    double sum = 0.0;
+    for (unsigned bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+        sum += (double)histogram->counts[bucket];
+        if (histogram->counts[bucket] > 0 && sum >= wanted) {
+            int64_t value = (int64_t)bucket_value(bucket);
+            return value < histogram->max ? value : histogram->max;
+        }
+    }
+    return 0;
 }

@@ -47,4 +47,7 @@ histogram_add(struct histogram *histogram, int64_t ns)
 int64_t histogram_wait(const struct histogram *histogram, int64_t total_ns,
                        double fraction);
 
+/* What `fraction` of those added do not exceed; 0 when there are none. */
+int64_t histogram_quantile(const struct histogram *histogram, double fraction);
+
 #endif

@@ -2,6 +2,7 @@
 #include "base/pwm.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/list.h"
 
@@ -36,9 +37,7 @@ step(struct pwm_channel *channel, int64_t now)
     const int64_t when = channel->due;
     const int64_t late = now > when ? now - when : 0;
     channel->jitter.edges++;
-    channel->jitter.total_ns += late;
-    channel->jitter.max_ns =
-        late > channel->jitter.max_ns ? late : channel->jitter.max_ns;
+    histogram_add(&channel->jitter.lateness, late);
     if (channel->level) {
         channel->due = time_after(channel->begin, channel->wave.period_ns);
         set_level(channel, false, when);
@@ -55,7 +54,7 @@ pwm_start(struct pwm_schedule *schedule, struct pwm_channel *channel,
     channel->coming = *wave;
     if (!channel->running) {
         channel->running = true;
-        channel->jitter = (struct pwm_jitter){0};
+        memset(&channel->jitter, 0, sizeof channel->jitter);
         channel->next = schedule->channels;
         schedule->channels = channel;
         channel->error = 0;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 
 struct pwm_wave {
     int64_t period_ns; /* above 0 */
@@ -23,8 +24,7 @@ struct pwm_wave {
 struct pwm_jitter {
     uint64_t edges;
     uint64_t missed; /* periods that were left out: they were over already */
-    int64_t total_ns;
-    int64_t max_ns;
+    struct histogram lateness;
 };
 
 struct pwm_channel {

@@ -2,6 +2,7 @@
 #include "base/wall_clock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -94,6 +95,47 @@ start_locked(struct wall_clock *wall)
     return err < 0 ? err : restored;
 }
 
+/* Is there a thread, after this? */
+static int
+ensure_started_locked(struct wall_clock *wall)
+{
+    if (wall->has_thread || wall->stop) {
+        return 0;
+    }
+    int err = start_locked(wall);
+    if (!wall->has_thread) {
+        close_alarm(wall);
+    }
+    return err;
+}
+
+int
+wall_clock_be_realtime(struct wall_clock *wall)
+{
+    const struct sched_param lowest = {.sched_priority =
+                                           sched_get_priority_min(SCHED_FIFO)};
+    pthread_mutex_lock(&wall->lock);
+    int err = ensure_started_locked(wall);
+    if (err == 0 && wall->has_thread) {
+        err = -pthread_setschedparam(wall->thread, SCHED_FIFO, &lowest);
+    }
+    pthread_mutex_unlock(&wall->lock);
+    return err;
+}
+
+bool
+wall_clock_is_realtime(struct wall_clock *wall)
+{
+    int policy = SCHED_OTHER;
+    struct sched_param param;
+    pthread_mutex_lock(&wall->lock);
+    bool is = wall->has_thread &&
+              pthread_getschedparam(wall->thread, &policy, &param) == 0 &&
+              policy == SCHED_FIFO;
+    pthread_mutex_unlock(&wall->lock);
+    return is;
+}
+
 int
 wall_clock_expect(struct wall_clock *wall, int64_t due_ns)
 {
@@ -102,11 +144,8 @@ wall_clock_expect(struct wall_clock *wall, int64_t due_ns)
         return 0;
     }
     pthread_mutex_lock(&wall->lock);
-    if (!wall->has_thread && !wall->stop) {
-        err = start_locked(wall);
-        if (!wall->has_thread) {
-            close_alarm(wall);
-        }
+    if (!wall->has_thread) {
+        err = ensure_started_locked(wall);
     }
     else if (due_ns < wall->until && !wall->stop) {
         err = wall->error < 0 ? wall->error : set_alarm_locked(wall, due_ns);

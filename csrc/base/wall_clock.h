@@ -34,6 +34,11 @@ int wall_clock_init(struct wall_clock *wall, struct clock_driver *driver,
  * thread cannot be started (then nothing will happen by itself). */
 int wall_clock_expect(struct wall_clock *wall, int64_t due_ns);
 
+/* Have the thread, which is started for that, run before all that have no real-time
+ * priority (SCHED_FIFO); 0 or -errno, -EPERM above all.  It stays what it was then. */
+int wall_clock_be_realtime(struct wall_clock *wall);
+bool wall_clock_is_realtime(struct wall_clock *wall);
+
 /* Join the thread; nothing is driven afterwards.  Idempotent; call with no lock
  * that the driver takes. */
 void wall_clock_stop(struct wall_clock *wall);

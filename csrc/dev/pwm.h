@@ -11,6 +11,10 @@ struct pwm_ops {
     int (*start)(void *self, const struct pwm_wave *wave);
     int (*stop)(void *self); /* to its resting level, now */
     int (*jitter)(void *self, struct pwm_jitter *jitter);
+    /* Of one that runs: have its thread before all that have no real-time priority, for
+     * as long as that lives.  NULL: it has no thread. */
+    int (*be_realtime)(void *self);
+    bool (*is_realtime)(void *self);
     int (*use_clock)(void *self, struct vclock **clock);
     void (*close)(void *self); /* stops, and frees self */
     /* In a fork's child, where it is not used any more: close the descriptors. */

@@ -47,6 +47,20 @@ thread_jitter(void *self, struct pwm_jitter *jitter)
 }
 
 static int
+thread_be_realtime(void *self)
+{
+    struct pwm_line *pwm = self;
+    return pwm_thread_be_realtime(pwm->thread);
+}
+
+static bool
+thread_is_realtime(void *self)
+{
+    struct pwm_line *pwm = self;
+    return pwm->channel.running && pwm_thread_is_realtime(pwm->thread);
+}
+
+static int
 line_clock(void *self, struct vclock **clock)
 {
     struct pwm_line *pwm = self;
@@ -74,6 +88,8 @@ static const struct pwm_ops thread_ops = {
     .start = thread_start,
     .stop = thread_stop,
     .jitter = thread_jitter,
+    .be_realtime = thread_be_realtime,
+    .is_realtime = thread_is_realtime,
     .use_clock = line_clock,
     .close = thread_close,
     .in_child = thread_in_child,

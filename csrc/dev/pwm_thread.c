@@ -122,6 +122,24 @@ pwm_thread_stop(struct pwm_thread *thread, struct pwm_channel *channel)
 }
 
 int
+pwm_thread_be_realtime(struct pwm_thread *thread)
+{
+    pthread_mutex_lock(&thread->opening);
+    int err = thread->users > 0 ? wall_clock_be_realtime(&thread->wall) : 0;
+    pthread_mutex_unlock(&thread->opening);
+    return err;
+}
+
+bool
+pwm_thread_is_realtime(struct pwm_thread *thread)
+{
+    pthread_mutex_lock(&thread->opening);
+    bool is = thread->users > 0 && wall_clock_is_realtime(&thread->wall);
+    pthread_mutex_unlock(&thread->opening);
+    return is;
+}
+
+int
 pwm_thread_jitter(struct pwm_thread *thread, const struct pwm_channel *channel,
                   struct pwm_jitter *jitter)
 {

@@ -32,6 +32,9 @@ int pwm_thread_start(struct pwm_thread *thread, struct pwm_channel *channel,
                      const struct pwm_wave *wave);
 /* Afterwards set() is not called any more.  Idempotent. */
 void pwm_thread_stop(struct pwm_thread *thread, struct pwm_channel *channel);
+/* While a channel runs; it ends with the thread. */
+int pwm_thread_be_realtime(struct pwm_thread *thread);
+bool pwm_thread_is_realtime(struct pwm_thread *thread);
 /* What set() said last. */
 int pwm_thread_jitter(struct pwm_thread *thread, const struct pwm_channel *channel,
                       struct pwm_jitter *jitter);

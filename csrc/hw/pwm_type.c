@@ -124,17 +124,17 @@ open_kernel_pwm(PyObject *module, PyObject *args)
     Py_END_ALLOW_THREADS
     if (err < 0) {
         char remedy[160];
-        if (err == -EBUSY) {
-            PyOS_snprintf(remedy, sizeof remedy,
-                          "it is exported already; if no program uses it: echo %u > "
-                          "%.80s/unexport",
-                          channel, chip);
-        }
-        else if (err == -EACCES) {
-            PyOS_snprintf(remedy, sizeof remedy, "be in the group gpio");
-        }
-        (void)ah_raise_errno_remedy(err, what,
-                                    err == -EBUSY || err == -EACCES ? remedy : NULL);
+        PyOS_snprintf(remedy, sizeof remedy,
+                      "it is exported already; if no program uses it: echo %u > "
+                      "%.80s/unexport",
+                      channel, chip);
+        (void)ah_raise_errno_remedy(
+            err, what,
+            err == -EBUSY    ? remedy
+            : err == -EACCES ? "add the user to group gpio, and log in again"
+            : err == -ENOENT ? "the chip is gone: was its overlay removed?"
+            : err == -ENODEV ? "the chip has no such channel"
+                             : NULL);
     }
     Py_DECREF(path);
     return err < 0 ? NULL : pwm_new(ah_state(module), device, NULL, what);
@@ -203,15 +203,50 @@ PWM_jitter(DeviceObject *self, PyObject *Py_UNUSED(ignored))
         (void)ah_raise_errno(err, self->what);
     }
     else {
-        double mean = jitter.edges > 0
-                          ? clock_seconds(jitter.total_ns) / (double)jitter.edges
-                          : 0.0;
-        result = Py_BuildValue("(KKdd)", (unsigned long long)jitter.edges,
-                               (unsigned long long)jitter.missed, mean,
-                               clock_seconds(jitter.max_ns));
+        const struct histogram *late = &jitter.lateness;
+        result = Py_BuildValue("(KKddd)", (unsigned long long)jitter.edges,
+                               (unsigned long long)jitter.missed,
+                               clock_seconds(histogram_quantile(late, 0.50)),
+                               clock_seconds(histogram_quantile(late, 0.99)),
+                               clock_seconds(late->max));
     }
     ah_device_end(self); /* runs Python */
     return result;
+}
+
+static PyObject *
+PWM_be_realtime(DeviceObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pwm_device *device = ah_device_begin(self);
+    if (device == NULL) {
+        return NULL;
+    }
+    int err = 0;
+    if (device->ops->be_realtime != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        err = device->ops->be_realtime(device->self);
+        Py_END_ALLOW_THREADS
+    }
+    PyObject *result = ah_none_or_errno(err, "real-time priority for PWM");
+    ah_device_end(self); /* runs Python */
+    return result;
+}
+
+static PyObject *
+PWM_is_realtime(DeviceObject *self, PyObject *Py_UNUSED(ignored))
+{
+    struct pwm_device *device = ah_device_begin(self);
+    if (device == NULL) {
+        return NULL;
+    }
+    bool is = false;
+    if (device->ops->is_realtime != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        is = device->ops->is_realtime(device->self);
+        Py_END_ALLOW_THREADS
+    }
+    ah_device_end(self); /* runs Python */
+    return PyBool_FromLong(is);
 }
 
 static PyObject *
@@ -235,9 +270,17 @@ static PyMethodDef PWM_methods[] = {
     {"stop", (PyCFunction)PWM_stop, METH_NOARGS,
      PyDoc_STR("stop($self, /)\n--\n\nTo its resting level, at once.")},
     {"jitter", (PyCFunction)PWM_jitter, METH_NOARGS,
-     PyDoc_STR("jitter($self, /)\n--\n\n"
-               "(edges, periods left out, mean and longest lateness in seconds) since\n"
-               "the start.  OSError: what ended the wave.")},
+     PyDoc_STR(
+         "jitter($self, /)\n--\n\n"
+         "(edges, periods left out, lateness of half of the edges, of 99 %, and\n"
+         "the longest, in seconds) since the start.  OSError: what ended the wave.")},
+    {"be_realtime", (PyCFunction)PWM_be_realtime, METH_NOARGS,
+     PyDoc_STR(
+         "be_realtime($self, /)\n--\n\n"
+         "Have the thread that makes it, if one does, run with real-time priority\n"
+         "until it is stopped.  PermissionError.")},
+    {"is_realtime", (PyCFunction)PWM_is_realtime, METH_NOARGS,
+     PyDoc_STR("is_realtime($self, /)\n--\n\nWhether its thread does.")},
     {"use_loop", (PyCFunction)Device_use_loop, METH_O,
      PyDoc_STR("use_loop($self, loop, /)\n--\n\n"
                "Go on in that loop's time.  RuntimeError: a real device, and a virtual "

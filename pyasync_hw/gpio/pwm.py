@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import warnings
 from typing import Literal, NamedTuple
 
 from .. import _core, hardware
 from ..hardware import LineSettings
 from ..hardware.device import DeviceLife
+from ..hardware.pins import parse_pin
+from ..hardware.pwm import how_to_enable
 from .lines import level
 
 __all__ = ["PWM", "Jitter", "wave"]
@@ -22,14 +26,16 @@ def wave(frequency: float, duty: float) -> tuple[int, int]:
 
 
 class Jitter(NamedTuple):
-    """How late the edges of a wave were; `mean` and `max` in seconds.
+    """How late the edges of a wave were, in seconds: half of them, 99 %, and all by no more.
 
-    `missed` periods were left out, since they were over when the thread came to them.
+    p50 and p99 are known to 3 %, and count up to 36 minutes.  `missed` periods were left
+    out, since they were over when the thread came to them.
     """
 
     edges: int
     missed: int
-    mean: float
+    p50: float
+    p99: float
     max: float
 
 
@@ -45,7 +51,12 @@ class PWM(DeviceLife):
     change begins is up to its driver.  On other real lines one thread of the process makes
     all waves, and `jitter` says how well.  On a simulated board they are the board's, and
     exact, also on a virtual clock.
-    Raises OSError (EBUSY: in use, and by whom; ENODEV: unplugged), ValueError.
+    kernel: True takes nothing less than the kernel's PWM on real hardware; False takes the
+    line itself.  realtime: have the thread run with real-time priority (SCHED_FIFO), as
+    long as it makes waves; a RuntimeWarning says when the system does not permit that, and
+    `realtime` whether it does.
+    Raises OSError (EBUSY: in use, and by whom; ENODEV: unplugged; ENOENT: no PWM of the
+    kernel, and what would give the pin one), ValueError.
     """
 
     def __init__(
@@ -56,6 +67,8 @@ class PWM(DeviceLife):
         duty: float = 0.0,
         rest: int = 0,
         active_low: bool = False,
+        kernel: bool | None = None,
+        realtime: bool = False,
         chip: str | None = None,
         board: hardware.Backend | None = None,
         consumer: str = "pyasync_hw",
@@ -67,8 +80,10 @@ class PWM(DeviceLife):
         self._duty = _number("duty", duty, 0, 1)
         backend = hardware.chosen(board, chip)
         core = None
-        if chip is None and isinstance(backend, hardware.KernelBackend):
-            core = backend.open_pwm(spec, active_low, level(rest))
+        if isinstance(backend, hardware.KernelBackend) and kernel is not False:
+            core = None if chip else backend.open_pwm(spec, active_low, level(rest))
+            if core is None and kernel:
+                raise _no_kernel_pwm(spec, chip)
         if core is None:
             settings = LineSettings(
                 direction="output", active_low=active_low, output_value=level(rest)
@@ -78,6 +93,7 @@ class PWM(DeviceLife):
         self._core = core
         hardware.use_running_loop(self._core)
         self._running = False
+        self._wants_realtime = realtime
         try:
             self.start()
         except BaseException:
@@ -88,6 +104,20 @@ class PWM(DeviceLife):
         """Begin again after stop(); it has begun already when it was opened."""
         self._core.start(*wave(self._frequency, self._duty))
         self._running = True
+        if self._wants_realtime:
+            self._be_realtime()
+
+    def _be_realtime(self) -> None:
+        try:
+            self._core.be_realtime()
+        except PermissionError:
+            warnings.warn(
+                f"{self!r} runs without real-time priority, which the system does not permit: "
+                "it takes CAP_SYS_NICE, or a limit (rtprio in /etc/security/limits.conf, "
+                "LimitRTPRIO= of a service) of 1 or more",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def stop(self) -> None:
         """To its resting value, at once; start() goes on.  Idempotent."""
@@ -134,6 +164,11 @@ class PWM(DeviceLife):
         return Jitter(*self._core.jitter())
 
     @property
+    def realtime(self) -> bool:
+        """Whether a thread with real-time priority makes the wave now."""
+        return self._core.is_realtime()
+
+    @property
     def made_by(self) -> Literal["thread", "simulator", "kernel"]:
         """Who makes the wave."""
         return self._core.made_by
@@ -153,6 +188,13 @@ class PWM(DeviceLife):
     def __repr__(self) -> str:
         state = "closed" if self.closed else "running" if self._running else "stopped"
         return f"<PWM {self.spec!r} {self._frequency:g} Hz, {self._duty:.3g} on, {state}>"
+
+
+def _no_kernel_pwm(spec: int | str, chip: str | None) -> OSError:
+    if chip is not None:
+        return OSError(errno.ENOENT, "only pins of the header have the kernel's PWM", str(spec))
+    remedy = how_to_enable(parse_pin(spec))
+    return OSError(errno.ENOENT, f"no PWM of the kernel: {remedy}", str(spec))
 
 
 def _number(name: str, value: float, least: float, most: float) -> float:

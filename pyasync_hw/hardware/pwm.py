@@ -9,7 +9,7 @@ import glob
 import os
 import re
 
-__all__ = ["CLASS", "find_channel"]
+__all__ = ["CLASS", "find_channel", "how_to_enable"]
 
 CLASS = "/sys/class/pwm"
 
@@ -30,6 +30,20 @@ def find_channel(gpio: int, folder: str = CLASS) -> tuple[str, int] | None:
             if name.encode() in compatible and gpio in channels and gpio in _pins(node):
                 return chip, channels[gpio]
     return None
+
+
+# "func" of the overlays pwm and pwm-2chan, by pin (their README).
+_FUNCTIONS = {12: 4, 13: 4, 18: 2, 19: 2}
+
+
+def how_to_enable(gpio: int) -> str:
+    """What makes a pin one of the kernel's PWM."""
+    if gpio in _FUNCTIONS:
+        return (
+            f"add dtoverlay=pwm,pin={gpio},func={_FUNCTIONS[gpio]} to /boot/firmware/config.txt, "
+            "and restart"
+        )
+    return "GPIO 12, 13, 18 and 19 can have it, by dtoverlay=pwm in /boot/firmware/config.txt"
 
 
 def _pins(node: str) -> set[int]:

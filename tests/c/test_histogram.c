@@ -78,6 +78,25 @@ test_equal_turns(void)
     }
 }
 
+static void
+test_quantiles(void)
+{
+    start_anew();
+    CHECK_EQ(histogram_quantile(&histogram, 0.99), 0);
+    for (int i = 1; i <= 1000; i++) {
+        histogram_add(&histogram, 1000 * i);
+    }
+    check_near(histogram_quantile(&histogram, 0.50), 500e3);
+    check_near(histogram_quantile(&histogram, 0.99), 990e3);
+    start_anew();
+    histogram_add(&histogram, 1000001);
+    for (double fraction = 0.0; fraction <= 1.0; fraction += 0.25) {
+        int64_t found = histogram_quantile(&histogram, fraction);
+        check_near(found, 1e6);
+        CHECK(found <= histogram.max);
+    }
+}
+
 int
 main(void)
 {
@@ -85,5 +104,6 @@ main(void)
     RUN(test_nobody_waits_outside_the_stretches);
     RUN(test_one_block_among_many_short_turns_is_seen);
     RUN(test_equal_turns);
+    RUN(test_quantiles);
     return check_done();
 }

@@ -105,8 +105,10 @@ test_one_thread_for_all_as_long_as_there_are_channels(void)
         for (int i = 0; i < CHANNELS; i++) {
             struct pwm_jitter jitter;
             CHECK_EQ(pwms[i]->ops->jitter(pwms[i]->self, &jitter), 0);
-            CHECK(jitter.edges >= 8 && jitter.total_ns >= 0);
-            CHECK(jitter.max_ns >= jitter.total_ns / (int64_t)jitter.edges);
+            const struct histogram *late = &jitter.lateness;
+            CHECK(jitter.edges >= 8 && histogram_quantile(late, 0.5) >= 0);
+            CHECK(histogram_quantile(late, 0.99) >= histogram_quantile(late, 0.5));
+            CHECK(late->max >= histogram_quantile(late, 0.99));
             pwms[i]->ops->close(pwms[i]->self);
             CHECK(closed[i]);
             CHECK_EQ(lines[i].level, 0);
@@ -136,6 +138,32 @@ test_stop_rests_and_start_goes_on(void)
         CHECK_EQ(line.level, 1);
         CHECK_EQ(thread.users, 0);
     }
+    pwm->ops->close(pwm->self);
+    pwm_thread_destroy(&thread);
+}
+
+/* Where the system permits it, and never claimed else. */
+static void
+test_realtime_is_what_the_thread_has(void)
+{
+    struct pwm_thread thread;
+    bool closed;
+    struct fake_line line = fake_new(&closed);
+    const struct pwm_wave low = {NS_PER_MS, 0}, wave = {NS_PER_MS, NS_PER_MS / 2};
+    CHECK_EQ(pwm_thread_init(&thread), 0);
+    struct pwm_device *pwm = open_pwm(&line, &thread, false);
+    CHECK(!pwm->ops->is_realtime(pwm->self));
+    CHECK_EQ(pwm->ops->be_realtime(pwm->self), 0); /* there is no thread to be so */
+    CHECK(!pwm->ops->is_realtime(pwm->self));
+    CHECK_EQ(pwm->ops->start(pwm->self, &low), 0); /* nor is one needed for a level */
+    int err = pwm->ops->be_realtime(pwm->self);
+    CHECK(err == 0 || err == -EPERM);
+    CHECK_EQ(pwm->ops->is_realtime(pwm->self), err == 0);
+    CHECK_EQ(pwm->ops->start(pwm->self, &wave), 0);
+    wait_for(&line.rises, 3);
+    CHECK_EQ(pwm->ops->is_realtime(pwm->self), err == 0);
+    CHECK_EQ(pwm->ops->stop(pwm->self), 0);
+    CHECK(!pwm->ops->is_realtime(pwm->self)); /* it has ended */
     pwm->ops->close(pwm->self);
     pwm_thread_destroy(&thread);
 }
@@ -245,6 +273,7 @@ main(void)
 {
     RUN(test_one_thread_for_all_as_long_as_there_are_channels);
     RUN(test_stop_rests_and_start_goes_on);
+    RUN(test_realtime_is_what_the_thread_has);
     RUN(test_an_unplugged_line_ends_its_wave_only);
     RUN(test_a_forks_child_has_no_thread_and_no_wave);
     RUN(test_channels_of_several_threads);

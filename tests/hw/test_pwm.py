@@ -12,7 +12,7 @@ import pytest
 from forking import error_of, in_child
 
 import pyasync_hw
-from pyasync_hw import gpio, sim
+from pyasync_hw import _core, gpio, sim
 
 MS = 0.001
 
@@ -56,7 +56,7 @@ def test_edges_are_exact_on_a_virtual_clock(hw_board: sim.Board) -> None:
             await scope.watch(8.5 * MS)
             assert scope.edges == [(1.0, 0), (4.0, 1), (5.0, 0), (8.0, 1)]
             assert hw_board.line(18).pwm == (250.0, 0.25)
-            assert pwm.jitter == gpio.Jitter(edges=4, missed=0, mean=0.0, max=0.0)
+            assert pwm.jitter == gpio.Jitter(edges=4, missed=0, p50=0.0, p99=0.0, max=0.0)
             assert pwm.running and not pwm.closed
         assert hw_board.line(18).value == 0
         assert hw_board.line(18).consumer is None
@@ -167,8 +167,38 @@ def test_periods_are_counted_in_real_time() -> None:
             assert board.time() - before >= 0.04
             assert board.line(18).pwm == (500.0, 0.5)
             jitter = pwm.jitter
-            assert 0 <= jitter.mean <= jitter.max
+            assert 0 <= jitter.p50 <= jitter.p99 <= jitter.max
             assert jitter.missed == 0
+
+
+class NotPermitted:
+    """A wave whose thread may not have the priority that it is asked to have."""
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+
+    def be_realtime(self) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._core, name)
+
+
+def test_realtime_is_never_silently_claimed(
+    hw_board: sim.Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gpio.PWM(18, 50, realtime=True) as pwm:  # the board makes it, and needs no priority
+        assert pwm.realtime is False
+    with pytest.raises(ValueError, match="closed"):
+        _ = pwm.realtime
+    real = _core.pwm_of_line
+    monkeypatch.setattr(_core, "pwm_of_line", lambda *args: NotPermitted(real(*args)))
+    with (
+        pytest.warns(RuntimeWarning, match="without real-time priority.*rtprio"),
+        gpio.PWM(18, 50, realtime=True) as pwm,
+    ):
+        assert pwm.running
+        assert pwm.realtime is False
 
 
 def test_it_follows_its_board_to_another_clock() -> None:

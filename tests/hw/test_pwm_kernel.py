@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pyasync_hw
-from pyasync_hw import gpio, hardware
+from pyasync_hw import gpio, hardware, sim
 from pyasync_hw.hardware import kernel, pwm
 
 PHANDLE = 0x51
@@ -100,11 +100,31 @@ def test_a_wave(machine: Machine) -> None:
         ]
         servo.duty = 0.1
         assert machine.read("pwm0/duty_cycle") == "2000000"
-        assert servo.jitter == gpio.Jitter(0, 0, 0.0, 0.0)
+        assert servo.jitter == gpio.Jitter(0, 0, 0.0, 0.0, 0.0)
         servo.stop()
         assert machine.read("pwm0/enable") == "0"
         servo.start()
     assert (machine.read("pwm0/enable"), machine.read("unexport")) == ("0", "0")
+
+
+def test_only_the_kernels_if_that_is_asked_for(machine: Machine) -> None:
+    real = hardware.KernelBackend()
+    with gpio.PWM(18, 50, kernel=True, board=real) as servo:
+        assert servo.made_by == "kernel"
+        assert servo.realtime is False  # there is no thread
+    for spec, remedy in (
+        ("BOARD33", r"add dtoverlay=pwm,pin=13,func=4 to /boot/firmware/config\.txt"),
+        (17, "GPIO 12, 13, 18 and 19 can have it"),
+    ):
+        with pytest.raises(FileNotFoundError, match=remedy):
+            gpio.PWM(spec, 50, kernel=True, board=real)
+    with pytest.raises(FileNotFoundError, match="only pins of the header"):
+        gpio.PWM(0, 50, kernel=True, chip="expander", board=real)
+
+
+def test_a_simulated_board_s_are_as_good(hw_board: sim.Board) -> None:
+    with gpio.PWM(18, 50, kernel=True) as servo:
+        assert servo.made_by == "simulator"
 
 
 def test_not_on_a_virtual_clock(machine: Machine) -> None:
@@ -121,3 +141,4 @@ def test_errors_have_a_remedy(machine: Machine) -> None:
     with pytest.raises(OSError, match="channel 0 of pwmchip2") as caught:
         gpio.PWM(18, 50, board=hardware.KernelBackend())
     assert caught.value.errno == errno.ENOENT
+    assert "the chip is gone" in str(caught.value)
