@@ -83,6 +83,28 @@ SimWorld_told(SimWorldObject *self, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+PyObject *
+SimWorld_tell(SimWorldObject *self, PyObject *args)
+{
+    PyObject *callback = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
+    if (callback == NULL || !PyCallable_Check(callback)) {
+        PyErr_SetString(PyExc_TypeError, "tell() needs something to call");
+        return NULL;
+    }
+    PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+    if (rest == NULL || ah_sim_check_own(self) < 0) {
+        Py_XDECREF(rest);
+        return NULL;
+    }
+    PyObject *answer = PyObject_CallObject(callback, rest); /* runs Python */
+    if (answer == NULL) {
+        PyErr_WriteUnraisable(callback); /* runs Python */
+    }
+    Py_XDECREF(answer); /* runs Python */
+    Py_DECREF(rest);    /* runs Python */
+    Py_RETURN_NONE;
+}
+
 /* Own time of the board; -1 with ValueError. */
 static int
 own_time(PyObject *arg, int64_t *ns)

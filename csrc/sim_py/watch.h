@@ -8,6 +8,7 @@ PyObject *SimWorld_open_watch(SimWorldObject *self, PyObject *ignored);
 PyObject *SimWorld_watch(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_news(SimWorldObject *self, PyObject *ignored);
 PyObject *SimWorld_told(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_tell(SimWorldObject *self, PyObject *args);
 PyObject *SimWorld_call_at(SimWorldObject *self, PyObject *args);
 PyObject *SimWorld_output(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_set_output(SimWorldObject *self, PyObject *args);

@@ -279,6 +279,9 @@ static PyMethodDef SimWorld_methods[] = {
                "What has happened: (line, level, time), or (-1, number, time) of\n"
                "call_at(); on a virtual clock time stands still until it is told()."),
     SIM_METHOD(told, METH_O, "told($self, count, /)\n--\n\nSo many news are told."),
+    SIM_METHOD(tell, METH_VARARGS,
+               "tell($self, callback, /, *args)\n--\n\n"
+               "Call it; what it raises goes to sys.unraisablehook."),
     SIM_METHOD(call_at, METH_VARARGS,
                "call_at($self, number, time, line=-1, /)\n--\n\n"
                "That number is news at a time of time(), or so long after the line\n"

@@ -147,6 +147,71 @@ def test_what_a_part_raises_is_reported(board: sim.Board, monkeypatch: pytest.Mo
         board.line(17).drive(level)
     assert [level for _, level in part.told] == [1, 0]
     assert [str(one.exc_value) for one in reported] == ["broken"] * 2
+    assert [type(one).__name__ for one in reported] == ["UnraisableHookArgs"] * 2  # Python's own
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit, KeyboardInterrupt, MemoryError, asyncio.CancelledError]
+)
+def test_whatever_a_part_raises_the_others_go_on(
+    board: sim.Board, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    class Broken(Recorder):
+        def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+            raise error
+
+    reported: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", reported.append)
+    board.attach(Broken(17, "broken"))
+    other = board.attach(Recorder(17, "other"))
+    for level in (1, 0):
+        board.line(17).drive(level)
+    assert [level for _, level in other.told] == [1, 0]
+    assert [one.exc_type for one in reported] == [error] * 2
+
+
+class Stubborn(Recorder):
+    """Does not return before it may."""
+
+    def __init__(self) -> None:
+        super().__init__(17)
+        self.begun, self.may = threading.Event(), threading.Event()
+
+    def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+        self.begun.set()
+        self.may.wait(60)
+
+
+def test_a_part_that_takes_too_long_is_named(
+    board: sim.Board, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setattr("pyasync_hw.sim.parts.teller.PATIENCE_S", 0.0)
+    part = board.attach(Stubborn())
+    part.may.set()
+    board.line(17).drive(1)
+    (warning,) = recwarn
+    assert issubclass(warning.category, RuntimeWarning)
+    assert "Stubborn.on_level" in str(warning.message)
+    assert "must not wait" in str(warning.message)
+
+
+def test_a_part_that_does_not_return_is_named_when_the_board_closes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pyasync_hw.sim.parts.teller.PATIENCE_S", 0.01)
+    with sim.Board(clock=VirtualClock()) as board:
+        part = board.attach(Stubborn())
+        assert board._teller is not None
+        thread = board._teller._thread
+        driver = threading.Thread(target=board.line(17).drive, args=(1,))
+        driver.start()
+        assert part.begun.wait(60)
+        with pytest.warns(RuntimeWarning, match=r"Stubborn\.on_level .* does not return"):
+            board.close()
+        part.may.set()
+        driver.join(60)
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def test_a_part_may_close_the_board(board: sim.Board) -> None:

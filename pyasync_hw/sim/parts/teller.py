@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import threading
+import time
+import warnings
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = ["Teller"]
 
 PATIENCE_S = 5.0
 TIME = -1  # instead of a line's number
+HINT = f"code of a part must not wait; after {PATIENCE_S:g} s the program goes on without it"
 
 
 class Teller:
@@ -30,6 +31,7 @@ class Teller:
         self._calls: dict[int, tuple[Callable[..., object], tuple[object, ...]]] = {}
         self._number = 0
         self._lock = threading.Lock()
+        self._called: Callable[..., object] | None = None  # whose code runs
         start: Future[None] = Future()
         # Weak: the board's end, which wakes the thread, is when nobody has it any more.
         self._thread = threading.Thread(
@@ -63,14 +65,23 @@ class Teller:
             self._calls[number] = (callback, args)
         board._world.call_at(number, time, after)
 
-    def tell(self, line: int, value: int, time: float) -> None:
+    def tell(self, board: Board, line: int, value: int, when: float) -> None:
         """One piece of news."""
         if line == TIME:
             callback, args = self._calls.pop(value)
-            _call(callback, *args)
+            self._call(board, callback, *args)
             return
         for part, pin in self._watchers.get(line, []):
-            _call(part.on_level, pin, value, time)
+            self._call(board, part.on_level, pin, value, when)
+
+    def _call(self, board: Board, callback: Callable[..., object], *args: object) -> None:
+        self._called = callback
+        began = time.monotonic()
+        board._world.tell(callback, *args)
+        self._called = None
+        took = time.monotonic() - began
+        if took > PATIENCE_S:
+            board._world.tell(_warn, f"{callback!r} took {took:.1f} s: {HINT}")
 
     def is_here(self) -> bool:
         """Is this the thread?"""
@@ -78,23 +89,16 @@ class Teller:
 
     def join(self) -> None:
         """The board is closed: wait for the thread's end, unless this is it."""
-        if not self.is_here():
-            self._thread.join(PATIENCE_S)
+        if self.is_here():
+            return
+        self._thread.join(PATIENCE_S)
+        called = self._called
+        if called is not None and self._thread.is_alive():
+            _warn(f"{called!r} does not return: {HINT}")
 
 
-def _call(callback: Callable[..., object], *args: object) -> None:
-    try:
-        callback(*args)
-    except BaseException as exc:
-        sys.unraisablehook(
-            SimpleNamespace(
-                exc_type=type(exc),
-                exc_value=exc,
-                exc_traceback=exc.__traceback__,
-                err_msg="Exception ignored in a part of a simulated board",
-                object=callback,
-            )
-        )
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 def _open(ref: weakref.ref[Board]) -> int:
@@ -125,9 +129,9 @@ def _tell_all(ref: weakref.ref[Board], told: weakref.ref[Teller]) -> bool:
     board, teller = ref(), told()
     if board is None or teller is None or board.closed:
         return False
-    for line, value, time in board._world.news():
+    for line, value, when in board._world.news():
         try:
-            teller.tell(line, value, time)
+            teller.tell(board, line, value, when)
         finally:
             board._world.told(1)
     return True
