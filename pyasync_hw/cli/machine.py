@@ -7,8 +7,8 @@ import sys
 
 from .. import hardware
 from ..hardware.wiring import ReaderWiring, Wiring, load_board
-from ..sim import Board
-from ..sim.scenario import Scenario, load_scenario
+from ..sim import wired_board
+from ..sim.scenario import load_scenario
 
 HARDWARE = ("auto", "sim", "real")
 
@@ -18,35 +18,6 @@ DEFAULT_WIRING = Wiring(readers=(ReaderWiring("rc522"),))
 
 class MachineError(Exception):
     """The hardware asked for cannot be had."""
-
-
-def simulated_board(wiring: Wiring, scenario: Scenario | None = None) -> Board:
-    """A board with the parts of `wiring`; the caller closes it.
-
-    Raises MachineError for a part that this model has no place for.
-    """
-    board = Board(wiring.model)
-    try:
-        for reader in wiring.readers:
-            try:
-                part = board.attach_rc522(
-                    reader.bus, irq=reader.irq, reset=reader.reset, name=reader.name
-                )
-            except ValueError as exc:
-                raise MachineError(f"rc522 {reader.name!r}: {exc}") from exc
-            part.speed_hz = reader.speed_hz
-        for wired in wiring.parts:
-            try:
-                board.attach(wired.make())
-            except (ValueError, OSError) as exc:
-                raise MachineError(f"{wired.where}: {wired.name!r}: {exc}") from exc
-        board.on_silence = _say_that_nothing_is_there
-        if scenario is not None:
-            scenario.apply(board)
-    except BaseException:
-        board.close()
-        raise
-    return board
 
 
 def _say_that_nothing_is_there(device: str) -> None:
@@ -91,10 +62,14 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
             )
         hardware.set_default(hardware.KernelBackend(wiring.readers))
         return hw
-    try:
-        board = simulated_board(wiring, scenario)
-    except MachineError as exc:
-        raise MachineError(f"{board_file}: {exc}") from exc
+    board = wired_board(wiring)
+    board.on_silence = _say_that_nothing_is_there
+    if scenario is not None:
+        try:
+            scenario.apply(board)
+        except BaseException:
+            board.close()
+            raise
     hardware.set_default(board)
     hardware.keep_to_the_end(board)
     return hw

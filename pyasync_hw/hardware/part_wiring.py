@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .pins import parse_pin
-from .tomlfile import TomlTable
+from .tomlfile import TomlTable, problem_of
 
 if TYPE_CHECKING:
     from ..sim.parts import Part
@@ -24,15 +24,16 @@ __all__ = ["PartWiring", "load_part"]
 
 @dataclass(frozen=True)
 class PartWiring:
-    """One [[part]] table; `where` is its "file:line"."""
+    """One [[part]] table, and where it stands."""
 
     kind: str
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
-    where: str = ""
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
 
     def make(self) -> Part:
-        """A new part, on no board.  Raises ValueError or TypeError for its values."""
+        """A new part, on no board.  Raises what its class raises."""
         from ..sim.parts import find_kind
 
         return find_kind(self.kind)(name=self.name, **self.values)
@@ -45,8 +46,11 @@ def _pins(specs: list[Any]) -> None:
         parse_pin(spec)
 
 
-def load_part(table: TomlTable, number: int) -> PartWiring:
-    """`number`: the how manieth of the file, for one without a name."""
+def load_part(table: TomlTable, number: int) -> tuple[PartWiring, Mapping[str, str]]:
+    """It, and what it wants for itself, by the key that says so (see sim.Part.claims()).
+
+    `number`: the how manieth of the file, for one without a name.
+    """
     from ..sim.parts import find_kind, kinds
 
     kind = table.get("kind", str, one_of=kinds())
@@ -63,11 +67,11 @@ def load_part(table: TomlTable, number: int) -> PartWiring:
     for option, types in of_kind.options.items():
         if option in table:
             values[option] = table.get(option, types)
-    at = table.error("")
     name = table.get("name", str, f"{kind}{number}")
-    part = PartWiring(kind, name, values, f"{at.path}:{at.line}")
+    at = table.error("")
+    part = PartWiring(kind, name, values, at.path, at.line)
     try:
-        part.make()
-    except (ValueError, TypeError) as exc:
-        raise table.error(str(exc)) from exc
-    return part
+        claims = part.make().claims()
+    except Exception as exc:  # of whoever wrote the part
+        raise table.error(problem_of(exc)) from exc
+    return part, claims

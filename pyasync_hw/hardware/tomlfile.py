@@ -48,6 +48,15 @@ class ConfigError(ValueError):
         self.key = key
 
 
+def problem_of(exc: Exception) -> str:
+    """What an exception says, for a ConfigError; of what is not about values, its class too."""
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror if exc.filename is None else f"{exc.filename}: {exc.strerror}"
+    if isinstance(exc, (ValueError, TypeError)):
+        return str(exc)
+    return f"{type(exc).__name__}: {exc}"
+
+
 def key_name(path: KeyPath) -> str:
     """("rc522", 1, "irq") -> "rc522[1].irq"."""
     name = ""

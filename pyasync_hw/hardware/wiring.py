@@ -18,7 +18,7 @@ The same file is valid on real hardware and on the simulator.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .part_wiring import PartWiring, load_part
@@ -44,6 +44,8 @@ class ReaderWiring:
     irq: str | int = "GPIO24"
     reset: str | int | None = "GPIO25"
     speed_hz: int = 4_000_000
+    file: str = field(default="", compare=False)  # where it stands
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,15 @@ def _name(value: str) -> None:
 def _load_reader(table: TomlTable) -> ReaderWiring:
     table.allow("name", "bus", "irq", "reset", "speed_hz")
     bus = table.get("bus", str, check=parse_spi)
+    at = table.error("")
     return ReaderWiring(
         name=table.get("name", str, bus, check=_name),
         bus=bus,
         irq=table.get("irq", (str, int), check=parse_pin),
         reset=table.get("reset", (str, int), None, check=parse_pin),
         speed_hz=table.get("speed_hz", int, ReaderWiring.speed_hz, check=_speed),
+        file=at.path,
+        line=at.line,
     )
 
 
@@ -130,10 +135,25 @@ def _load_loops(table: TomlTable) -> Loops:
     )
 
 
-def _claim(taken: dict[object, str], table: TomlTable, key: str, what: object, name: str) -> None:
+def _pin_name(spec: str | int) -> str:
+    return f"GPIO{parse_pin(spec)}"
+
+
+def _spi_name(spec: str) -> str:
+    return "spi{}.{}".format(*parse_spi(spec))
+
+
+def _claim(taken: dict[str, str], table: TomlTable, key: str, what: str) -> None:
     if what in taken:
-        raise table.error(f"{name} is already used by {taken[what]}", key)
+        raise table.error(f"{what} is already used by {taken[what]}", key)
     taken[what] = str(table.error("", key).key)
+
+
+def _claim_loops(taken: dict[str, str], table: TomlTable, loops: Loops) -> None:
+    for pin in loops.loopback or ():
+        _claim(taken, table, "loopback", _pin_name(pin))
+    if loops.spi_loop is not None:
+        _claim(taken, table, "spi_loop", _spi_name(loops.spi_loop))
 
 
 def load_board(path: str | os.PathLike[str]) -> Wiring:
@@ -146,26 +166,25 @@ def load_board(path: str | os.PathLike[str]) -> Wiring:
     root = read_toml(path)
     root.allow("model", "rc522", "part", "hw")
     model = root.get("model", str, Wiring.model, one_of=MODELS)
-    taken: dict[object, str] = {}
+    taken: dict[str, str] = {}
     readers = []
     for table in root.tables("rc522"):
         reader = _load_reader(table)
-        _claim(taken, table, "name", ("name", reader.name), f"the name {reader.name!r}")
-        _claim(taken, table, "bus", parse_spi(reader.bus), reader.bus)
+        _claim(taken, table, "name", f"the name {reader.name!r}")
+        _claim(taken, table, "bus", _spi_name(reader.bus))
         for key in ("irq", "reset"):
             pin = getattr(reader, key)
             if pin is not None:
-                number = parse_pin(pin)
-                _claim(taken, table, key, number, f"GPIO{number}")
+                _claim(taken, table, key, _pin_name(pin))
         readers.append(reader)
     parts = []
     for number, table in enumerate(root.tables("part"), 1):
-        part = load_part(table, number)
-        _claim(taken, table, "name", ("name", part.name), f"the name {part.name!r}")
+        part, claims = load_part(table, number)
+        _claim(taken, table, "name", f"the name {part.name!r}")
+        for key, what in claims.items():
+            _claim(taken, table, key.partition("[")[0], what)  # "rows" of "rows[1]"
         parts.append(part)
     loops = _load_loops(root.table("hw")) if "hw" in root else Loops()
-    if loops.loopback is not None:
-        for pin in loops.loopback:
-            number = parse_pin(pin)
-            _claim(taken, root.table("hw"), "loopback", number, f"GPIO{number}")
+    if "hw" in root:
+        _claim_loops(taken, root.table("hw"), loops)
     return Wiring(model=model, readers=tuple(readers), parts=tuple(parts), loops=loops)

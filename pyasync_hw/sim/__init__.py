@@ -29,6 +29,7 @@ from .parts import (
     kinds,
     register,
 )
+from .wired import wired_board
 
 __all__ = [
     "ADXL345",
@@ -58,4 +59,5 @@ __all__ = [
     "Wire",
     "kinds",
     "register",
+    "wired_board",
 ]

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import gc
 import os
+from typing import get_args
 
 from .. import _core
 
 __all__ = ["live_objects", "open_descriptors", "open_devices"]
 
-Device = _core.LineRequest | _core.PWM | _core.SPIDevice | _core.I2CBus
+Device = _core.LineRequest | _core.GPIOChip | _core.PWM | _core.SPIDevice | _core.I2CBus
 
 
 def open_devices() -> list[Device]:
-    """Lines, waves, SPI devices and I2C buses that are open here; of a reader, all it has."""
+    """Lines, chips, waves, SPI devices and I2C buses that are open; of a reader, all it has."""
     live = _core._live()
-    kinds = (_core.LineRequest, _core.PWM, _core.SPIDevice, _core.I2CBus)
+    kinds = get_args(Device)
     if not any(live[kind.__name__] for kind in kinds):
         return []  # without a look at every object of the process
     return [one for one in gc.get_objects() if isinstance(one, kinds) and not one.closed]

@@ -5,14 +5,15 @@ Each says what it lacks by Missing, whose text is the reason of a skip.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from .. import VirtualClock, gpio, hardware, i2c, sim, spi
-from ..hardware.pins import parse_spi
-from ..hardware.wiring import ReaderWiring, Wiring
+from ..hardware.pins import HEADER_GPIOS, parse_pin, parse_spi
+from ..hardware.wiring import Wiring
 from .gpio_sim import GpioSim, Missing
 
 __all__ = ["FEATURES", "Bench", "KernelBench", "Missing", "RealBench", "SimBench", "Wire"]
@@ -130,9 +131,10 @@ class Bench:
 
     def check(self, feature: str) -> None:
         """Raises Missing when that cannot be had."""
-        {"gpio": self.wire, "spi": self.spi, "reader": self.reader, "card": self.card}[feature](
-            None
+        named = dict(
+            zip(FEATURES, (self.wire, self.spi, self.i2c, self.reader, self.card), strict=True)
         )
+        named[feature](None)
 
     def wire(self, board: Any) -> Wire:
         """Two lines that are connected."""
@@ -185,9 +187,7 @@ class SimBench(Bench):
     def board(self, time_limit: float | None) -> Iterator[sim.Board]:
         """See Bench.board()."""
         clock = VirtualClock(limit=time_limit)
-        with sim.Board(self.wiring.model, clock=clock, name="hw_board") as board:
-            for reader in self.wiring.readers:
-                _attach(board, reader)
+        with sim.wired_board(self.wiring, clock=clock, name="hw_board") as board:
             yield board
 
     def check(self, feature: str) -> None:
@@ -195,26 +195,32 @@ class SimBench(Bench):
 
     def wire(self, board: sim.Board) -> Wire:
         """See Bench.wire()."""
-        one, other = self.wiring.loops.loopback or ("GPIO5", "GPIO6")
+        one, other = self.wiring.loops.loopback or _free_pins(board, 5, 6)
         board.attach(sim.Wire(one, other))
         return Wire(one, other)
 
     def spi(self, board: sim.Board) -> str:
         """See Bench.spi()."""
-        spec = self.wiring.loops.spi_loop or "spi0.1"
+        spec = self.wiring.loops.spi_loop or _free_spi(board, "spi0.1")
         board.attach_spi(*parse_spi(spec), _Echo())
         return spec
 
     def i2c(self, board: sim.Board) -> tuple[int | str, int]:
         """See Bench.i2c()."""
         bus, address = self.wiring.loops.i2c or ("i2c-1", 0x50)
-        board.attach_i2c(bus, address, _Memory())
+        try:
+            board.attach_i2c(bus, address, _Memory())
+        except OSError as exc:
+            if exc.errno != errno.EBUSY:  # a [[part]] is there, and answers
+                raise
         return bus, address
 
     def reader(self, board: sim.Board) -> str:
         """See Bench.reader()."""
         if not board.readers:
-            _attach(board, ReaderWiring("hw_reader"))
+            irq, reset = _free_pins(board, 24, 25)
+            where = _free_spi(board, "spi0.0")
+            board.attach_rc522(where, irq=irq, reset=reset, name="hw_reader")
         return board.readers[0].bus
 
     def card(self, board: sim.Board) -> bytes:
@@ -258,8 +264,21 @@ class KernelBench(Bench):
         return GpioSimWire(self._chip)
 
 
-def _attach(board: sim.Board, reader: ReaderWiring) -> None:
-    board.attach_rc522(reader.bus, irq=reader.irq, reset=reader.reset, name=reader.name)
+def _free_pins(board: sim.Board, *wanted: int) -> tuple[str, str]:
+    """Two pins that nothing is wired to."""
+    taken = {line.offset for part in board.parts for line in part.lines.values()}
+    for reader in board.readers:
+        taken |= {parse_pin(pin) for pin in (reader.irq, reader.reset) if pin is not None}
+    one, other = [pin for pin in (*wanted, *HEADER_GPIOS) if pin not in taken][:2]
+    return f"GPIO{one}", f"GPIO{other}"
+
+
+def _free_spi(board: sim.Board, wanted: str) -> str:
+    """An SPI device that nothing is wired to."""
+    taken = {reader.bus for reader in board.readers}
+    taken |= {f"spi{bus}.{cs}" for bus, cs in board.on_spi}
+    known = [f"spi{bus}.{cs}" for bus, cs in sim.MODELS[board.model].spi]
+    return next(name for name in (wanted, *known) if name not in taken)
 
 
 def _look(open_it: Callable[[], gpio.Input | i2c.Bus | spi.Device]) -> None:

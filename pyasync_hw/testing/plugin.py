@@ -100,7 +100,9 @@ def _bench_of(config: pytest.Config) -> Bench:
     if kind == "auto":
         kind = "real" if hardware.is_raspberry_pi() else "sim"
     if kind not in BENCHES:
-        raise pytest.UsageError(f"PYASYNC_HW must be sim, real or auto, not {kind!r}")
+        raise pytest.UsageError(
+            f"PYASYNC_HW must be auto, {', '.join(BENCHES)}, not {kind!r}; or say --hw"
+        )
     file = config.getoption("--board")
     try:
         wiring = None if file is None else load_board(file)
@@ -111,20 +113,36 @@ def _bench_of(config: pytest.Config) -> Bench:
     return bench
 
 
-def _needed(item: pytest.Item) -> list[str]:
-    """What the marks `hw` of a test name."""
-    return [name for mark in item.iter_markers("hw") for name in mark.args]
+def _check_mark(item: pytest.Item, mark: pytest.Mark) -> None:
+    wrong = [name for name in mark.args if name not in FEATURES]
+    if wrong or mark.kwargs:
+        what = f"{wrong[0]!r}" if wrong else f"{next(iter(mark.kwargs))}="
+        raise pytest.UsageError(f"{item.nodeid}: hw() knows {', '.join(FEATURES)}; not {what}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is wrong with a mark, --board or PYASYNC_HW is said once, before any test runs."""
+    marked = [(item, mark) for item in items for mark in item.iter_markers("hw")]
+    for item, mark in marked:
+        _check_mark(item, mark)
+    if marked or config.getoption("--board") is not None:
+        _bench_of(config)
+
+
+@contextlib.contextmanager
+def _skipping(feature: str) -> Iterator[None]:
+    try:
+        yield
+    except Missing as exc:
+        pytest.skip(f"hw {feature}: {exc}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a marked test where something that it names is not to be had."""
-    for feature in _needed(item):
-        if feature not in FEATURES:
-            raise pytest.UsageError(f"hw() knows {', '.join(FEATURES)}; not {feature!r}")
-        try:
-            _bench_of(item.config).check(feature)
-        except Missing as exc:
-            pytest.skip(f"hw {feature}: {exc}")
+    for mark in item.iter_markers("hw"):
+        for feature in mark.args:
+            with _skipping(feature):
+                _bench_of(item.config).check(feature)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -179,7 +197,7 @@ def hw_board(
     It is made on a virtual clock of its own, `hw_board.clock`: give that to
     pyasync_hw.run(clock=), and the test takes no time; `hw_time_limit` ends it with
     TimeLimitError.  On a loop in real time the board is in real time.  After the test it
-    is closed; a line, SPI device or I2C bus that the test has opened and not closed is an error
+    is closed; a device that the test has opened and not closed is an error
     (`hw_leaks`: what else).
 
     In a test marked `hw` it is what --hw says: a simulated board with the readers of
@@ -234,6 +252,8 @@ def _device_name(device: Device) -> str:
     if isinstance(device, _core.LineRequest):
         lines = ", ".join(f"GPIO{offset}" for offset in device.offsets)
         return f'{lines} ("{device.consumer}")'
+    if isinstance(device, _core.GPIOChip):
+        return f"gpio.Chip {device.path}"
     if isinstance(device, _core.PWM):
         return "a gpio.PWM"
     kind = "SPI device" if isinstance(device, _core.SPIDevice) else "I2C bus"
@@ -250,32 +270,38 @@ def hw_run(hw_board: Any) -> Callable[[Coroutine[Any, Any, T]], T]:
 @pytest.fixture
 def hw_gpio(hw_board: Any, _hw_bench: Bench) -> Wire:
     """Two lines that are connected: with hw_gpio.output() as a, hw_gpio.input() as b: ..."""
-    return _hw_bench.wire(hw_board)
+    with _skipping("gpio"):
+        return _hw_bench.wire(hw_board)
 
 
 @pytest.fixture
 def hw_spi(hw_board: Any, _hw_bench: Bench) -> str:
     """An SPI device, as "spi0.1", that sends back what it gets: MOSI and MISO are connected."""
-    return _hw_bench.spi(hw_board)
+    with _skipping("spi"):
+        return _hw_bench.spi(hw_board)
 
 
 @pytest.fixture
 def hw_i2c(hw_board: Any, _hw_bench: Bench) -> tuple[int | str, int]:
     """Bus and address of an I2C device that may be read and written: i2c.Device(*hw_i2c)."""
-    return _hw_bench.i2c(hw_board)
+    with _skipping("i2c"):
+        return _hw_bench.i2c(hw_board)
 
 
 @pytest.fixture
 def hw_reader(hw_board: Any, _hw_bench: Bench) -> Iterator[rc522.Reader]:
     """A reader that is wired, for `async with hw_reader` or `with hw_reader`."""
-    with contextlib.closing(rc522.Reader(_hw_bench.reader(hw_board))) as reader:
+    with _skipping("reader"):
+        where = _hw_bench.reader(hw_board)
+    with contextlib.closing(rc522.Reader(where)) as reader:
         yield reader
 
 
 @pytest.fixture
 def hw_card(hw_board: Any, _hw_bench: Bench) -> bytes:
     """The UID of a card that lies on `hw_reader`."""
-    return _hw_bench.card(hw_board)
+    with _skipping("card"):
+        return _hw_bench.card(hw_board)
 
 
 @pytest.fixture

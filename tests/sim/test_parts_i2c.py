@@ -12,7 +12,6 @@ import pytest
 
 import pyasync_hw
 from pyasync_hw import i2c, sim
-from pyasync_hw.cli import machine
 from pyasync_hw.hardware import load_board
 
 
@@ -169,7 +168,7 @@ def test_they_are_in_a_file(tmp_path: Path) -> None:
             }.items()
         )
     )
-    with machine.simulated_board(load_board(path)) as board:
+    with sim.wired_board(load_board(path)) as board:
         assert [type(part) for part in board.parts] == [
             sim.BMP180,
             sim.SSD1306,

@@ -195,6 +195,7 @@ def test_a_part_that_takes_too_long_is_named(
     assert "must not wait" in str(warning.message)
 
 
+@pytest.mark.filterwarnings("ignore:.* took:RuntimeWarning")
 def test_a_part_that_does_not_return_is_named_when_the_board_closes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -60,7 +60,7 @@ def test_a_file_has_parts(write) -> None:  # type: ignore[no-untyped-def]
         ("key-matrix", "key-matrix3"),
         ("mcp3008", "mcp30084"),
     ]
-    with machine.simulated_board(wiring) as board:
+    with sim.wired_board(wiring) as board:
         bell, led, pad, adc = board.parts
         assert isinstance(bell, sim.Button)
         assert (bell.bounce, bell.lines["pin"].name) == (0.002, "GPIO17")
@@ -83,8 +83,46 @@ def test_a_file_has_parts(write) -> None:  # type: ignore[no-untyped-def]
         ('[[part]]\nkind = "mcp3008"\nspi = "spi9"', "1: part[0]: 'spi9' is not an SPI device"),
         ('[[part]]\nkind = "key-matrix"\nrows = []\ncolumns = [1]', "3: part[0].rows: must name"),
         (
-            2 * '[[part]]\nkind = "led"\npin = 3\nname = "x"\n',
+            '[[part]]\nkind = "led"\npin = 3\nname = "x"\n'
+            '[[part]]\nkind = "led"\npin = 4\nname = "x"\n',
             "8: part[1].name: the name 'x' is already used by part[0].name",
+        ),
+        (
+            '[[rc522]]\nbus = "spi0.0"\nirq = 24\n[[part]]\nkind = "led"\npin = "BOARD18"',
+            "6: part[0].pin: GPIO24 is already used by rc522[0].irq",
+        ),
+        (
+            '[[part]]\nkind = "led"\npin = 4\n[[part]]\nkind = "key-matrix"\nrows = [5, 4]\n'
+            "columns = [6]",
+            "6: part[1].rows: GPIO4 is already used by part[0].pin",
+        ),
+        (
+            '[[part]]\nkind = "hc-sr04"\ntrigger = 23\necho = "BOARD16"',
+            "1: part[0]: trigger and echo are the same line, GPIO23",
+        ),
+        (
+            '[[rc522]]\nbus = "spi0.0"\nirq = 24\n[[part]]\nkind = "mcp3008"\nspi = "spi0.0"',
+            "6: part[0].spi: spi0.0 is already used by rc522[0].bus",
+        ),
+        (
+            2 * '[[part]]\nkind = "mcp3002"\n',
+            "3: part[1].spi: spi0.0 is already used by part[0].spi",
+        ),
+        (
+            '[[part]]\nkind = "bmp180"\n[[part]]\nkind = "adxl345"\naddress = 0x77',
+            "5: part[1].address: address 0x77 of i2c-1 is already used by part[0].address",
+        ),
+        (
+            2 * '[[part]]\nkind = "ssd1306"\n',
+            "3: part[1].address: address 0x3c of i2c-1 is already used by part[0].address",
+        ),
+        (
+            '[[part]]\nkind = "led"\npin = 5\n[hw]\nloopback = [5, 6]',
+            "5: hw.loopback: GPIO5 is already used by part[0].pin",
+        ),
+        (
+            '[[part]]\nkind = "mcp3008"\n[hw]\nspi_loop = "spi0.0"',
+            "4: hw.spi_loop: spi0.0 is already used by part[0].spi",
         ),
     ],
 )
@@ -97,8 +135,8 @@ def test_an_error_names_the_line(write, text: str, error: str) -> None:  # type:
 
 def test_a_place_that_the_model_has_not_is_an_error_with_the_line(write) -> None:  # type: ignore[no-untyped-def]
     path = write("board.toml", '\n[[part]]\nkind = "mcp3008"\nspi = "spi5.0"\n')
-    with pytest.raises(machine.MachineError, match=r"board.toml:2: 'mcp30081': pi-zero-w has no"):
-        machine.simulated_board(load_board(path))
+    with pytest.raises(ConfigError, match=r"board.toml:2: 'mcp30081': pi-zero-w has no"):
+        sim.wired_board(load_board(path))
 
 
 class Doorbell(sim.Part):
@@ -131,7 +169,7 @@ def test_a_kind_of_ones_own(
         assert part_kinds() == ["doorbell"]
         assert load_board(path).parts[0].values == {"button": 17, "bell": 27, "tone": 880}
     sim.register("doorbell", Doorbell)
-    with machine.simulated_board(load_board(path)) as board:
+    with sim.wired_board(load_board(path)) as board:
         board.line(17).drive(1)
         board.line(17).drive(0)
         assert board.line(27).value == 1

@@ -35,6 +35,10 @@ def test_gpio(hw_gpio):
 def test_spi(hw_spi):
     print(f"<{hw_spi}>")
 
+@pytest.mark.hw("i2c")
+def test_i2c(hw_i2c):
+    print(f"<{hw_i2c[0]} {hw_i2c[1]:#x}>")
+
 @pytest.mark.hw("reader")
 def test_reader(hw_reader):
     print(f"<{hw_reader.name}>")
@@ -54,31 +58,42 @@ irq = "GPIO24"
 loopback = ["GPIO17", "BOARD13"]
 spi_loop = "spi1.1"
 card = "04112233445566"
+i2c = ["i2c-1", 0x77]
+[[part]]
+kind = "bmp180"
 """
 
 
 def test_on_the_simulator_nothing_is_missing(tmp_path: Path) -> None:
     result = run_pytest(tmp_path, TESTS, "--hw", "sim", "-rP")
-    assert "6 passed" in result.stdout, result.stdout + result.stderr
-    for text in ("<hw_board>", "<GPIO5 to GPIO6>", "<spi0.1>", "<hw_reader>", "<a61d227e>"):
+    assert "7 passed" in result.stdout, result.stdout + result.stderr
+    for text in (
+        "<hw_board>",
+        "<GPIO5 to GPIO6>",
+        "<spi0.1>",
+        "<i2c-1 0x50>",
+        "<hw_reader>",
+        "<a61d227e>",
+    ):
         assert text in result.stdout
 
 
 def test_a_board_file_says_what_is_where(tmp_path: Path) -> None:
     (tmp_path / "board.toml").write_text(BOARD.replace("04112233445566", "04112233"))
     result = run_pytest(tmp_path, TESTS, "--hw=sim", "--board=board.toml", "-rP")
-    assert "6 passed" in result.stdout, result.stdout + result.stderr
-    for text in ("<GPIO17 to BOARD13>", "<spi1.1>", "<door>", "<04112233>"):
+    assert "7 passed" in result.stdout, result.stdout + result.stderr
+    for text in ("<GPIO17 to BOARD13>", "<spi1.1>", "<i2c-1 0x77>", "<door>", "<04112233>"):
         assert text in result.stdout
 
 
 def test_what_real_hardware_lacks_is_the_reason_of_a_skip(tmp_path: Path) -> None:
     result = run_pytest(tmp_path, TESTS, "--hw", "real", "-rsP")
     out = result.stdout
-    assert "2 passed, 4 skipped" in out, out + result.stderr
+    assert "2 passed, 5 skipped" in out, out + result.stderr
     assert "<real hardware>" in out
     assert "hw gpio: connect two pins of the header that nothing else is on, and say so" in out
     assert 'a board.toml (--board FILE): loopback = ["GPIO5", "GPIO6"]' in out
+    assert "hw i2c: connect an I2C device that may be read and written, and say so" in out
     assert "hw reader: no RC522: wire one, and say so in a table [[rc522]] of" in out
 
 
@@ -113,11 +128,90 @@ def test_a_wrong_board_file_is_an_error(tmp_path: Path, table: str, problem: str
     assert problem in result.stdout + result.stderr
 
 
-def test_an_unknown_feature_is_an_error(tmp_path: Path) -> None:
-    tests = 'import pytest\n@pytest.mark.hw("gpoi")\ndef test_it(): pass\n'
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [('"gpoi"', "'gpoi'"), ("gpio=True", "gpio=")],
+)
+def test_a_wrong_mark_is_said_once_before_any_test(
+    tmp_path: Path, arguments: str, wrong: str
+) -> None:
+    tests = (
+        f"import pytest\ndef test_one(): pass\n@pytest.mark.hw({arguments})\ndef test_it(): pass\n"
+    )
     result = run_pytest(tmp_path, tests)
-    assert result.returncode != 0
-    assert "hw() knows gpio, spi, i2c, reader, card; not 'gpoi'" in result.stdout + result.stderr
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    problem = f"test_it.py::test_it: hw() knows gpio, spi, i2c, reader, card; not {wrong}"
+    assert result.stderr.count(problem) == 1, result.stdout + result.stderr
+
+
+def test_a_wrong_pyasync_hw_matters_to_marked_tests_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYASYNC_HW", "emu")
+    tests = "import pytest\ndef test_one(hw_board): assert hw_board.parts == []\n"
+    assert "1 passed" in run_pytest(tmp_path, tests, keep=("PYASYNC_HW",)).stdout
+    result = run_pytest(tmp_path, tests + "pytestmark = pytest.mark.hw\n", keep=("PYASYNC_HW",))
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "PYASYNC_HW must be auto, sim, real, kernel, not 'emu'" in result.stderr
+
+
+def test_a_fixture_skips_where_the_mark_does_not_name_it(tmp_path: Path) -> None:
+    tests = """
+import pytest, unittest
+from pyasync_hw import hardware
+
+pytestmark = pytest.mark.hw
+
+@pytest.mark.parametrize("name", ["hw_gpio", "hw_spi", "hw_i2c", "hw_reader", "hw_card"])
+def test_it(request, name):
+    request.getfixturevalue(name)
+
+@pytest.mark.hw("gpio")
+class TestMore(unittest.TestCase):
+    def test_more(self):
+        self.fail("it is not run")
+
+@pytest.mark.usefixtures("hw_board")
+class TestBoard(unittest.TestCase):
+    def test_board(self):
+        assert hardware.current().name == "real hardware"
+"""
+    out = run_pytest(tmp_path, tests, "--hw=real", "-rs").stdout
+    assert "1 passed, 6 skipped" in out, out
+    for feature in ("gpio", "spi", "i2c", "reader"):
+        assert f"hw {feature}: " in out
+
+
+def test_a_chip_that_is_left_open_is_named(tmp_path: Path) -> None:
+    tests = """
+from pyasync_hw import gpio, i2c, spi
+kept = []
+def test_it(hw_board):
+    kept.extend([gpio.Chip("gpiochip0"), gpio.Input(17), spi.Device("spi0.1"), i2c.Bus(1)])
+"""
+    out = run_pytest(tmp_path, tests).stdout
+    assert "the test left open: GPIO17 (" in out, out
+    for name in ("gpio.Chip ", "SPI device spi0.1", "I2C bus i2c-1"):
+        assert name in out
+
+
+def test_parts_that_are_where_tests_look_first(tmp_path: Path) -> None:
+    """The simulator finds other places for what the file does not name."""
+    (tmp_path / "board.toml").write_text(
+        "".join(
+            f'[[part]]\nkind = "{kind}"\n{values}\n'
+            for kind, values in {
+                "wire": "one = 5\nother = 6",
+                "led": "pin = 24",
+                "mcp3008": 'spi = "spi0.0"',
+                "mcp3002": 'spi = "spi0.1"',
+                "adxl345": "address = 0x50",
+            }.items()
+        )
+    )
+    result = run_pytest(tmp_path, TESTS, "--hw=sim", "--board=board.toml", "-rP")
+    assert "7 passed" in result.stdout, result.stdout + result.stderr
+    assert "<GPIO0 to GPIO1>" in result.stdout and "<spi1.0>" in result.stdout
 
 
 def test_the_plugin_has_an_entry_point() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from .part import Part
@@ -27,6 +28,10 @@ class I2CPart(Part):
         self.where = bus, at
         self.registers = bytearray(256)
         self._pointer = 0
+
+    def claims(self) -> Mapping[str, str]:
+        """See Part.claims()."""
+        return {"address": "address {1:#04x} of i2c-{0}".format(*self.where)}
 
     def on_attach(self) -> None:
         self.board.attach_i2c(*self.where, self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from ...hardware.pins import parse_spi
@@ -41,6 +42,10 @@ class _ADC(Part):
         if channel not in range(self.channels):
             raise ValueError(f"channel must be 0 to {self.channels - 1}, not {channel!r}")
         self.volts[channel] = float(volts)
+
+    def claims(self) -> Mapping[str, str]:
+        """See Part.claims()."""
+        return {"spi": "spi{}.{}".format(*self.spi)}
 
     def on_attach(self) -> None:
         self.board.attach_spi(*self.spi, self)

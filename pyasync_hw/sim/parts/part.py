@@ -76,6 +76,7 @@ class Part:
     pin_lists: ClassVar[Sequence[str]] = ()  # each wired to some lines
     options: ClassVar[Mapping[str, type | tuple[type, ...]]] = {}  # of a [[part]] table
     actions: ClassVar[Sequence[str]] = ()  # methods that a scenario may call
+    shares_lines: ClassVar[bool] = False  # a [[part]] may be wired to lines that others have
 
     def __init__(self, *, name: str = "", **pins: Any) -> None:
         """`pins`: the line of each of `pins`, and a sequence of lines for `pin_lists`."""
@@ -89,15 +90,28 @@ class Part:
                 self._specs[f"{pin}[{number}]"] = spec
         if pins:
             raise TypeError(f"{type(self).__name__} has no pin {', '.join(pins)}")
-        for spec in self._specs.values():
-            parse_pin(spec)
+        self._check_pins()
         self._teller: weakref.ref[Teller] | None = None
         self._board: weakref.ref[Board] | None = None
+
+    def _check_pins(self) -> None:
+        names: dict[int, str] = {}
+        for pin, spec in self._specs.items():
+            number = parse_pin(spec)
+            if number in names:
+                raise ValueError(f"{names[number]} and {pin} are the same line, GPIO{number}")
+            names[number] = pin
 
     def _wired(self, pins: dict[str, Any], pin: str) -> Any:
         if pin not in pins:
             raise TypeError(f"{type(self).__name__} needs to know the line of its pin {pin!r}")
         return pins.pop(pin)
+
+    def claims(self) -> Mapping[str, str]:
+        """What no other part of a board.toml may have, by the key of its table."""
+        if self.shares_lines:
+            return {}
+        return {pin: f"GPIO{parse_pin(spec)}" for pin, spec in self._specs.items()}
 
     def attached(self, board: Board, teller: Teller) -> list[PartLine]:
         """Board.attach() wires it; its lines."""

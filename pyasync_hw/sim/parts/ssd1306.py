@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from .part import Part
@@ -55,6 +56,10 @@ class SSD1306(Part):
         self._start_line = self._offset = 0
         self._mirrored = self._flipped = False
         self._command: list[int] = []
+
+    def claims(self) -> Mapping[str, str]:
+        """See Part.claims()."""
+        return {"address": "address {1:#04x} of i2c-{0}".format(*self.where)}
 
     def on_attach(self) -> None:
         self.board.attach_i2c(*self.where, self)

@@ -48,9 +48,10 @@ class Joint(Part):
 
 
 class Wire(Joint):
-    """A wire between two lines."""
+    """A wire between two lines, which other parts may be on."""
 
     pins = ("one", "other")
+    shares_lines = True
 
     def __init__(self, one: int | str, other: int | str, *, name: str = "") -> None:
         super().__init__(one=one, other=other, name=name)
