@@ -7,7 +7,18 @@ from asyncio import TimerHandle as AsyncioTimerHandle
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
 from types import CodeType
-from typing import Any, Final, Literal, Self, TypeAlias, TypedDict, TypeVar, TypeVarTuple, final
+from typing import (
+    Any,
+    Final,
+    Literal,
+    Self,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    TypeVarTuple,
+    final,
+    overload,
+)
 
 from _typeshed import structseq
 from typing_extensions import Buffer, disjoint_base
@@ -341,12 +352,23 @@ class EdgeQueue:
     def arm(self, loop: AbstractEventLoop, edge: str = "both", /) -> Future[None]: ...
     def collect(self, future: Future[None], /) -> EdgeEvent | None: ...
     def disarm(self, future: Future[None], /) -> None: ...
+    @overload
     def wait_edge_blocking(
         self,
         edge: str = "both",
         timeout: float | None = None,
         token: CancelToken | None = None,
+        take: Literal[True] = True,
     ) -> EdgeEvent: ...
+    @overload
+    def wait_edge_blocking(
+        self,
+        edge: str = "both",
+        timeout: float | None = None,
+        token: CancelToken | None = None,
+        *,
+        take: Literal[False],
+    ) -> None: ...
     def close(self) -> None: ...
 
 @final
@@ -371,12 +393,23 @@ class LineRequest:
     def disarm(self, future: Future[None], /) -> None: ...
     def clear(self) -> None: ...
     def edge_queue(self, capacity: int, /) -> EdgeQueue: ...
+    @overload
     def wait_edge_blocking(
         self,
         edge: str = "both",
         timeout: float | None = None,
         token: CancelToken | None = None,
+        take: Literal[True] = True,
     ) -> EdgeEvent: ...
+    @overload
+    def wait_edge_blocking(
+        self,
+        edge: str = "both",
+        timeout: float | None = None,
+        token: CancelToken | None = None,
+        *,
+        take: Literal[False],
+    ) -> None: ...
     def fileno(self) -> int: ...
     def close(self) -> None: ...
 

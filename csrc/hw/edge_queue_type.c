@@ -210,7 +210,8 @@ static PyMethodDef EdgeQueue_methods[] = {
     {"wait_edge_blocking", (PyCFunction)(void (*)(void))EdgeQueue_wait_edge_blocking,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
-         "wait_edge_blocking($self, edge='both', timeout=None, token=None)\n--\n\n"
+         "wait_edge_blocking($self, edge='both', timeout=None, token=None,\n"
+         "                   take=True)\n--\n\n"
          "See LineRequest.wait_edge_blocking().  ValueError when the queue is closed\n"
          "meanwhile.")},
     {"close", (PyCFunction)EdgeQueue_close, METH_NOARGS,

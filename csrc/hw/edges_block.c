@@ -73,14 +73,15 @@ PyObject *
 ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *args,
                PyObject *kwargs)
 {
-    static char *kwlist[] = {"edge", "timeout", "token", NULL};
+    static char *kwlist[] = {"edge", "timeout", "token", "take", NULL};
+    int take = 1;
     PyObject *word = NULL, *timeout = NULL, *token_arg = NULL, *event = NULL;
     struct wait_tokens tokens = {0};
     struct edge_record record;
     int64_t deadline_ns;
     unsigned kinds;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:wait_edge_blocking", kwlist,
-                                     &word, &timeout, &token_arg) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOp:wait_edge_blocking", kwlist,
+                                     &word, &timeout, &token_arg, &take) ||
         ah_edge_kinds_parse(word, &kinds) < 0) {
         return NULL;
     }
@@ -112,8 +113,12 @@ ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *arg
     err = block_for_edge(edges, queue, &blocker, kinds, clock, &tokens.set, deadline_ns,
                          &record);
     LIST_REMOVE(edges->blockers, &blocker); /* a signal handler may have forked */
-    if (err == 0) {
+    if (err == 0 && take) {
         event = ah_edges_event(edges, &record);
+    }
+    else if (err == 0) { /* there is room: it was just popped */
+        edge_ring_put(&queue->ring, record);
+        event = Py_NewRef(Py_None);
     }
     if (queue->ring.size > 0) {
         ah_edges_wake_blockers(edges);

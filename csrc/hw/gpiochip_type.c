@@ -32,14 +32,11 @@ typedef struct {
 static int
 raise_chip(GPIOChipObject *self, int err)
 {
-    const char *remedy = NULL;
     if (err == -EBADF) {
-        remedy = "it was closed while it was waited for";
+        return ah_raise_errno_remedy(err, self->device.what,
+                                     "it was closed while it was waited for");
     }
-    else if (err == -ENODEV) {
-        remedy = "it was unplugged";
-    }
-    return ah_raise_errno_remedy(err, self->device.what, remedy);
+    return ah_raise_errno(err, self->device.what);
 }
 
 /* Wake all who await, `err` 0: to look again. */

@@ -61,7 +61,7 @@ raise_busy(const struct gpiochip *chip, const uint32_t *offsets, unsigned n)
             char what[64], remedy[96];
             PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[i],
                           chip->info.name);
-            PyOS_snprintf(remedy, sizeof remedy, "it is in use by \"%s\"",
+            PyOS_snprintf(remedy, sizeof remedy, "it is in use by '%s'",
                           info.consumer[0] != '\0' ? info.consumer : "the kernel");
             return ah_raise_errno_remedy(EBUSY, what, remedy);
         }
@@ -296,14 +296,15 @@ kernel_request_lines(PyObject *module, PyObject *args)
 {
     PyObject *path, *offsets_arg, *settings_arg;
     const char *consumer;
-    unsigned int event_buffer_size = 0;
+    uint32_t event_buffer_size = 0;
     uint32_t offsets[LINES_MAX];
     struct line_settings settings[LINES_MAX];
     struct gpiochip chip;
     struct line_request *request;
     PyObject *result = NULL;
-    if (!PyArg_ParseTuple(args, "O&OOs|I:request_lines", PyUnicode_FSConverter, &path,
-                          &offsets_arg, &settings_arg, &consumer, &event_buffer_size)) {
+    if (!PyArg_ParseTuple(args, "O&OOs|O&:request_lines", PyUnicode_FSConverter, &path,
+                          &offsets_arg, &settings_arg, &consumer, ah_buffer_size_arg,
+                          &event_buffer_size)) {
         return NULL;
     }
     int n = parse_request(offsets_arg, settings_arg, offsets, settings);

@@ -115,6 +115,17 @@ ah_line_settings_parse(PyObject *obj, struct line_settings *settings)
 }
 
 int
+ah_buffer_size_arg(PyObject *arg, void *size)
+{
+    long long number;
+    if (ah_integer_arg(arg, "event_buffer_size", 0, UINT32_MAX, &number) < 0) {
+        return 0; /* a converter's way to fail */
+    }
+    *(uint32_t *)size = (uint32_t)number;
+    return 1;
+}
+
+int
 ah_raise_line_conflict(const char *chip, uint32_t offset,
                        const struct line_conflict *conflict)
 {

@@ -74,8 +74,13 @@ ah_line_request_new(ModuleState *st, struct line_request *request, PyObject *own
     DeviceObject *device = &self->device;
     device->time = &request->time;
     device->keeps_gil = owner == NULL;
-    PyOS_snprintf(device->what, sizeof device->what, "line %u of %s",
-                  (unsigned)request->offsets[0], request->name);
+    char others[24] = "";
+    if (request->num_lines > 1) {
+        PyOS_snprintf(others, sizeof others, " and %u more",
+                      (unsigned)request->num_lines - 1);
+    }
+    PyOS_snprintf(device->what, sizeof device->what, "line %u%s of %s",
+                  (unsigned)request->offsets[0], others, request->name);
     ah_edges_init(&self->edges, device, request->num_lines);
     return (PyObject *)self;
 }
@@ -400,12 +405,14 @@ static PyMethodDef LineRequest_methods[] = {
                "A new EdgeQueue, which sees every edge from now on.")},
     {"wait_edge_blocking", (PyCFunction)(void (*)(void))LineRequest_wait_edge_blocking,
      METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR(
-         "wait_edge_blocking($self, edge='both', timeout=None, token=None)\n--\n\n"
-         "Block this thread, without the GIL, until there is an edge.  "
-         "TimeoutError\nafter `timeout` seconds; "
-         "concurrent.futures.CancelledError when the CancelToken\n"
-         "is cancelled; OSError(EBADF) when the request is closed meanwhile.")},
+     PyDoc_STR("wait_edge_blocking($self, edge='both', timeout=None, token=None,\n"
+               "                   take=True)\n--\n\n"
+               "Block this thread, without the GIL, until there is an edge.  "
+               "TimeoutError\nafter `timeout` seconds; "
+               "concurrent.futures.CancelledError when the CancelToken\n"
+               "is cancelled; OSError(EBADF) when the request is closed meanwhile.  "
+               "take=False:\n"
+               "it stays where it is, and the result is None.")},
     {"close", (PyCFunction)Device_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
                "Give the lines back; idempotent.  Whoever waits gets OSError(EBADF).")},

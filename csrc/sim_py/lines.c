@@ -164,17 +164,22 @@ static void
 raise_request_error(SimWorldObject *self, int err, const uint32_t *offsets, unsigned n)
 {
     char holder[LINE_CONSUMER_MAX], what[64], remedy[80];
+    const char *chip = PyUnicode_AsUTF8(self->name);
+    if (chip == NULL) {
+        return;
+    }
     if (err == -EBUSY) {
         for (unsigned i = 0; i < n; i++) {
             if (bank_consumer(&self->world.lines, offsets[i], holder)) {
-                PyOS_snprintf(what, sizeof what, "line %u", (unsigned)offsets[i]);
+                PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[i],
+                              chip);
                 PyOS_snprintf(remedy, sizeof remedy, "it is in use by '%s'", holder);
                 (void)ah_raise_errno_remedy(err, what, remedy);
                 return;
             }
         }
     }
-    PyOS_snprintf(what, sizeof what, "line %u", (unsigned)offsets[0]);
+    PyOS_snprintf(what, sizeof what, "line %u of %s", (unsigned)offsets[0], chip);
     const char *help = NULL;
     if (err == -EBUSY) {
         help = "it is given twice in one request";
@@ -219,9 +224,9 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
     struct line_settings settings[LINES_MAX];
     struct line_request *request;
     struct line_conflict conflict;
-    unsigned int event_buffer_size = 0;
-    if (!PyArg_ParseTuple(args, "O!O!s|I:request_lines", &PyTuple_Type, &offsets_arg,
-                          &PyTuple_Type, &settings_arg, &consumer,
+    uint32_t event_buffer_size = 0;
+    if (!PyArg_ParseTuple(args, "O!O!s|O&:request_lines", &PyTuple_Type, &offsets_arg,
+                          &PyTuple_Type, &settings_arg, &consumer, ah_buffer_size_arg,
                           &event_buffer_size)) {
         return NULL;
     }

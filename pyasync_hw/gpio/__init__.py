@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from .._core import EdgeEvent
 from ..hardware import LineSettings
+from . import line as line  # gpiod's enums
 from .button import Button, ButtonEvent, ButtonEvents
 from .chip import BlockingChip, Chip, InfoEventIterator
 from .edges import BlockingEdgeIterator, Edge, EdgeIterator

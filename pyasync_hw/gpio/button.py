@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .. import _core, hardware
 from .._core import EdgeEvent
-from .edges import next_edge
+from .edges import EdgeIterator
 from .lines import Input
 
 __all__ = ["Button", "ButtonEvent", "ButtonEvents"]
@@ -34,35 +34,34 @@ class ButtonEvents(AsyncIterator[ButtonEvent]):
     so before it is released, however late the loop is.
     """
 
-    def __init__(
-        self, queue: _core.EdgeQueue, pressed: bool, hold_time: float, double_click_time: float
-    ) -> None:
+    def __init__(self, queue: _core.EdgeQueue, hold_time: float, double_click_time: float) -> None:
         self._core = queue
+        self._edges = EdgeIterator(queue)
         self._hold_ns = round(hold_time * 1e9)
         self._double_ns = round(double_click_time * 1e9)
-        self._down = pressed
+        self._down: bool | None = None  # the first edge tells what it was before
         self._hold_at: int | None = None  # of a press that is not held yet
         self._last_press: int | None = None
         self._ready: list[ButtonEvent] = []
 
     async def __anext__(self) -> ButtonEvent:
         while not self._ready:
-            if self._core.closed:
-                raise StopAsyncIteration
             await self._look()
         return self._ready.pop(0)
 
     async def _look(self) -> None:
         if self._hold_at is None:
-            self._feed(await next_edge(self._core, "both"))
+            self._feed(await anext(self._edges))
             return
-        left = self._hold_at / 1e9 - asyncio.get_running_loop().time()
         try:
-            edge = await asyncio.wait_for(next_edge(self._core, "both"), max(0.0, left))
+            async with asyncio.timeout_at(self._hold_at / 1e9):
+                edge: EdgeEvent | None = await anext(self._edges)
         except TimeoutError:
-            self._hold(self._hold_at)
-        else:
+            edge = None if self._core.closed else self._core.take()
+        if edge is not None:  # also one that came before, on a loop that is late
             self._feed(edge)
+        else:
+            self._hold(self._hold_at)
 
     def _hold(self, when: int) -> None:
         if self._hold_at is not None and when >= self._hold_at:
@@ -71,11 +70,14 @@ class ButtonEvents(AsyncIterator[ButtonEvent]):
 
     def _feed(self, edge: EdgeEvent) -> None:
         now = edge.timestamp_ns
+        if edge.dropped:  # who knows whether that was one press
+            self._hold_at = self._last_press = None
         self._hold(now)
-        if self._down:  # also before a press whose release was lost
+        pressed = edge.event_type == "rising"
+        if self._down or (self._down is None and not pressed):
             self._ready.append(ButtonEvent("released", now))
-            self._down, self._hold_at = False, None
-        if edge.event_type != "rising":
+        self._down, self._hold_at = False, None
+        if not pressed:
             return
         self._down, self._hold_at = True, now + self._hold_ns
         self._ready.append(ButtonEvent("pressed", now))
@@ -162,7 +164,7 @@ class Button(Input):
     def events(self, maxlen: int = 1024) -> ButtonEvents:
         """An asynchronous iterator over what happens to the button from now on."""
         queue = self._edge_queue(maxlen)
-        return ButtonEvents(queue, self.is_pressed, self.hold_time, self.double_click_time)
+        return ButtonEvents(queue, self.hold_time, self.double_click_time)
 
     def on(self, kind: Kind, callback: Callback | None) -> None:
         """Call `callback` whenever that happens, with the button if it takes an argument.
@@ -198,6 +200,10 @@ class Button(Input):
                     loop.call_exception_handler(
                         {"message": f"callback of {self!r} failed", "exception": exc}
                     )
+        except OSError as exc:  # nobody awaits this task: unplugged
+            loop.call_exception_handler(
+                {"message": f"no more callbacks of {self!r}", "exception": exc}
+            )
         finally:
             events.close()
 

@@ -135,7 +135,10 @@ class Chip(DeviceLife):
 
 
 class InfoEventIterator(AsyncIterator[InfoEvent]):
-    """Made by Chip.info_events(); it ends when the chip is closed."""
+    """Made by Chip.info_events(); at an end once the chip is closed.
+
+    Whoever waits at that moment gets OSError (EBADF), as everywhere.
+    """
 
     def __init__(self, chip: Chip) -> None:
         self._chip = chip

@@ -9,7 +9,7 @@ from typing import Literal, NoReturn
 from .. import _core
 from .._core import EdgeEvent
 
-__all__ = ["BlockingEdgeIterator", "Edge", "EdgeIterator", "next_edge"]
+__all__ = ["BlockingEdgeIterator", "Edge", "EdgeIterator", "edge_comes", "next_edge"]
 
 Edge = Literal["rising", "falling", "both"]
 
@@ -27,6 +27,15 @@ async def next_edge(core: _core.LineRequest | _core.EdgeQueue, edge: Edge) -> Ed
             core.disarm(future)  # the edge that was kept for it goes on to the next
             raise
     return event
+
+
+async def edge_comes(core: _core.LineRequest) -> None:
+    """Until `core` keeps an edge, which stays where it is."""
+    future = core.arm(asyncio.get_running_loop())
+    try:
+        await future
+    finally:
+        core.disarm(future)
 
 
 class EdgeIterator(AsyncIterator[EdgeEvent]):

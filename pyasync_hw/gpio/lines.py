@@ -11,22 +11,16 @@ from typing import Any, Literal
 from .. import _core, hardware
 from .._core import EdgeEvent
 from ..hardware import LineSettings
+from ..hardware.backend import level
 from ..hardware.device import BlockingLife, DeviceLife
 from .edges import BlockingEdgeIterator, Edge, EdgeIterator, next_edge
 
-__all__ = ["Bias", "BlockingInput", "Drive", "Input", "Line", "Output", "level"]
+__all__ = ["Bias", "BlockingInput", "Drive", "Input", "Line", "Output"]
 
 Bias = Literal["as_is", "disabled", "pull_up", "pull_down"]
 Drive = Literal["push_pull", "open_drain", "open_source"]
 
 EDGES_MAX = 65536
-
-
-def level(value: int) -> bool:
-    """A logical value; 0, 1, False and True are the ones there are."""
-    if value not in (0, 1):
-        raise ValueError(f"value must be 0 or 1, not {value!r}")
-    return bool(value)
 
 
 class Line(DeviceLife):
@@ -45,6 +39,8 @@ class Line(DeviceLife):
     ) -> None:
         if not isinstance(spec, (int, str)):
             raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
+        if chip is not None and not isinstance(chip, str):
+            raise TypeError(f"a chip is a path, name or label, not {chip!r}")
         backend = hardware.chosen(board, chip)
         self.spec = spec
         self._backend, self._chip = backend, chip
@@ -95,7 +91,7 @@ class Line(DeviceLife):
 class Input(Line):
     """A line as input.
 
-    spec: 17, "GPIO17", "BCM17", "BOARD11", "J8:11"; with chip= (path, name or label)
+    spec: 17, "GPIO17", "BCM17", "BOARD11", "J8:11", "WPI0"; with chip= (path, name or label)
     an offset or a line name there.  bias: "as_is", "disabled", "pull_up",
     "pull_down".  debounce_period: seconds; an edge is reported after the line was
     stable for so long (kernel, GPIO_V2_LINE_ATTR_ID_DEBOUNCE).  edges: which ones

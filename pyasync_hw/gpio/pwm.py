@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 
 from .. import _core, hardware
 from ..hardware import LineSettings
+from ..hardware.backend import level
 from ..hardware.device import DeviceLife
 from ..hardware.pins import parse_pin
 from ..hardware.pwm import how_to_enable
-from .lines import level
 
 __all__ = ["PWM", "Jitter", "wave"]
 

@@ -16,8 +16,9 @@ from dataclasses import replace
 from .. import _core, hardware
 from .._core import EdgeEvent
 from ..hardware import LineSettings
+from ..hardware.backend import level
 from ..hardware.device import BlockingLife, DeviceLife
-from .edges import BlockingEdgeIterator, EdgeIterator, next_edge
+from .edges import BlockingEdgeIterator, EdgeIterator, edge_comes, next_edge
 
 __all__ = ["BlockingLineRequest", "LineConfig", "LineRequest", "request_lines"]
 
@@ -26,9 +27,16 @@ LineConfig = Mapping[int | str | tuple[int | str, ...], LineSettings | None]
 
 
 def _by_line(config: LineConfig) -> Iterator[tuple[int | str, LineSettings]]:
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config is a mapping of lines to their LineSettings, not {config!r}")
     for lines, settings in config.items():
+        one = LineSettings() if settings is None else LineSettings.like(settings)
         for line in lines if isinstance(lines, tuple) else (lines,):
-            yield line, settings or LineSettings()
+            yield line, one
+
+
+def _level(line: int | str, value: object) -> bool:
+    return level(value, f"the value of line {line!r}")
 
 
 class LineRequest(DeviceLife):
@@ -56,7 +64,7 @@ class LineRequest(DeviceLife):
             if line not in wanted:
                 raise ValueError(f"output_values has line {line!r}, which is not requested")
             wanted[line] = replace(
-                wanted[line], direction="output", output_value=_truth(line, value)
+                wanted[line], direction="output", output_value=_level(line, value)
             )
         self._settings = list(wanted.values())
         self._core = backend.request_lines(
@@ -89,7 +97,7 @@ class LineRequest(DeviceLife):
 
     def set_values(self, values: Mapping[int | str, int]) -> None:
         """Set outputs, all at one time.  Raises PermissionError when one is an input."""
-        bits = {self._at(line): _truth(line, value) for line, value in values.items()}
+        bits = {self._at(line): _level(line, value) for line, value in values.items()}
         if not bits:
             return
         self._core.set(sum(1 << i for i in bits), sum(1 << i for i, on in bits.items() if on))
@@ -125,6 +133,10 @@ class LineRequest(DeviceLife):
     def events(self, maxlen: int = 1024) -> EdgeIterator:
         """An asynchronous iterator over every edge from now on; see Input.edges()."""
         return EdgeIterator(self._core.edge_queue(maxlen))
+
+    async def wait_edge_events(self) -> None:
+        """Until there are edges for read_edge_events()."""
+        await edge_comes(self._core)
 
     def read_edge_events(self, max_events: int | None = None) -> list[EdgeEvent]:
         """The edges that are there, at most so many; does not wait, and may be empty."""
@@ -224,6 +236,16 @@ class BlockingLineRequest(BlockingLife):
         """An iterator over every edge from now on; see Input.blocking.edges()."""
         return BlockingEdgeIterator(self._request._core.edge_queue(maxlen), timeout, token)
 
+    def wait_edge_events(
+        self, timeout: float | None = None, token: _core.CancelToken | None = None
+    ) -> bool:
+        """Until there are edges for read_edge_events(): True; False after `timeout` seconds."""
+        try:
+            self._request._core.wait_edge_blocking("both", timeout, token, take=False)
+        except TimeoutError:
+            return False
+        return True
+
     def read_edge_events(
         self,
         max_events: int | None = None,
@@ -239,12 +261,6 @@ class BlockingLineRequest(BlockingLife):
 
     def __repr__(self) -> str:
         return f"<BlockingLineRequest of {self._request!r}>"
-
-
-def _truth(line: int | str, value: int) -> bool:
-    if value not in (0, 1):
-        raise ValueError(f"the value of line {line!r} must be 0 or 1, not {value!r}")
-    return bool(value)
 
 
 def request_lines(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from .. import _core
 from .wiring import ReaderWiring
@@ -13,13 +14,29 @@ from .wiring import ReaderWiring
 if TYPE_CHECKING:
     from ..sim import SimReader
 
-__all__ = ["Backend", "ChipBackend", "LineSettings"]
+__all__ = ["Backend", "ChipBackend", "LineSettings", "level"]
+
+
+def _word(value: object) -> Any:
+    """The word for a member of an enum that is no word itself, as gpiod's are."""
+    if isinstance(value, Enum) and not isinstance(value, (str, int)):
+        return value.name.lower()
+    return value
+
+
+def level(value: object, what: str = "value") -> bool:
+    """A logical value; 0, 1, False, True and gpiod's ACTIVE and INACTIVE are all there are."""
+    word = _word(value)
+    if word not in (0, 1, "active", "inactive") or isinstance(value, str):
+        raise ValueError(f"{what} must be 0 or 1, not {value!r}")
+    return word in (1, "active")
 
 
 @dataclass(frozen=True)
 class LineSettings:
     """Settings of one GPIO line (linux/gpio.h, GPIO_V2_LINE_FLAG_*), in gpiod's names.
 
+    Members of gpiod's enums and of those in gpio.line stand for the words, too.
     `debounce_period`: seconds, or a timedelta; `output_value`: logical (after active_low).
     """
 
@@ -33,8 +50,22 @@ class LineSettings:
     debounce_period: float | timedelta = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("direction", "edge_detection", "bias", "drive", "event_clock"):
+            object.__setattr__(self, name, _word(getattr(self, name)))
+        if isinstance(self.output_value, Enum):
+            object.__setattr__(self, "output_value", level(self.output_value, "output_value"))
         if isinstance(self.debounce_period, timedelta):
             object.__setattr__(self, "debounce_period", self.debounce_period.total_seconds())
+
+    @classmethod
+    def like(cls, settings: object) -> LineSettings:
+        """Those settings, which may be gpiod's.  Raises TypeError."""
+        if isinstance(settings, cls):
+            return settings
+        try:
+            return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
+        except AttributeError:
+            raise TypeError(f"settings of a line are LineSettings, not {settings!r}") from None
 
 
 @runtime_checkable

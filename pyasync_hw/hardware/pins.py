@@ -1,7 +1,7 @@
 """Names of header pins, SPI devices and I2C buses, written as gpiozero writes them.
 
-17, "17", "GPIO17", "BCM17", "BOARD11" and "J8:11" are the same pin of the
-40-pin header (Raspberry Pi B+ and later).
+17, "17", "GPIO17", "BCM17", "BOARD11", "J8:11" and wiringPi's "WPI0" are the same pin of
+the 40-pin header (Raspberry Pi B+ and later).
 """
 
 from __future__ import annotations
@@ -37,8 +37,13 @@ BOARD_TO_BCM = {
     40: 21,
 }
 HEADER_GPIOS = range(28)
+_WIRINGPI = (17, 18, 27, 22, 23, 24, 25, 4, 2, 3, 8, 7, 10, 9, 11, 14, 15)
+WPI_TO_BCM = dict(enumerate(_WIRINGPI)) | dict(
+    zip(range(21, 32), (5, 6, 13, 19, 26, 12, 16, 20, 21, 0, 1), strict=True)
+)
+_SYSFS_BASE = 512  # of /sys/class/gpio, since Linux 6.6
 
-_PIN = re.compile(r"(GPIO|BCM|BOARD|J8:)?(\d{1,3})", re.IGNORECASE)
+_PIN = re.compile(r"(GPIO|BCM|BOARD|J8:|WPI)?(\d{1,3})", re.IGNORECASE)
 _SPI = re.compile(r"(?:/dev/spidev|spi)(\d{1,3})\.(\d{1,3})")
 _I2C = re.compile(r"(?:/dev/)?i2c-?(\d{1,3})")
 
@@ -49,16 +54,33 @@ def parse_pin(spec: int | str) -> int:
         raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
     match = _PIN.fullmatch(str(spec))
     if match is None:
-        raise ValueError(f"{spec!r} is not a pin; write GPIO0..GPIO27 or BOARD3..BOARD40")
+        raise ValueError(
+            f"{spec!r} is not a pin; write GPIO0..GPIO27 or BOARD3..BOARD40, "
+            "and chip= for a line by its own name"
+        )
     number = int(match[2])
-    if match[1] and match[1].upper() in ("BOARD", "J8:"):
+    numbering = (match[1] or "").upper()
+    if numbering in ("BOARD", "J8:"):
         if number not in BOARD_TO_BCM:
             pins = ", ".join(map(str, BOARD_TO_BCM))
             raise ValueError(f"pin {number} of the header carries no GPIO; allowed: {pins}")
         return BOARD_TO_BCM[number]
+    if numbering == "WPI":
+        if number not in WPI_TO_BCM:
+            raise ValueError(f"{spec!r}: wiringPi numbers pins 0 to 16 and 21 to 31")
+        return WPI_TO_BCM[number]
     if number not in HEADER_GPIOS:
-        raise ValueError(f"{spec!r} is not on the header; allowed: GPIO0..GPIO27")
+        raise ValueError(f"{spec!r} is not on the header; allowed: GPIO0..GPIO27{_meant(number)}")
     return number
+
+
+def _meant(number: int) -> str:
+    """In which other numbering a number may have been meant."""
+    if number in BOARD_TO_BCM:
+        return f"; if it counts the pins of the header, write 'BOARD{number}'"
+    if number - _SYSFS_BASE in HEADER_GPIOS:
+        return f"; if it is from /sys/class/gpio, write 'GPIO{number - _SYSFS_BASE}'"
+    return ""
 
 
 def parse_spi(spec: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from pyasync_hw.hardware.pins import parse_pin, parse_spi
+from pyasync_hw.hardware.pins import BOARD_TO_BCM, parse_pin, parse_spi
 from pyasync_hw.hardware.tomlfile import ConfigError
 from pyasync_hw.hardware.wiring import ReaderWiring, Wiring, load_board
 
@@ -146,9 +146,37 @@ def test_bytes_that_are_not_text(tmp_path):
         load_board(path)
 
 
-@pytest.mark.parametrize("spec", [17, "17", "GPIO17", "BCM17", "BOARD11", "J8:11", "gpio17"])
+@pytest.mark.parametrize("spec", [17, "17", "GPIO17", "BCM17", "BOARD11", "J8:11", "WPI0", "gpio17"])
 def test_pin_names(spec):
     assert parse_pin(spec) == 17
+
+
+@pytest.mark.parametrize("pin", list(BOARD_TO_BCM))
+def test_numbers_of_wiringpi(pin):
+    """As gpiozero has them."""
+    header = {
+        **{3: 8, 5: 9, 7: 7, 8: 15, 10: 16, 11: 0, 12: 1, 13: 2, 15: 3, 16: 4, 18: 5, 19: 12},
+        **{21: 13, 22: 6, 23: 14, 24: 10, 26: 11, 29: 21, 31: 22, 32: 26, 33: 23, 35: 24},
+        **{36: 27, 37: 25, 38: 28, 40: 29},
+    }
+    assert parse_pin(f"WPI{header[pin]}") == BOARD_TO_BCM[pin]
+
+
+@pytest.mark.parametrize(
+    ("spec", "remedy"),
+    [
+        (40, "if it counts the pins of the header, write 'BOARD40'"),
+        ("GPIO29", "write 'BOARD29'"),
+        (529, "if it is from /sys/class/gpio, write 'GPIO17'"),
+        (39, "allowed: GPIO0..GPIO27$"),
+        ("WPI17", "wiringPi numbers pins 0 to 16 and 21 to 31"),
+        ("BOARD9", "pin 9 of the header carries no GPIO"),
+        ("GPIO_GCLK", "chip= for a line by its own name"),
+    ],
+)
+def test_a_number_in_another_numbering(spec, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        parse_pin(spec)
 
 
 @pytest.mark.parametrize("spec", [True, None, 1.5, b"GPIO17"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -115,6 +116,100 @@ def test_a_late_loop_sees_the_same(hw_board: sim.Board) -> None:
             assert kinds == ["pressed", "held", "released"]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("runner", [pyasync_hw.run, asyncio.run])
+def test_a_late_loop_takes_no_click_for_a_hold(hw_board: sim.Board, runner: Runner) -> None:
+    """It was over in time, though the loop sees that after hold_time."""
+
+    async def main() -> None:
+        with gpio.Button(17, hold_time=0.05) as button:
+            events = button.events()
+            hw_board.line(17).drive(0)
+            assert (await anext(events)).kind == "pressed"
+            waiter = asyncio.ensure_future(anext(events))
+            await asyncio.sleep(0)
+            hw_board.line(17).drive(1)
+            released = time.monotonic_ns()
+            while time.monotonic_ns() < released + 60_000_000:
+                pass  # the loop is busy
+            event = await waiter
+            if released - event.timestamp_ns < 10_000_000:  # else this thread was late, too
+                assert event.kind == "released"
+
+    runner(main())
+
+
+def test_lost_edges_make_no_hold_and_no_double_click(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        line = hw_board.line(17)
+        with gpio.Button(17, hold_time=1.0) as button:
+            events = button.events(maxlen=2)
+            for at, level in [(0.1, 0), (0.2, 1), (0.3, 0), (3.0, 1), (3.1, 0), (3.2, 1)]:
+                line.drive(level, at=at)
+            assert (await anext(events)).kind == "pressed"
+            await asyncio.sleep(4)
+            seen = [await anext(events) for _ in range(3)]
+            # Between 0.1 and 3.1 nobody knows: no hold, no double click.
+            assert [event.kind for event in seen] == ["released", "pressed", "released"]
+            assert not button.is_pressed
+
+    virtual(main())
+
+
+def test_a_button_that_is_pressed_at_first(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        line = hw_board.line(17)
+        line.drive(0)
+        with gpio.Button(17) as button:
+            events = button.events()
+            line.drive(1, at=0.1)
+            line.drive(0, at=1.2)
+            assert [(await anext(events)).kind for _ in range(2)] == ["released", "pressed"]
+
+    virtual(main())
+
+
+@pytest.mark.parametrize("runner", [pyasync_hw.run, asyncio.run])
+def test_closing_the_events_of_a_button_ends_the_loop_over_them(
+    hw_board: sim.Board, runner: Runner
+) -> None:
+    async def main() -> None:
+        seen: list[str] = []
+
+        async def watch(events: gpio.ButtonEvents) -> None:
+            async for event in events:
+                seen.append(event.kind)
+
+        with gpio.Button(17) as button:
+            idle, held = button.events(), button.events()
+            tasks = [asyncio.ensure_future(watch(events)) for events in (idle, held)]
+            await asyncio.sleep(0)
+            idle.close()
+            hw_board.line(17).drive(0)
+            while not seen:
+                await asyncio.sleep(0)
+            held.close()  # it waits for the end of hold_time
+            await asyncio.gather(*tasks)
+            assert seen == ["pressed"]
+
+    runner(main())
+
+
+def test_callbacks_of_a_button_that_is_unplugged(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        errors: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, c: errors.append(c))
+        with gpio.Button(17) as button:
+            button.on("pressed", lambda: None)
+            await asyncio.sleep(0)
+            hw_board.close()
+            while not errors:
+                await asyncio.sleep(0)
+            assert errors[0]["message"] == f"no more callbacks of {button!r}"
+            assert "unplugged" in str(errors[0]["exception"])
+
+    virtual(main())
 
 
 @pytest.mark.parametrize("runner", [pyasync_hw.run, asyncio.run])
