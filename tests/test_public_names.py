@@ -13,7 +13,10 @@ from pyasync_hw import gpio, hardware, rc522, spi
 
 MODULES = [
     "pyasync_hw",
-    *(f"pyasync_hw.{name}" for name in ("errors", "executor", "gpio", "hardware", "insight")),
+    *(
+        f"pyasync_hw.{name}"
+        for name in ("errors", "executor", "gpio", "hardware", "i2c", "insight")
+    ),
     *(f"pyasync_hw.{name}" for name in ("loop", "rc522", "sim", "spi", "tags", "testing")),
 ]
 
@@ -26,18 +29,36 @@ PICKLED = {
         "SleepForeverError TagLostError TagTimeoutError TimeLimitError WiringError"
     ),
     "pyasync_hw.executor": "Future ThreadPoolExecutor",
-    "pyasync_hw.gpio": ("BlockingEdgeIterator BlockingInput EdgeEvent EdgeIterator Input Output"),
-    "pyasync_hw.hardware": (
-        "Backend ConfigError KernelBackend LineSettings ReaderWiring Use Wiring chosen current "
-        "is_raspberry_pi keep_to_the_end load_board set_default use use_running_loop"
+    "pyasync_hw.gpio": (
+        "BlockingChip BlockingEdgeIterator BlockingInput BlockingLineRequest Button "
+        "ButtonEvent ButtonEvents Chip ChipInfo EdgeEvent EdgeIterator InfoEvent "
+        "InfoEventIterator Input Jitter LED LineInfo LineRequest Output PWM request_lines"
     ),
+    "pyasync_hw.hardware": (
+        "Backend ChipBackend ConfigError KernelBackend LineSettings Loops PartWiring "
+        "ReaderWiring Use Wiring chosen current is_raspberry_pi keep_to_the_end load_board "
+        "set_default use use_running_loop"
+    ),
+    "pyasync_hw.i2c": "BlockingBus BlockingDevice Bus Device",
     "pyasync_hw.insight": "Report Watch watch",
     "pyasync_hw.loop": "EventLoop new_event_loop",
     "pyasync_hw.rc522": "BlockingReader Reader Stats crc_a",
-    "pyasync_hw.sim.board": "Board SimLine SimReader",
+    "pyasync_hw.sim.board": "Board OnI2c OnSpi SimLine SimReader",
     "pyasync_hw.sim.cards": "Card CardState",
     "pyasync_hw.sim.classic": "MifareClassic1K",
-    "pyasync_hw.spi": "Device SpidevPackageBus Stats Transfer",
+    "pyasync_hw.sim.parts.accelerometer": "ADXL345 MPU6050",
+    "pyasync_hw.sim.parts.bmp180": "BMP180",
+    "pyasync_hw.sim.parts.button": "Button",
+    "pyasync_hw.sim.parts.hc_sr04": "HCSR04",
+    "pyasync_hw.sim.parts.i2c": "I2CPart",
+    "pyasync_hw.sim.parts.led": "LED",
+    "pyasync_hw.sim.parts.mcp3xxx": "MCP3002 MCP3004 MCP3008",
+    "pyasync_hw.sim.parts.part": "Part PartLine",
+    "pyasync_hw.sim.parts.registry": "kinds register",
+    "pyasync_hw.sim.parts.ssd1306": "SSD1306",
+    "pyasync_hw.sim.parts.wire": "Joint KeyMatrix Wire",
+    "pyasync_hw.sim.wired": "wired_board",
+    "pyasync_hw.spi": "BlockingDevice Device SpidevPackageBus Stats Transfer",
     "pyasync_hw.tags": "make_tag",
     "pyasync_hw.tags.mifare_classic": "BlockingMifareClassic MifareClassic",
     "pyasync_hw.tags.tag": "BlockingTag Tag product_of",

@@ -10,10 +10,15 @@ Times in are seconds, time stamps out are nanoseconds on the loop's clock.
 
 from __future__ import annotations
 
+# get_type_hints() looks here for what the classes name.
+import asyncio as asyncio
+from typing import Literal as Literal
+
 from .._core import EdgeEvent
 from ..hardware import LineSettings
 from . import line as line  # gpiod's enums
 from .button import Button, ButtonEvent, ButtonEvents
+from .button import Kind as Kind
 from .chip import BlockingChip, Chip, InfoEventIterator
 from .edges import BlockingEdgeIterator, Edge, EdgeIterator
 from .info import ChipInfo, InfoEvent, LineInfo

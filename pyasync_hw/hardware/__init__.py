@@ -5,13 +5,17 @@ A backend opens lines, SPI devices and I2C buses: the kernel's or a simulated bo
 
 from __future__ import annotations
 
-from typing import Literal as Literal  # get_type_hints(LineSettings) looks for it here
+# get_type_hints() looks here for what the classes name.
+from collections.abc import Mapping as Mapping
+from datetime import timedelta as timedelta
+from typing import Any as Any
+from typing import Literal as Literal
 
 from .backend import Backend, ChipBackend, LineSettings
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi
-from .wiring import ConfigError, PartWiring, ReaderWiring, Wiring, load_board
+from .wiring import ConfigError, Loops, PartWiring, ReaderWiring, Wiring, load_board
 
 __all__ = [
     "Backend",
@@ -19,6 +23,7 @@ __all__ = [
     "ConfigError",
     "KernelBackend",
     "LineSettings",
+    "Loops",
     "PartWiring",
     "ReaderWiring",
     "Use",

@@ -146,7 +146,9 @@ def test_bytes_that_are_not_text(tmp_path):
         load_board(path)
 
 
-@pytest.mark.parametrize("spec", [17, "17", "GPIO17", "BCM17", "BOARD11", "J8:11", "WPI0", "gpio17"])
+@pytest.mark.parametrize(
+    "spec", [17, "17", "GPIO17", "BCM17", "BOARD11", "J8:11", "WPI0", "gpio17"]
+)
 def test_pin_names(spec):
     assert parse_pin(spec) == 17
 
