@@ -8,8 +8,17 @@
 #include "hw/edges_read.h"
 #include "hw/loop_future.h"
 
+/* Who was told of an edge mostly waits for the next one as soon as it runs. */
+static void
+stay_armed_for_a_turn(struct line_edges *edges)
+{
+    if (!ah_edges_has_given(edges) || !hw_wait_look_later(&edges->wait)) {
+        ah_edges_release_idle(edges); /* runs Python */
+    }
+}
+
 static int
-on_readable(struct hw_wait *wait, int Py_UNUSED(what))
+on_readable(struct hw_wait *wait, int what)
 {
     struct line_edges *edges =
         (struct line_edges *)((char *)wait - offsetof(struct line_edges, wait));
@@ -17,12 +26,17 @@ on_readable(struct hw_wait *wait, int Py_UNUSED(what))
         PyErr_Clear(); /* closed by an earlier callback of this turn */
         return 0;
     }
+    if (what == HW_LATER) {
+        ah_edges_release_idle(edges); /* runs Python */
+        ah_device_end(edges->line);
+        return 0;
+    }
     int err = ah_edges_read(edges);
     if (err < 0) {
         ah_edges_fail_waiters(edges, err); /* runs Python */
     }
     err = ah_edges_announce(edges); /* runs Python */
-    ah_edges_release_idle(edges);   /* runs Python */
+    stay_armed_for_a_turn(edges);   /* runs Python */
     ah_device_end(edges->line);
     return err;
 }
@@ -37,6 +51,9 @@ claim_loop(struct line_edges *edges, PyObject *loop)
                      "in threads, not both at once",
                      edges->line->what);
         return -1;
+    }
+    if (edges->wait.loop != loop) {
+        ah_edges_release_idle(edges); /* runs Python */
     }
     PyObject *other = edges->wait.loop;
     if (other == NULL || other == loop) {

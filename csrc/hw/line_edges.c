@@ -41,6 +41,16 @@ ah_edges_hold_queue(struct line_edges *edges, struct edge_queue *queue)
     }
 }
 
+bool
+ah_edges_has_given(const struct line_edges *edges)
+{
+    const struct edge_queue *queue = edges->queues;
+    while (queue != NULL && queue->given.first == NULL) {
+        queue = queue->next;
+    }
+    return queue != NULL;
+}
+
 void
 ah_edges_release_idle(struct line_edges *edges)
 {

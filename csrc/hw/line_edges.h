@@ -20,9 +20,9 @@ struct edge_blocker {
 };
 
 struct line_edges {
-    DeviceObject *line;        /* borrowed: embeds this */
-    struct hw_wait wait;       /* armed exactly as long as somebody awaits an edge */
-    struct edge_queue queue;   /* the request's own */
+    DeviceObject *line;      /* borrowed: embeds this */
+    struct hw_wait wait;     /* armed while somebody awaits an edge; and one turn on */
+    struct edge_queue queue; /* the request's own */
     struct edge_queue *queues; /* all of them, `queue` too */
     struct edge_blocker *blockers;
     uint64_t num_armed; /* futures, so far */
@@ -37,6 +37,9 @@ bool ah_edges_is_attached(struct line_edges *edges, const struct edge_queue *que
 
 /* The request keeps a queue that is waited on alive: its loop holds the request. */
 void ah_edges_hold_queue(struct line_edges *edges, struct edge_queue *queue);
+
+/* Has somebody been given an edge that it has not collected yet? */
+bool ah_edges_has_given(const struct line_edges *edges);
 
 /* Let go of queues that nobody waits on any more, and disarm when that is all of
  * them.  May drop the last reference to the request. */

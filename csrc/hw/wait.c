@@ -2,7 +2,8 @@
  *
  * On another loop than ours, add_reader() and call_at() get a WaitCallback: it
  * keeps the device alive for as long as that loop holds it, and is cut off from
- * the device's hw_wait when that is disarmed, so a late call does nothing.
+ * the device's hw_wait when that is disarmed, so a late call does nothing.  On ours it
+ * is what is posted to look at a wait later.
  *
  * On such a loop a call_at() and its cancel() cost more than all else that a poll of a
  * chip does.  So a wait whose deadline is moved, which so goes on, gets a timerfd, that
@@ -24,6 +25,8 @@ typedef struct {
     ModuleState *st;
     PyObject *owner;      /* owned: embeds `wait` */
     struct hw_wait *wait; /* NULL: disarmed */
+    struct ah_post post;  /* on our loop: later() */
+    bool later;           /* later() will be called */
 } WaitCallbackObject;
 
 /* False: it was set anew after the loop had found it. */
@@ -70,6 +73,13 @@ static PyObject *
 WaitCallback_timeout(WaitCallbackObject *self, PyObject *Py_UNUSED(ignored))
 {
     return callback_run(self, HW_TIMEOUT);
+}
+
+static PyObject *
+WaitCallback_later(WaitCallbackObject *self, PyObject *Py_UNUSED(ignored))
+{
+    self->later = false;
+    return callback_run(self, HW_LATER); /* runs Python */
 }
 
 static PyObject *
@@ -403,6 +413,64 @@ native_disarm(struct hw_wait *wait)
     ah_loop_timer_stop(loop, &wait->timer);
 }
 
+static void
+native_later(LoopObject *loop, struct ah_post *post)
+{
+    WaitCallbackObject *callback = (WaitCallbackObject *)post->owner;
+    callback->later = false;
+    if (callback->wait != NULL) {
+        native_run(loop, callback->wait, HW_LATER); /* runs Python */
+    }
+}
+
+static bool
+native_look_later(PyObject *loop, WaitCallbackObject *callback)
+{
+    int err = ah_loop_post((LoopObject *)loop, &callback->post, native_later,
+                           Py_NewRef((PyObject *)callback));
+    if (err == -ESHUTDOWN) {
+        Py_DECREF((PyObject *)callback);
+    }
+    return err != -ESHUTDOWN;
+}
+
+static bool
+foreign_look_later(PyObject *loop, WaitCallbackObject *callback)
+{
+    PyObject *func = PyObject_GetAttrString((PyObject *)callback, "later");
+    PyObject *handle = func == NULL ? NULL
+                                    : PyObject_CallMethod(loop, "call_soon", "O",
+                                                          func); /* runs Python */
+    Py_XDECREF(func);
+    Py_XDECREF(handle);
+    return handle != NULL;
+}
+
+bool
+hw_wait_look_later(struct hw_wait *wait)
+{
+    if (wait->loop == NULL) {
+        return false;
+    }
+    PyObject *exc = ah_take_exception();
+    PyObject *loop = Py_NewRef(wait->loop);
+    if (wait->callback == NULL) {
+        ModuleState *st = ah_state_of_type(Py_TYPE(wait->owner));
+        wait->callback = st == NULL ? NULL : callback_new(st, wait, wait->owner);
+    }
+    WaitCallbackObject *callback = (WaitCallbackObject *)Py_XNewRef(wait->callback);
+    if (callback != NULL && !callback->later) {
+        callback->later = true;
+        callback->later = wait->native ? native_look_later(loop, callback)
+                                       : foreign_look_later(loop, callback);
+    }
+    bool later = callback != NULL && callback->later;
+    Py_XDECREF((PyObject *)callback); /* runs Python */
+    Py_DECREF(loop);                  /* runs Python */
+    ah_restore_exception(exc);        /* in place of ours: the loop is closed, if any */
+    return later;
+}
+
 void
 hw_wait_disarm(struct hw_wait *wait)
 {
@@ -424,11 +492,12 @@ hw_wait_disarm(struct hw_wait *wait)
     PyObject *handle = wait->timer_handle;
     int fd = wait->fd;
     int timer_fd = wait->timer_fd;
+    bool native = wait->native;
     wait->callback = wait->timer_handle = wait->loop = wait->owner = NULL;
     wait->fd = wait->timer_fd = -1;
     wait->timed = 0;
     /* From here on it may be armed anew, or freed. */
-    if (callback != NULL) {
+    if (callback != NULL && !native) {
         PyObject *exc = ah_take_exception();
         foreign_stop_timer(handle);          /* runs Python */
         foreign_stop_reader(loop, fd);       /* runs Python */
@@ -495,6 +564,7 @@ hw_wait_now(ModuleState *st, PyObject *loop, int64_t *now_ns)
 static PyMethodDef WaitCallback_methods[] = {
     {"readable", (PyCFunction)WaitCallback_readable, METH_NOARGS, NULL},
     {"timeout", (PyCFunction)WaitCallback_timeout, METH_NOARGS, NULL},
+    {"later", (PyCFunction)WaitCallback_later, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -12,19 +12,20 @@
 #include "module.h"
 #include "loop/loop.h"
 
-enum { HW_READABLE = 1, HW_TIMEOUT = 2 };
+enum { HW_READABLE = 1, HW_TIMEOUT = 2, HW_LATER = 3 };
 
 struct hw_wait;
 
 /* Called on the loop, once per readiness.  The descriptor stays armed until
- * hw_wait_disarm(); the deadline is spent after HW_TIMEOUT.  It may re-arm or
- * disarm.  0, or -1 with an exception, which goes to the loop's handler. */
+ * hw_wait_disarm(); the deadline is spent after HW_TIMEOUT; HW_LATER is what
+ * hw_wait_look_later() asked for.  It may re-arm or disarm.  0, or -1 with an
+ * exception, which goes to the loop's handler. */
 typedef int (*hw_wait_func)(struct hw_wait *wait, int what); /* runs Python */
 
 struct hw_wait {
     struct ah_reader reader; /* native loop */
     struct ah_timer timer;
-    PyObject *callback;     /* other loop: owned, see wait.c */
+    PyObject *callback;     /* owned, see wait.c: other loop, and HW_LATER */
     PyObject *timer_handle; /* other loop: owned */
     PyObject *loop;         /* owned while armed, else NULL */
     PyObject *owner;        /* borrowed: embeds this; what it is armed with owns it */
@@ -50,6 +51,11 @@ hw_wait_is_armed(const struct hw_wait *wait)
 AH_RAISES int hw_wait_arm(struct hw_wait *wait, PyObject *loop, int fd,
                           int64_t deadline_ns, hw_wait_func func,
                           AH_BORROWED PyObject *owner);
+
+/* Have func called with HW_LATER once what is ready now has run, if it is armed then:
+ * whoever was told of something may want more, and what is still armed need not be
+ * armed anew.  False: it will not be called, and no exception is set. */
+bool hw_wait_look_later(struct hw_wait *wait); /* runs Python */
 
 /* Idempotent; cannot fail.  May drop the last reference to the owner: hold one. */
 void hw_wait_disarm(struct hw_wait *wait); /* runs Python */
