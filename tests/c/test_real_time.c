@@ -318,7 +318,7 @@ test_a_thread_that_cannot_start_leaves_nothing(void)
     REQUIRE(pthread_getattr_default_np(&usual) == 0);
     REQUIRE(pthread_attr_init(&huge) == 0);
     REQUIRE(pthread_attr_setstacksize(&huge, SIZE_MAX / 4) == 0);
-    REQUIRE(wall_clock_init(&wall, &idler.driver) == 0);
+    REQUIRE(wall_clock_init(&wall, &idler.driver, "idler") == 0);
     REQUIRE(pthread_setattr_default_np(&huge) == 0);
     CHECK_EQ(wall_clock_expect(&wall, clock_monotonic_ns()), -EAGAIN);
     CHECK_EQ(wall.alarm_fd, -1);
