@@ -117,9 +117,11 @@ void
 bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
 {
     struct sim_line *line = &bank->lines[offset];
-    int level = resolve_drivers(line, NULL);
-    if (level == LINE_UNDRIVEN) {
-        level = resting_level(line);
+    const int driven = resolve_drivers(line, NULL);
+    const int level = driven == LINE_UNDRIVEN ? resting_level(line) : driven;
+    if (line->drivers_watched && driven != line->driven_told && bank->watch != NULL) {
+        line->driven_told = driven;
+        watch_note(bank->watch, NEWS_DRIVEN, (int)offset, driven, when);
     }
     for (struct line_sink *sink = line->sinks; sink != NULL; sink = sink->next) {
         if (level != sink->level) {
@@ -136,7 +138,7 @@ bank_settle_line_locked(struct line_bank *bank, unsigned offset, int64_t when)
     line->level = level;
     trace_level_locked(&line->trace, level, when);
     if (line->watched && bank->watch != NULL) {
-        watch_note(bank->watch, (int)offset, level, when);
+        watch_note(bank->watch, NEWS_LEVEL, (int)offset, level, when);
     }
     struct sim_request *request = line->request;
     if (request == NULL) {
@@ -385,6 +387,16 @@ bank_watch(struct line_bank *bank, unsigned offset)
 {
     pthread_mutex_lock(&bank->lock);
     bank->lines[offset].watched = true;
+    pthread_mutex_unlock(&bank->lock);
+}
+
+void
+bank_watch_drivers(struct line_bank *bank, unsigned offset)
+{
+    pthread_mutex_lock(&bank->lock);
+    struct sim_line *line = &bank->lines[offset];
+    line->drivers_watched = true;
+    line->driven_told = resolve_drivers(line, NULL);
     pthread_mutex_unlock(&bank->lock);
 }
 

@@ -74,6 +74,8 @@ struct sim_line {
     struct sim_request *request; /* who has it, or NULL */
     unsigned index;              /* in that request */
     bool watched;                /* its levels are news */
+    bool drivers_watched;        /* and what it is driven to, told last: */
+    int driven_told;
 };
 
 struct line_bank {
@@ -162,7 +164,8 @@ int bank_level(struct line_bank *bank, unsigned offset); /* physical */
  * for two periods. */
 bool bank_wave(struct line_bank *bank, unsigned offset, int64_t now_ns,
                int64_t *period_ns, int64_t *high_ns);
-void bank_watch(struct line_bank *bank, unsigned offset);
+void bank_watch(struct line_bank *bank, unsigned offset);         /* NEWS_LEVEL */
+void bank_watch_drivers(struct line_bank *bank, unsigned offset); /* NEWS_DRIVEN */
 int bank_driven(struct line_bank *bank, unsigned offset);
 void bank_pull(struct line_bank *bank, unsigned offset, enum line_bias pull);
 

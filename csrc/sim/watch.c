@@ -89,11 +89,11 @@ grow_locked(struct watch *watch)
 }
 
 void
-watch_note(struct watch *watch, int line, int value, int64_t when)
+watch_note(struct watch *watch, enum news_kind kind, int line, int value, int64_t when)
 {
     pthread_mutex_lock(&watch->lock);
     if (watch->open && grow_locked(watch)) {
-        watch->news[watch->count++] = (struct news){line, value, when};
+        watch->news[watch->count++] = (struct news){kind, line, value, when};
         atomic_fetch_add(&watch->teller.untold, 1);
         (void)wake_up(watch->fd); /* it is open */
     }

@@ -1,5 +1,5 @@
-/* What has happened on a simulated board, for who watches it: levels of lines, and
- * times that have come.
+/* What has happened on a simulated board, for who watches it: levels of lines, who
+ * drives them, and times that have come.
  *
  * Noted under whatever locks; told by one thread, with none: it takes the news, does
  * with them what it likes, and says how many it has told.  It is a teller of the
@@ -14,11 +14,17 @@
 
 #include "base/clock.h"
 
-#define WATCH_TIME (-1) /* instead of a line: a time that was asked for has come */
+enum news_kind {
+    NEWS_LEVEL,  /* of a line */
+    NEWS_DRIVEN, /* to what level it is driven now, pulls apart; LINE_UNDRIVEN: by none
+                  */
+    NEWS_TIME,   /* the time has come that was asked for with the number `value` */
+};
 
 struct news {
-    int line;     /* or WATCH_TIME */
-    int value;    /* the level, or the number that the time was asked for with */
+    enum news_kind kind;
+    int line;
+    int value;
     int64_t when; /* own time of the board */
 };
 
@@ -44,7 +50,8 @@ int watch_open(struct watch *watch);
 /* Nobody tells any more, and nobody waits for it.  Idempotent. */
 void watch_close(struct watch *watch);
 
-void watch_note(struct watch *watch, int line, int value, int64_t when);
+void watch_note(struct watch *watch, enum news_kind kind, int line, int value,
+                int64_t when);
 /* All news, which the caller frees; how many, -ENOMEM once when some are lost. */
 int watch_take(struct watch *watch, struct news **news);
 void watch_told(struct watch *watch, int count);

@@ -94,7 +94,7 @@ run_action_locked(struct world *world, struct world_action *action, int64_t when
                             &action->output->source, action->level, when);
             break;
         case WORLD_TELL:
-            watch_note(&world->watch, WATCH_TIME, action->level, when);
+            watch_note(&world->watch, NEWS_TIME, 0, action->level, when);
             break;
         case WORLD_PRESENT:
             if (action->card->field != &action->chip->field) {

@@ -44,6 +44,17 @@ SimWorld_watch(SimWorldObject *self, PyObject *arg)
 }
 
 PyObject *
+SimWorld_watch_drivers(SimWorldObject *self, PyObject *arg)
+{
+    int line = line_arg(self, arg);
+    if (line < 0) {
+        return NULL;
+    }
+    bank_watch_drivers(&self->world.lines, (unsigned)line);
+    Py_RETURN_NONE;
+}
+
+PyObject *
 SimWorld_news(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 {
     if (ah_sim_check_own(self) < 0) {
@@ -56,8 +67,8 @@ SimWorld_news(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
     }
     PyObject *list = PyList_New(count);
     for (int i = 0; list != NULL && i < count; i++) {
-        PyObject *item = Py_BuildValue("(iid)", news[i].line, news[i].value,
-                                       clock_seconds(news[i].when));
+        PyObject *item = Py_BuildValue("(iiid)", (int)news[i].kind, news[i].line,
+                                       news[i].value, clock_seconds(news[i].when));
         if (item == NULL) {
             Py_CLEAR(list);
             break;

@@ -6,6 +6,7 @@
 
 PyObject *SimWorld_open_watch(SimWorldObject *self, PyObject *ignored);
 PyObject *SimWorld_watch(SimWorldObject *self, PyObject *arg);
+PyObject *SimWorld_watch_drivers(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_news(SimWorldObject *self, PyObject *ignored);
 PyObject *SimWorld_told(SimWorldObject *self, PyObject *arg);
 PyObject *SimWorld_tell(SimWorldObject *self, PyObject *args);

@@ -274,6 +274,9 @@ static PyMethodDef SimWorld_methods[] = {
                "readable while there are any, or the board is closed."),
     SIM_METHOD(watch, METH_O,
                "watch($self, line, /)\n--\n\nA line's levels are news from now on."),
+    SIM_METHOD(watch_drivers, METH_O,
+               "watch_drivers($self, line, /)\n--\n\n"
+               "What a line is driven to is news from now on."),
     SIM_METHOD(news, METH_NOARGS,
                "news($self, /)\n--\n\n"
                "What has happened: (line, level, time), or (-1, number, time) of\n"

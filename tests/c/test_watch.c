@@ -14,11 +14,11 @@ test_news_come_in_order(void)
     struct watch watch;
     struct news *news;
     REQUIRE(watch_init(&watch) == 0);
-    watch_note(&watch, 1, 1, 5); /* nobody listens yet */
+    watch_note(&watch, NEWS_LEVEL, 1, 1, 5); /* nobody listens yet */
     REQUIRE(watch_open(&watch) >= 0);
     CHECK_EQ(watch_open(&watch), -EBUSY);
     for (int i = 0; i < 100; i++) {
-        watch_note(&watch, i, i % 2, 10 * i);
+        watch_note(&watch, NEWS_LEVEL, i, i % 2, 10 * i);
     }
     CHECK_EQ(watch_take(&watch, &news), 100);
     for (int i = 0; i < 100; i++) {
@@ -76,7 +76,7 @@ test_a_clock_waits_until_all_is_told(void)
     vclock_add_teller(&telling.clock, &telling.watch.teller);
     REQUIRE(pthread_create(&thread, NULL, tell, &telling) == 0);
     pthread_barrier_wait(&telling.ready);
-    watch_note(&telling.watch, 0, 1, 7);
+    watch_note(&telling.watch, NEWS_LEVEL, 0, 1, 7);
     CHECK(watch_is_telling(&telling.watch));
     pthread_barrier_wait(&telling.ready);
     struct clock_wait wait = {.deadline = NS_PER_S, .fd = -1, .wake_fd = -1};

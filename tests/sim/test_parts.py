@@ -265,3 +265,36 @@ def test_an_mcp3008_measures_differences_and_repeats_itself_backwards() -> None:
     assert adc.transfer(bytes(3)) == bytes(3)
     with pytest.raises(ValueError, match="channel must be 0 to 7, not 8"):
         adc.set(8, 1.0)
+
+
+def test_a_light_sensor_charges_from_when_it_is_let_go(hw_board: sim.Board) -> None:
+    light = hw_board.attach(sim.LightSensor(18, charge_time=0.002))
+
+    async def measure() -> float | None:
+        """gpiozero's way; None: it takes more than 10 ms."""
+        with gpio.Output(18):
+            await asyncio.sleep(0.1)
+            assert hw_board.line(18).value == 0
+        with gpio.Input(18) as line:
+            start = asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(0.01):
+                    edge = await line.wait_for_edge("rising")
+            except TimeoutError:
+                return None
+            return edge.timestamp_ns / 1e9 - start
+
+    async def main() -> None:
+        for _ in range(2):
+            assert await measure() == pytest.approx(0.002, abs=1e-6)
+        light.set(0.015)
+        for _ in range(3):  # what has not charged is emptied, and begins anew
+            assert await measure() is None
+        light.set(None)
+        assert await measure() is None
+        light.set(0.0)
+        assert await measure() == pytest.approx(0, abs=1e-6)
+
+    pyasync_hw.run(main(), clock=hw_board.clock)
+    with pytest.raises(ValueError, match="charge_time must be"):
+        light.set(-1)

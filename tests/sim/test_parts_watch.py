@@ -273,3 +273,49 @@ def test_how_parts_are_wired(board: sim.Board) -> None:
         Inverter(input=17, output=27, inptu=3)
     with pytest.raises(ValueError, match="GPIO99"):
         Recorder("GPIO99")
+
+
+class Drivers(sim.Part):
+    """Keeps what its line is driven to."""
+
+    pins = ("pin",)
+
+    def on_attach(self) -> None:
+        self.told: list[tuple[float, int | None]] = []
+
+    def on_driven(self, line: sim.PartLine, level: int | None, time: float) -> None:
+        self.told.append((time, level))
+
+
+def test_a_part_is_told_who_drives_a_line_whose_level_stays(
+    board: sim.Board, clock: VirtualClock
+) -> None:
+    part = board.attach(Drivers(pin=17))
+    with gpio.Output(17, board=board) as output:  # it is low anyhow, by its pull
+        clock.advance(1)
+        output.off()
+        output.on()
+    board.line(17).drive(1)
+    assert part.told == [(0.0, 0), (1.0, 1), (1.0, None), (1.0, 1)]
+
+
+@pytest.mark.parametrize("one, other", [(17, 22), (22, 17)])
+def test_a_wire_carries_what_does_not_change_the_line(
+    board: sim.Board, clock: VirtualClock, one: int, other: int
+) -> None:
+    board.attach(sim.Wire(one, other))
+    with gpio.Input(22, bias="pull_up", board=board) as line:
+        assert line.value == 1
+        with gpio.Output(17, board=board):  # where a pull has it low already
+            assert line.value == 0
+        clock.advance(0.001)  # who closes a line does not wait for the parts
+        assert line.value == 1
+
+
+def test_a_key_carries_what_does_not_change_the_line(board: sim.Board) -> None:
+    matrix = board.attach(sim.KeyMatrix(rows=[17], columns=[22], keys="1"))
+    matrix.press("1")
+    with gpio.Input(22, bias="pull_up", board=board) as line, gpio.Output(17, board=board) as row:
+        assert line.value == 0
+        row.on()
+        assert line.value == 1

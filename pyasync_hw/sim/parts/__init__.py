@@ -8,6 +8,7 @@ from .button import Button
 from .hc_sr04 import HCSR04
 from .i2c import I2CPart
 from .led import LED
+from .light_sensor import LightSensor
 from .mcp3xxx import MCP3002, MCP3004, MCP3008
 from .part import Part, PartLine
 from .registry import find_kind, kinds, register
@@ -28,6 +29,7 @@ __all__ = [
     "I2CPart",
     "Joint",
     "KeyMatrix",
+    "LightSensor",
     "Part",
     "PartLine",
     "Wire",

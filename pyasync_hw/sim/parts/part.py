@@ -66,9 +66,9 @@ class Part:
 
         board.attach(Inverter(input="GPIO17", output="GPIO27"))
 
-    Its methods on_attach(), on_level() and what call_at() calls run one at a time for all
-    parts of a board, in a thread of the board's own and with no lock: they may do to the
-    board whatever they like, but not wait.  On a virtual clock no time passes meanwhile.
+    Its methods on_attach(), on_level(), on_driven() and what call_at() calls run one at a
+    time for all parts of a board, in a thread of the board's own and with no lock: they may
+    do to the board whatever they like, but not wait.  On a virtual clock no time passes meanwhile.
     What they raise goes to sys.unraisablehook.
     """
 
@@ -169,6 +169,12 @@ class Part:
 
     def on_level(self, line: PartLine, level: int, time: float) -> None:
         """A line has come to `level`, at a time of Board.time()."""
+
+    def on_driven(self, line: PartLine, level: int | None, time: float) -> None:
+        """A line is driven to `level` from then on, by whomever; None: by nobody any more.
+
+        Also where that leaves the line's level as it was.
+        """
 
     def __repr__(self) -> str:
         where = ", ".join(f"{pin}={spec}" for pin, spec in self._specs.items())

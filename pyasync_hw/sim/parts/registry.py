@@ -14,6 +14,7 @@ from .bmp180 import BMP180
 from .button import Button
 from .hc_sr04 import HCSR04
 from .led import LED
+from .light_sensor import LightSensor
 from .mcp3xxx import MCP3002, MCP3004, MCP3008
 from .part import Part
 from .ssd1306 import SSD1306
@@ -30,6 +31,7 @@ _kinds: dict[str, type[Part]] = {
     "hc-sr04": HCSR04,
     "key-matrix": KeyMatrix,
     "led": LED,
+    "light-sensor": LightSensor,
     "mcp3002": MCP3002,
     "mcp3004": MCP3004,
     "mcp3008": MCP3008,

@@ -12,14 +12,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from .part import Part, PartLine
+
 if TYPE_CHECKING:
     from ..board import Board
-    from .part import Part, PartLine
 
 __all__ = ["Teller"]
 
 PATIENCE_S = 5.0
-TIME = -1  # instead of a line's number
+LEVEL, DRIVEN, TIME = range(3)  # kinds of news: sim/watch.h
+UNDRIVEN = -1
 HINT = f"code of a part must not wait; after {PATIENCE_S:g} s the program goes on without it"
 
 
@@ -48,7 +50,10 @@ class Teller:
         with self._lock:
             known = self._watchers.get(line.offset, [])
             self._watchers[line.offset] = [*known, (part, line)]
-        board._world.watch(line.offset)
+        if type(part).on_level is not Part.on_level:
+            board._world.watch(line.offset)
+        if type(part).on_driven is not Part.on_driven:
+            board._world.watch_drivers(line.offset)
 
     def call_at(
         self,
@@ -65,14 +70,18 @@ class Teller:
             self._calls[number] = (callback, args)
         board._world.call_at(number, time, after)
 
-    def tell(self, board: Board, line: int, value: int, when: float) -> None:
+    def tell(self, board: Board, kind: int, line: int, value: int, when: float) -> None:
         """One piece of news."""
-        if line == TIME:
+        if kind == TIME:
             callback, args = self._calls.pop(value)
             self._call(board, callback, *args)
             return
         for part, pin in self._watchers.get(line, []):
-            self._call(board, part.on_level, pin, value, when)
+            if kind == LEVEL:
+                self._call(board, part.on_level, pin, value, when)
+            else:
+                driven = None if value == UNDRIVEN else value
+                self._call(board, part.on_driven, pin, driven, when)
 
     def _call(self, board: Board, callback: Callable[..., object], *args: object) -> None:
         self._called = callback
@@ -129,9 +138,9 @@ def _tell_all(ref: weakref.ref[Board], told: weakref.ref[Teller]) -> bool:
     board, teller = ref(), told()
     if board is None or teller is None or board.closed:
         return False
-    for line, value, when in board._world.news():
+    for kind, line, value, when in board._world.news():
         try:
-            teller.tell(board, line, value, when)
+            teller.tell(board, kind, line, value, when)
         finally:
             board._world.told(1)
     return True

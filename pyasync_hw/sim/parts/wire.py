@@ -22,7 +22,7 @@ class Joint(Part):
     def on_attach(self) -> None:
         self.settle()
 
-    def on_level(self, line: PartLine, level: int, time: float) -> None:
+    def on_driven(self, line: PartLine, level: int | None, time: float) -> None:
         self.settle()
 
     def settle(self) -> None:
