@@ -52,6 +52,7 @@ PICKLED = {
     "pyasync_hw.sim.parts.hc_sr04": "HCSR04",
     "pyasync_hw.sim.parts.i2c": "I2CPart",
     "pyasync_hw.sim.parts.led": "LED",
+    "pyasync_hw.sim.parts.light_sensor": "LightSensor",
     "pyasync_hw.sim.parts.mcp3xxx": "MCP3002 MCP3004 MCP3008",
     "pyasync_hw.sim.parts.part": "Part PartLine",
     "pyasync_hw.sim.parts.registry": "kinds register",
