@@ -292,8 +292,8 @@ def test_a_light_sensor_charges_from_when_it_is_let_go(hw_board: sim.Board) -> N
             assert await measure() is None
         light.set(None)
         assert await measure() is None
-        light.set(0.0)
-        assert await measure() == pytest.approx(0, abs=1e-6)
+        light.set(0.0005)
+        assert await measure() == pytest.approx(0.0005, abs=1e-6)
 
     pyasync_hw.run(main(), clock=hw_board.clock)
     with pytest.raises(ValueError, match="charge_time must be"):
