@@ -89,6 +89,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", f"hw(feature, ...): runs on what --hw says, if it has {', '.join(FEATURES)}"
     )
 
+    if config.getoption("--board") is not None:
+        _bench_of(config)
+
 
 def _bench_of(config: pytest.Config) -> Bench:
     """What --hw says."""
@@ -121,12 +124,13 @@ def _check_mark(item: pytest.Item, mark: pytest.Mark) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is wrong with a mark, --board or PYASYNC_HW is said once, before any test runs."""
-    marked = [(item, mark) for item in items for mark in item.iter_markers("hw")]
-    for item, mark in marked:
-        _check_mark(item, mark)
-    if marked or config.getoption("--board") is not None:
-        _bench_of(config)
+    """What is wrong with a mark or PYASYNC_HW is said once, before any test runs."""
+    if hasattr(config, "workerinput"):
+        return  # pytest-xdist takes an error here for a crash; each test says it
+    for item in items:
+        for mark in item.iter_markers("hw"):
+            _check_mark(item, mark)
+            _bench_of(config)
 
 
 @contextlib.contextmanager
@@ -134,15 +138,20 @@ def _skipping(feature: str) -> Iterator[None]:
     try:
         yield
     except Missing as exc:
-        pytest.skip(f"hw {feature}: {exc}")
+        raise pytest.skip.Exception(f"hw {feature}: {exc}", _use_item_location=True) from exc
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a marked test where something that it names is not to be had."""
     for mark in item.iter_markers("hw"):
+        try:
+            _check_mark(item, mark)
+            bench = _bench_of(item.config)
+        except pytest.UsageError as exc:
+            raise pytest.fail.Exception(str(exc), pytrace=False) from None
         for feature in mark.args:
             with _skipping(feature):
-                _bench_of(item.config).check(feature)
+                bench.check(feature)
 
 
 @pytest.hookimpl(wrapper=True)
