@@ -263,6 +263,11 @@ def test_an_mcp3008_measures_differences_and_repeats_itself_backwards() -> None:
     assert f"{answer[3]:08b}" == f"{code:010b}"[-2::-1][:8]
     assert adc.transfer(bytes([1, 1 << 4, 0]))[1:] == bytes(2)
     assert adc.transfer(bytes(3)) == bytes(3)
+    two = sim.MCP3002(volts=[1.0, 2.0], vref=5.0)
+    assert two.transfer(b"\x68\0\0") == bytes([0, code, 0])  # MSBF: zeros follow
+    assert two.transfer(b"\x60\0\0") == bytes([0, code, int(f"{code:010b}"[-2:0:-1], 2)])
+    with pytest.raises(ValueError, match="volts must be a number"):
+        adc.set(0, float("nan"))
     with pytest.raises(ValueError, match="channel must be 0 to 7, not 8"):
         adc.set(8, 1.0)
 

@@ -65,8 +65,18 @@ def test_a_bmp180_takes_its_time(hw_board: sim.Board) -> None:
     with i2c.Device("i2c-1", 0x77) as device:
         device.blocking.write(b"\xf4\x2e")
         assert device.blocking.write_read(b"\xf4", 1)[0] & 0x20
-        hw_board.clock.advance(0.005)
+        hw_board.clock.advance(0.0035)  # and the bus takes its time
+        assert device.blocking.write_read(b"\xf6", 3) == b"\x80\0\0"  # as after power-on
+        hw_board.clock.advance(0.001)
         assert not device.blocking.write_read(b"\xf4", 1)[0] & 0x20
+        assert device.blocking.write_read(b"\xf6", 3)[:2] != b"\x80\0"
+        device.blocking.write(b"\xe0\xb6")  # soft reset
+        assert device.blocking.write_read(b"\xf6", 3) == b"\x80\0\0"
+        before = device.blocking.write_read(b"\xaa", 22)
+        device.blocking.write(b"\xaa\0\0")
+        assert device.blocking.write_read(b"\xaa", 22) == before
+        device.blocking.write(b"\xf4\x0e")  # nothing begins
+        assert device.blocking.write_read(b"\xf4", 1) == b"\x0e"
 
 
 def test_an_adxl345(hw_board: sim.Board) -> None:
@@ -80,6 +90,10 @@ def test_an_adxl345(hw_board: sim.Board) -> None:
         assert struct.unpack("<hhh", device.blocking.write_read(b"\x32", 6)) == (511, -512, 0)
         device.blocking.write(b"\x31\x0b")  # full resolution, 16 g
         assert struct.unpack("<hhh", device.blocking.write_read(b"\x32", 6)) == (768, -4096, 0)
+        device.blocking.write(b"\x1e\xc0\x00\x40")  # offsets of -1 and 1 g
+        assert struct.unpack("<hhh", device.blocking.write_read(b"\x32", 6)) == (512, -4096, 256)
+    with pytest.raises(ValueError, match="must be numbers"):
+        part.set(float("nan"), 0, 0)
 
 
 def test_an_mpu6050(hw_board: sim.Board) -> None:
@@ -153,6 +167,44 @@ def test_an_ssd1306_has_pages(hw_board: sim.Board) -> None:
         device.blocking.write(b"\x40\x03\x02")
     lit = {(x, y) for y in range(32) for x in range(128) if display.pixel(x, y)}
     assert lit == {(21, 16), (21, 17), (22, 17)}
+
+
+def written(display: sim.SSD1306) -> list[int]:
+    return [at for at, byte in enumerate(display.memory) if byte]
+
+
+@pytest.mark.parametrize(
+    ("mode", "places"),
+    [
+        (0x00, [(10, 2), (11, 2), (12, 2), (10, 3), (11, 3), (12, 3), (10, 2)]),
+        (0x01, [(10, 2), (10, 3), (11, 2), (11, 3), (12, 2), (12, 3), (10, 2)]),
+    ],
+)
+def test_an_ssd1306_fills_a_window(
+    hw_board: sim.Board, mode: int, places: list[tuple[int, int]]
+) -> None:
+    """Data sheet, 10.1.3 and figures 10-3, 10-4."""
+    display = hw_board.attach(sim.SSD1306())
+    with i2c.Device("i2c-1", 0x3C) as device:
+        device.blocking.write(bytes([0, 0x20, mode, 0x21, 10, 12, 0x22, 2, 3]))
+        for column, page in places:
+            display.memory[:] = bytes(1024)
+            device.blocking.write(b"\x40\xff")
+            assert written(display) == [128 * page + column]
+
+
+def test_an_ssd1306_never_leaves_its_memory(hw_board: sim.Board) -> None:
+    """Windows that end before they begin, and commands that stop in the middle."""
+    display = hw_board.attach(sim.SSD1306())
+    with i2c.Device("i2c-1", 0x3C) as device:
+        for mode in range(3):
+            device.blocking.write(bytes([0, 0x20, mode, 0x21, 9, 3, 0x22, 7, 1]))
+            device.blocking.write(b"\x40" + b"\x01" * 3000)
+        display.memory[:] = bytes(1024)
+        device.blocking.write(b"\x80\x20\x80")
+        device.blocking.write(b"\x80\x02\x80\xb7\x80\x0f\x80\x17")  # last page, column 127
+        device.blocking.write(b"\x40\x01\x02")
+        assert written(display) == [128 * 7, 128 * 7 + 127]  # page addressing stays in the page
 
 
 def test_they_are_in_a_file(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .i2c import I2CPart
 
 __all__ = ["ADXL345", "MPU6050"]
@@ -26,6 +28,8 @@ class _Accelerometer(I2CPart):
 
     def set(self, x: float, y: float, z: float) -> None:
         """Its acceleration from now on, in g: 0, 0, 1 at rest."""
+        if not all(map(math.isfinite, (x, y, z))):
+            raise ValueError(f"x, y, z must be numbers, not {x!r}, {y!r}, {z!r}")
         self.g = (x, y, z)
 
 
@@ -50,6 +54,8 @@ class ADXL345(_Accelerometer):
         per_g = 256 if full else 256 >> range_bits
         limit = 256 * (2 << range_bits) if full else 512
         for axis, g in enumerate(self.g):
+            offset = int.from_bytes(self.registers[0x1E + axis : 0x1F + axis], signed=True)
+            g += offset / 64  # OFSX, OFSY, OFSZ: 15.6 mg
             raw = max(-limit, min(limit - 1, round(g * per_g)))
             self.registers[0x32 + 2 * axis : 0x34 + 2 * axis] = raw.to_bytes(
                 2, "little", signed=True

@@ -6,7 +6,8 @@ from .i2c import I2CPart
 
 __all__ = ["BMP180"]
 
-ID, CONTROL, RESULT = 0xD0, 0xF4, 0xF6
+ID, RESET, CONTROL, RESULT = 0xD0, 0xE0, 0xF4, 0xF6
+POWER_ON = 0xB6  # written to RESET
 TEMPERATURE, PRESSURE = 0x2E, 0x34
 START = 0x20  # Sco, until the conversion is over
 SECONDS = (0.0045, 0.0075, 0.0135, 0.0255)  # table 3, by oversampling
@@ -83,6 +84,11 @@ class BMP180(I2CPart):
         self.registers[ID] = 0x55
         for number, value in enumerate(CALIBRATION.values()):
             self.registers[0xAA + 2 * number : 0xAC + 2 * number] = (value & 0xFFFF).to_bytes(2)
+        self._reset()
+
+    def _reset(self) -> None:
+        self.registers[CONTROL] = 0
+        self.registers[RESULT : RESULT + 3] = b"\x80\0\0"
         self._done_at: float | None = None
 
     def set(self, celsius: float, pascal: float) -> None:
@@ -92,8 +98,12 @@ class BMP180(I2CPart):
         self.celsius, self.pascal = celsius, pascal
 
     def wrote(self, register: int, value: int) -> None:
-        super().wrote(register, value)
+        if register == RESET and value == POWER_ON:
+            self._reset()
         if register != CONTROL:
+            return  # all else is read only
+        self.registers[CONTROL] = value
+        if not value & START:
             return
         ut = _first(0, 0xFFFF, lambda ut: _celsius(ut) >= round(self.celsius, 1))
         if value & 0x1F == TEMPERATURE & 0x1F:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -41,6 +42,8 @@ class _ADC(Part):
         """Put a voltage on a channel."""
         if channel not in range(self.channels):
             raise ValueError(f"channel must be 0 to {self.channels - 1}, not {channel!r}")
+        if not math.isfinite(volts):
+            raise ValueError(f"volts must be a number, not {volts!r}")
         self.volts[channel] = float(volts)
 
     def claims(self) -> Mapping[str, str]:
@@ -63,14 +66,20 @@ class _ADC(Part):
         start = asked.find("1")
         if start < 0:
             return bytes(len(data))
-        code, begin = self._answer(asked[start + 1 :].ljust(5, "0"))
+        bits = asked[start + 1 :].ljust(5, "0")
+        code, begin = self._answer(bits)
         value = f"{code:0{BITS}b}"
-        answer = ("0" * (start + begin) + value + value[-2::-1]).ljust(size, "0")[:size]
+        backwards = value[-2::-1] if self._repeats(bits) else ""
+        answer = ("0" * (start + begin) + value + backwards).ljust(size, "0")[:size]
         return int(answer, 2).to_bytes(len(data), "big")
 
     def _answer(self, bits: str) -> tuple[int, int]:
         """The value for the bits after the start bit, and after how many it comes."""
         return self._code(bits[0] == "1", int(bits[1:4], 2) % self.channels), 7
+
+    def _repeats(self, bits: str) -> bool:
+        """Does the value come backwards after it?"""
+        return True
 
 
 class MCP3008(_ADC):
@@ -92,3 +101,6 @@ class MCP3002(_ADC):
 
     def _answer(self, bits: str) -> tuple[int, int]:
         return self._code(bits[0] == "1", int(bits[1])), 5
+
+    def _repeats(self, bits: str) -> bool:
+        return bits[2] == "0"  # MSBF

@@ -16,6 +16,7 @@ ARGUMENTS = {
     0x20: 1,
     0x21: 2,
     0x22: 2,
+    0x23: 1,
     0x26: 6,
     0x27: 6,
     0x29: 5,
@@ -26,6 +27,7 @@ ARGUMENTS = {
     0xA8: 1,
     0xD3: 1,
     0xD5: 1,
+    0xD6: 1,
     0xD9: 1,
     0xDA: 1,
     0xDB: 1,
@@ -122,17 +124,23 @@ class SSD1306(Part):
         if self._mode == 2:
             self._column = (self._column + 1) % WIDTH
         elif self._mode == 0:
-            self._column, over = self._next(self._column, self._columns)
-            if over:
-                self._page, _ = self._next(self._page, self._pages)
-        else:
-            self._page, over = self._next(self._page, self._pages)
-            if over:
-                self._column, _ = self._next(self._column, self._columns)
+            if self._next_column():
+                self._next_page()
+        elif self._next_page():
+            self._next_column()
 
-    @staticmethod
-    def _next(value: int, limits: tuple[int, int]) -> tuple[int, bool]:
-        return (limits[0], True) if value == limits[1] else (value + 1, False)
+    def _next_column(self) -> bool:
+        """Was it the last one?"""
+        first, last = self._columns
+        over = self._column == last
+        self._column = first if over else (self._column + 1) % WIDTH
+        return over
+
+    def _next_page(self) -> bool:
+        first, last = self._pages
+        over = self._page == last
+        self._page = first if over else (self._page + 1) % 8
+        return over
 
     def pixel(self, x: int, y: int) -> bool:
         """Whether it is lit, from the upper left of a module mounted as usual (A1, C8)."""
