@@ -108,7 +108,11 @@ SimWorld_tell(SimWorldObject *self, PyObject *args)
         return NULL;
     }
     PyObject *answer = PyObject_CallObject(callback, rest); /* runs Python */
-    if (answer == NULL) {
+    if (answer == NULL && self->world.closed &&
+        PyErr_ExceptionMatches(PyExc_ValueError)) {
+        PyErr_Clear(); /* its board was unplugged while it acted on it */
+    }
+    else if (answer == NULL) {
         PyErr_WriteUnraisable(callback); /* runs Python */
     }
     Py_XDECREF(answer); /* runs Python */

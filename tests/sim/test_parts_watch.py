@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from time import sleep
 from typing import Any
 
 import pytest
@@ -168,6 +169,37 @@ def test_whatever_a_part_raises_the_others_go_on(
         board.line(17).drive(level)
     assert [level for _, level in other.told] == [1, 0]
     assert [one.exc_type for one in reported] == [error] * 2
+
+
+def test_a_part_whose_board_is_closed_meanwhile_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Late(Recorder):
+        def on_level(self, line: sim.PartLine, level: int, time: float) -> None:
+            begun.set()
+            closed.wait(60)
+            try:
+                line.drive(0)
+            finally:
+                over.set()
+
+    begun, closed, over = (threading.Event() for _ in range(3))
+    reported: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", reported.append)
+    with sim.Board() as board:
+        board.attach(Late(17))
+        driver = threading.Thread(target=board.line(17).drive, args=(1,))
+        driver.start()
+        assert begun.wait(60)
+        closer = threading.Thread(target=board.close)
+        closer.start()
+        while not board.closed:
+            sleep(0.001)
+        closed.set()
+        assert over.wait(60)
+        closer.join(60)
+        driver.join(60)
+    assert [str(one.exc_value) for one in reported] == []
 
 
 class Stubborn(Recorder):

@@ -177,6 +177,92 @@ def test_a_kind_of_ones_own(
         sim.register("doorbell", int)  # type: ignore[arg-type]
 
 
+PACKAGE = """
+from pyasync_hw import sim
+
+class Siren(sim.Part):
+    pins = ("input",)
+    options = {"tone": int}
+    actions = ("say",)
+
+    def __init__(self, *, tone=440, **wiring):
+        super().__init__(**wiring)
+        self.tone = tone
+
+    def say(self, word="hello"):
+        print(self.name, word, self.tone, flush=True)
+
+    def on_attach(self):
+        if self.tone == 13:
+            raise ZeroDivisionError("unlucky")
+
+    def on_level(self, line, level, time):
+        print(self.name, "loud" if level else "quiet", flush=True)
+
+class NoPart:
+    pass
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package with kinds of its own, for what is started."""
+    (tmp_path / "sirens.py").write_text(PACKAGE)
+    info = tmp_path / "sirens-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sirens\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[pyasync_hw.sim.parts]\nsiren = sirens:Siren\nlost = sirens_2:Siren\n"
+        "gone = sirens:Gone\nno-part = sirens:NoPart\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[2]}")
+
+
+def run_with(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*RUN, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.usefixtures("package")
+def test_an_installed_package_adds_kinds(write) -> None:  # type: ignore[no-untyped-def]
+    board = write("board.toml", '[[part]]\nkind = "siren"\ninput = 17\ntone = 880\n')
+    scenario = write("scenario.toml", '[[event]]\nat = 0\npart = "siren1"\ndo = "say"\n')
+    app = write(
+        "app.py",
+        """\
+        from pyasync_hw import gpio
+        with gpio.Output(17) as out:
+            out.on()
+            out.off()
+        """,
+    )
+    done = run_with("--board", board, "--scenario", scenario, app)
+    told = done.stdout.splitlines()
+    assert sorted(told) == ["siren1 hello 880", "siren1 loud", "siren1 quiet"], done.stderr
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.usefixtures("package")
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('kind = "lost"', "2: part[0].kind: 'lost' cannot be imported: No module named 'sirens_2'"),
+        ('kind = "gone"', "2: part[0].kind: 'gone' cannot be imported: module 'sirens' has no"),
+        ('kind = "no-part"', "2: part[0].kind: 'no-part' cannot be imported: a part is a class of"),
+        ('kind = "siren"\ninput = 1\ntone = 1.5', "4: part[0].tone: must be an integer, not 1.5"),
+        ('kind = "siren"\ninput = 1\ntone = 13', "1: 'siren1': ZeroDivisionError: unlucky"),
+        ('kind = "sirens"', "2: part[0].kind: 'sirens' is not known; allowed: adxl345, bmp180"),
+    ],
+)
+def test_what_is_wrong_with_a_packages_kind(write, text: str, error: str) -> None:  # type: ignore[no-untyped-def]
+    board = write("board.toml", f"[[part]]\n{text}\n")
+    done = run_with("--board", board, write("app.py", ""))
+    assert f"{board}:{error}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 2
+
+
 def test_a_scenario_acts_on_parts(write) -> None:  # type: ignore[no-untyped-def]
     """From the first request of the part's line on, in a program that knows nothing of it."""
     board = write("board.toml", '[[part]]\nkind = "button"\nname = "bell"\npin = 17\n')
