@@ -26,7 +26,7 @@
     X(handle_run, PyObject)          /* Handle._run, if patched; or NULL */
 
 struct fork_node;
-struct spi_bus;
+struct bus;
 
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
@@ -38,7 +38,7 @@ typedef struct {
     pid_t pid;                        /* this process */
     struct shared_lines shared_lines; /* of the kernel, hw/kernel.c */
     struct pwm_thread pwm_thread;     /* hw/pwm_type.c */
-    struct spi_bus *spi_buses;        /* hw/spi_turn.h */
+    struct bus *buses;                /* hw/bus_turn.h */
 
 #define X(field, ...) PyTypeObject *field;
     AH_TYPES(X)

@@ -45,6 +45,7 @@
     X(asyncio_run_once, "asyncio.base_events", "BaseEventLoop._run_once")      \
     X(asyncio_time, "asyncio.base_events", "BaseEventLoop.time")               \
     X(convert_future_exc, "asyncio.futures", "_convert_future_exc")            \
+    X(current_task, "asyncio.tasks", "current_task")                           \
     X(cancelled_error, "concurrent.futures", "CancelledError")
 
 /* Not there in older Pythons, whose pointer then is NULL. */

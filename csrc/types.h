@@ -26,7 +26,7 @@
     X(gpiochip_type, GPIOChip)          \
     X(spi_device_type, SPIDevice)       \
     X(pwm_type, PWM)                    \
-    X(spi_message_type, SPIMessage)     \
+    X(bus_message_type, BusMessage)     \
     X(i2c_bus_type, I2CBus)             \
     X(mfrc522_type, MFRC522)            \
     X(sim_world_type, SimWorld)

@@ -4,22 +4,23 @@
         (chip_id,) = await sensor.write_read(b"\\xd0", 1)
 
 A message above 200 us (two bytes at 100 kHz) goes to the loop's executor, a shorter one
-is sent at once.  Tasks get a bus in the order in which they came.  `device.blocking` has
-the same for programs without a loop.
+is sent at once.  Whoever uses a bus gets it in the order in which they came, by whichever
+object.  `device.blocking` has the same for programs without a loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TYPE_CHECKING
 
 from . import hardware
+from .hardware import turns
 from .hardware.device import BlockingLife, DeviceLife
 from .hardware.pins import i2c_address, parse_i2c
-from .hardware.turns import Turns
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -31,18 +32,10 @@ __all__ = ["BlockingBus", "BlockingDevice", "Bus", "Device"]
 I2C_M_TEN = 0x0010  # linux/i2c.h
 FUNC_SMBUS_QUICK = 0x00010000
 _NO_ANSWER = (errno.EREMOTEIO, errno.ENXIO)  # a Raspberry Pi's drivers, and others
-_BUS_HZ = 100_000  # a Raspberry Pi's default
-_INLINE_S = 200e-6  # a message that takes longer goes to the executor
 # UM10204, 3.1.12: the other 7-bit addresses are reserved.
 _SCANNED = range(0x08, 0x78)
 # A quick write may change an EEPROM, and a PMBus device's setting; as i2cdetect does it.
 _READ_TO_SCAN = frozenset([*range(0x30, 0x38), *range(0x50, 0x60)])
-
-
-def _estimate_s(messages: Sequence[tuple[int, Any, int]]) -> float:
-    """What a transfer takes: 9 bits for each byte and for the address, and a start."""
-    sizes = (data if isinstance(data, int) else len(data) for _, data, _ in messages)
-    return sum(9 * (size + 1) + 1 for size in sizes) / _BUS_HZ
 
 
 def _messages(messages: Iterable[tuple[int, Data]], flags: int) -> list[tuple[int, Data, int]]:
@@ -52,6 +45,16 @@ def _messages(messages: Iterable[tuple[int, Data]], flags: int) -> list[tuple[in
             data = bytes(memoryview(data))  # what the caller changes meanwhile is not sent
         checked.append((address, data, flags))
     return checked
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Nobody may answer in it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ANSWER:
+            raise
 
 
 class BlockingBus(BlockingLife):
@@ -78,17 +81,20 @@ class BlockingBus(BlockingLife):
 
     def scan(self) -> list[int]:
         """The 7-bit addresses that answer.  A device may take that for a command."""
-        return [address for address in _SCANNED if self._answers(address)]
+        found: list[int] = []
+        for address in _SCANNED:
+            with _silence():
+                self.core.transfer([self._probe(address)])
+                found.append(address)
+        return found
 
-    def _answers(self, address: int) -> bool:
+    def _probe(self, address: int) -> tuple[int, Data, int]:
         quick = self.core.funcs & FUNC_SMBUS_QUICK and address not in _READ_TO_SCAN
-        try:
-            self.core.transfer([(address, b"" if quick else 1)])
-        except OSError as error:
-            if error.errno in _NO_ANSWER:
-                return False
-            raise
-        return True
+        return (address, b"" if quick else 1, 0)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """`with bus.lock():` as Bus.lock(), for this thread."""
+        return turns.hold_blocking(self.core)
 
     def device(self, address: int, *, ten_bit: bool = False) -> BlockingDevice:
         """The device at an address of this bus, which closes it."""
@@ -122,7 +128,6 @@ class Bus(DeviceLife):
     def __init__(self, spec: int | str = "i2c-1", *, board: hardware.Backend | None = None) -> None:
         self.blocking = BlockingBus(spec, board=board)
         self.name = self.blocking.name
-        self._turns = Turns()
 
     async def transfer(
         self, messages: Iterable[tuple[int, Data]], *, ten_bit: bool = False
@@ -131,27 +136,25 @@ class Bus(DeviceLife):
         return await self._send(_messages(messages, I2C_M_TEN if ten_bit else 0))
 
     async def _send(self, messages: list[tuple[int, Data, int]]) -> list[bytes]:
-        core = self.blocking.core
-        hardware.use_running_loop(core)
-        async with self._turns.turn():
-            if _estimate_s(messages) <= _INLINE_S:
-                return core.transfer(messages)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(None, core.transfer, messages)
+        return await turns.send(self.blocking.core.begin(messages))
 
     def lock(self) -> AbstractAsyncContextManager[None]:
-        """`async with bus.lock():` no other task's transfer comes between those in it.
+        """`async with bus.lock():` nobody else's transfer comes between those in it.
 
-        Other processes and blocking calls may.
+        It lets in this task's transfers, by whichever object of this bus.  Other processes
+        it keeps out of nothing.
         """
-        return self._turns.turn()
+        return turns.hold(self.blocking.core)
 
     async def scan(self) -> list[int]:
-        """As BlockingBus.scan()."""
-        async with self._turns.turn():
-            loop = asyncio.get_running_loop()
-            hardware.use_running_loop(self.blocking.core)
-            return await loop.run_in_executor(None, self.blocking.scan)
+        """As BlockingBus.scan(); others have their turns in between."""
+        found: list[int] = []
+        for address in _SCANNED:
+            with _silence():
+                await self._send([self.blocking._probe(address)])
+                found.append(address)
+            await asyncio.sleep(0)
+        return found
 
     def device(self, address: int, *, ten_bit: bool = False) -> Device:
         """The device at an address of this bus; the bus is closed by who opened it."""

@@ -11,16 +11,17 @@ PYASYNC_HW_SPI=spidev, by the `spidev` package of PyPI.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import importlib.util
 import os
 from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from . import _core, hardware
+from .hardware import turns
 from .hardware.device import BlockingLife, DeviceLife
 from .hardware.pins import parse_spi
 
@@ -160,6 +161,10 @@ class BlockingDevice(_Settings, BlockingLife):
         """
         return self.core.message(transfers)
 
+    def lock(self) -> AbstractContextManager[None]:
+        """`with device.blocking.lock():` as Device.lock(), for this thread."""
+        return turns.hold_blocking(self.core)
+
     @property
     def blocking(self) -> BlockingDevice:
         """Itself."""
@@ -233,17 +238,15 @@ class Device(_Settings, DeviceLife):
         by the loop's executor.  A cancel ends the wait at once.  What is being sent stops
         at the next end of a frame, where chip select goes up, and has the bus until then.
         """
-        loop = asyncio.get_running_loop()
-        message = self.core.begin(transfers)
-        try:
-            turn = message.enter(loop)
-            if turn is not None:
-                await turn
-            if not message.is_long:
-                return message.send()
-            return await loop.run_in_executor(None, message.send)
-        finally:
-            message.leave()
+        return await turns.send(self.core.begin(transfers))
+
+    def lock(self) -> AbstractAsyncContextManager[None]:
+        """`async with device.lock():` nobody else's message comes between those in it.
+
+        It is for the whole bus, and lets in this task's messages to any device there;
+        other processes it keeps out of nothing.
+        """
+        return turns.hold(self.core)
 
 
 _PACKAGES_FLAGS = {

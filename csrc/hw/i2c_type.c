@@ -4,8 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hw/bus_message.h"
+#include "hw/bus_wait.h"
 #include "hw/i2c_message.h"
 #include "py/errors.h"
+
+#define BIT_NS (NS_PER_S / 100000) /* at a Raspberry Pi's default */
+#define BITS_OF_BYTE 9             /* with its acknowledge */
 
 static void
 i2c_close(void *handle)
@@ -24,6 +29,7 @@ i2c_use_clock(void *handle, struct vclock **clock)
 static void
 i2c_in_child(PyObject *object)
 {
+    ah_bus_in_child(object);
     ah_device_in_child(object);
     const struct i2c_bus *bus = ((DeviceObject *)object)->handle;
     if (bus != NULL && bus->ops->in_child != NULL) {
@@ -41,6 +47,8 @@ static const struct device_kind i2c_kind = {
     .close = i2c_close,
     .use_clock = i2c_use_clock,
     .in_child = i2c_in_child,
+    .fail = ah_bus_fail,
+    .free = ah_bus_put,
 };
 
 PyObject *
@@ -53,6 +61,10 @@ ah_i2c_bus_new(ModuleState *st, struct i2c_bus *bus, PyObject *owner)
     self->time = &bus->time;
     self->keeps_gil = bus->needs_gil;
     PyOS_snprintf(self->what, sizeof self->what, "%s", bus->name);
+    if (ah_bus_get((BusDeviceObject *)self, owner, bus->name) < 0) {
+        ah_device_release(self); /* nobody has it yet, to close it */
+        Py_CLEAR(self);
+    }
     return (PyObject *)self;
 }
 
@@ -102,35 +114,98 @@ check_result(const DeviceObject *self, int err, uint16_t missing)
     return err < 0 ? raise_error(self, err, missing) : 0;
 }
 
-static PyObject *
-I2CBus_transfer(DeviceObject *self, PyObject *arg)
+/* What the messages take: the address and each byte with its acknowledge, and a start.
+ */
+static int64_t
+messages_ns(const struct i2c_messages *messages)
 {
-    struct i2c_messages messages;
-    PyObject *answers = NULL;
-    /* A tuple of its own: the caller's list may change while it is parsed. */
-    PyObject *items = PySequence_Tuple(arg); /* runs Python */
-    if (items == NULL) {
+    int64_t bits = 0;
+    for (unsigned i = 0; i < messages->n; i++) {
+        bits += (messages->messages[i].len + 1) * BITS_OF_BYTE + 1;
+    }
+    return bits * BIT_NS;
+}
+
+/* In its turn. */
+static PyObject *
+send_messages(BusDeviceObject *device, void *payload, const bool *stopped)
+{
+    DeviceObject *self = &device->device;
+    struct i2c_messages *messages = payload;
+    uint16_t address = messages->messages[0].address;
+    (void)stopped; /* it is one call of the driver */
+    if (ah_device_is_closed(self) && !ah_is_inherited(&self->fork)) {
+        (void)ah_bus_raise_closed(device);
         return NULL;
     }
     const struct i2c_bus *bus = ah_device_begin(self);
     if (bus == NULL) {
-        Py_DECREF(items);
         return NULL;
     }
-    if (i2c_messages_build(&messages, items, bus->funcs) == 0) { /* runs Python */
-        uint16_t address = messages.messages[0].address;
-        PyThreadState *thread = ah_device_let_gil_go(self);
-        int err = bus->ops->transfer(bus->self, messages.messages,
-                                     messages.n); /* runs Python */
-        ah_device_take_gil(thread);
-        if (check_result(self, err, address) == 0) {
-            answers = i2c_messages_answers(&messages);
-        }
-        i2c_messages_free(&messages);
-    }
+    PyThreadState *thread = ah_device_let_gil_go(self);
+    int err = bus->ops->transfer(bus->self, messages->messages,
+                                 messages->n); /* runs Python */
+    ah_device_take_gil(thread);
+    PyObject *answers =
+        check_result(self, err, address) == 0 ? i2c_messages_answers(messages) : NULL;
     ah_device_end(self); /* runs Python */
-    Py_DECREF(items);
     return answers;
+}
+
+static void
+free_messages(void *payload)
+{
+    i2c_messages_free(payload);
+}
+
+static const struct bus_payload_kind i2c_payload = {send_messages, free_messages};
+
+static int
+build_messages(BusDeviceObject *device, struct i2c_messages *messages, PyObject *arg)
+{
+    /* A tuple of its own: the caller's list may change while it is parsed. */
+    PyObject *items = PySequence_Tuple(arg); /* runs Python */
+    if (items == NULL) {
+        return -1;
+    }
+    const struct i2c_bus *bus = ah_device_check(&device->device);
+    int status =
+        bus == NULL ? -1
+                    : i2c_messages_build(messages, items, bus->funcs); /* runs Python */
+    Py_DECREF(items);
+    return status;
+}
+
+static PyObject *
+I2CBus_transfer(BusDeviceObject *self, PyObject *arg)
+{
+    struct i2c_messages messages;
+    struct bus_thread_turn turn = {.token = NULL};
+    PyObject *answers = NULL;
+    if (build_messages(self, &messages, arg) < 0) { /* runs Python */
+        return NULL;
+    }
+    if (ah_device_check(&self->device) != NULL &&
+        ah_bus_take_turn(self, &turn) >= 0) {           /* runs Python */
+        answers = send_messages(self, &messages, NULL); /* runs Python */
+        bus_turn_leave(&turn.turn);                     /* runs Python */
+    }
+    i2c_messages_free(&messages);
+    return answers;
+}
+
+static PyObject *
+I2CBus_begin(BusDeviceObject *self, PyObject *arg)
+{
+    struct i2c_messages *messages = PyMem_Malloc(sizeof *messages);
+    if (messages == NULL) {
+        return PyErr_NoMemory();
+    }
+    if (build_messages(self, messages, arg) < 0) { /* runs Python */
+        PyMem_Free(messages);
+        return NULL;
+    }
+    return ah_bus_message_new(self, &i2c_payload, messages, messages_ns(messages));
 }
 
 /* What came back: nothing, or the bytes of a byte, a word or a block. */
@@ -155,9 +230,28 @@ smbus_answer(const struct smbus_call *call)
     }
 }
 
+/* In its turn. */
 static PyObject *
-I2CBus_smbus(DeviceObject *self, PyObject *args)
+send_smbus(DeviceObject *self, struct smbus_call *call)
 {
+    PyObject *answer = NULL;
+    const struct i2c_bus *bus = ah_device_begin(self);
+    if (bus != NULL) {
+        PyThreadState *thread = ah_device_let_gil_go(self);
+        int err = bus->ops->smbus(bus->self, call); /* runs Python */
+        ah_device_take_gil(thread);
+        if (check_result(self, err, call->address) == 0) {
+            answer = smbus_answer(call);
+        }
+        ah_device_end(self); /* runs Python */
+    }
+    return answer;
+}
+
+static PyObject *
+I2CBus_smbus(BusDeviceObject *self, PyObject *args)
+{
+    struct bus_thread_turn turn = {.token = NULL};
     struct smbus_call call = {0};
     PyObject *address_arg, *answer = NULL;
     long long address;
@@ -183,15 +277,10 @@ I2CBus_smbus(DeviceObject *self, PyObject *args)
     call.read = read != 0;
     call.pec = pec != 0;
     call.force = force != 0;
-    const struct i2c_bus *bus = ah_device_begin(self);
-    if (bus != NULL) {
-        PyThreadState *thread = ah_device_let_gil_go(self);
-        int err = bus->ops->smbus(bus->self, &call); /* runs Python */
-        ah_device_take_gil(thread);
-        if (check_result(self, err, call.address) == 0) {
-            answer = smbus_answer(&call);
-        }
-        ah_device_end(self); /* runs Python */
+    if (ah_device_check(&self->device) != NULL &&
+        ah_bus_take_turn(self, &turn) >= 0) {      /* runs Python */
+        answer = send_smbus(&self->device, &call); /* runs Python */
+        bus_turn_leave(&turn.turn);                /* runs Python */
     }
 done:
     PyBuffer_Release(&data); /* runs Python */
@@ -230,6 +319,12 @@ static PyMethodDef I2CBus_methods[] = {
                "1 to 42 messages, with a repeated start between them (one ioctl).\n"
                "Each is a tuple (address, bytes-like to write or number of bytes to\n"
                "read, flags=0).  A list of bytes, one for each read.")},
+    {"begin", (PyCFunction)I2CBus_begin, METH_O,
+     PyDoc_STR("begin($self, messages, /)\n--\n\n"
+               "A BusMessage, which takes its turn on a loop; see transfer().")},
+    {"hold", (PyCFunction)BusDevice_hold, METH_NOARGS,
+     PyDoc_STR("hold($self, /)\n--\n\n"
+               "A BusMessage that holds the bus until it leaves.")},
     {"smbus", (PyCFunction)I2CBus_smbus, METH_VARARGS,
      PyDoc_STR("smbus($self, address, read, command, size, data, pec=False, "
                "force=False, /)\n--\n\n"
@@ -248,6 +343,8 @@ static PyMethodDef I2CBus_methods[] = {
 static PyGetSetDef I2CBus_getset[] = {
     {"closed", (getter)Device_get_closed, NULL, PyDoc_STR("True after close()."), NULL},
     {"name", (getter)I2CBus_get_name, NULL, PyDoc_STR("Such as i2c-1."), NULL},
+    {"waiting", (getter)BusDevice_get_waiting, NULL,
+     PyDoc_STR("How many wait for their turn on it."), NULL},
     {"simulated", (getter)I2CBus_get_simulated, NULL,
      PyDoc_STR("Is it of a simulated board?"), NULL},
     {"funcs", (getter)I2CBus_get_funcs, NULL,
@@ -276,7 +373,7 @@ static PyType_Slot I2CBus_slots[] = {
 
 PyType_Spec I2CBus_spec = {
     .name = "pyasync_hw._core.I2CBus",
-    .basicsize = sizeof(DeviceObject),
+    .basicsize = sizeof(BusDeviceObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = I2CBus_slots,

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "hw/spi_message_type.h"
+#include "hw/bus_message.h"
 #include "hw/spi_send.h"
 #include "py/errors.h"
 
@@ -24,17 +24,8 @@ spi_use_clock(void *handle, struct vclock **clock)
 static void
 spi_in_child(PyObject *object)
 {
-    SPIDeviceObject *self = (SPIDeviceObject *)object;
-    if (self->bus != NULL) {
-        ah_spi_bus_in_child(self->bus);
-    }
+    ah_bus_in_child(object);
     ah_device_in_child(object);
-}
-
-static void
-spi_free(DeviceObject *device)
-{
-    ah_spi_bus_put(device->st, ((SPIDeviceObject *)device)->bus);
 }
 
 static const struct device_kind spi_kind = {
@@ -47,7 +38,8 @@ static const struct device_kind spi_kind = {
     .close = spi_close,
     .use_clock = spi_use_clock,
     .in_child = spi_in_child,
-    .free = spi_free,
+    .fail = ah_bus_fail,
+    .free = ah_bus_put,
 };
 
 PyObject *
@@ -63,9 +55,7 @@ ah_spi_device_new(ModuleState *st, struct spi_device *device, PyObject *owner)
     PyOS_snprintf(self->what, sizeof self->what, "%s", device->name);
     /* An adapter's bus is the kernel's. */
     const void *world = device->max_bytes != UINT32_MAX ? owner : NULL;
-    struct spi_bus *bus = ah_spi_bus_get(st, world, device->name);
-    ((SPIDeviceObject *)self)->bus = bus;
-    if (bus == NULL) {
+    if (ah_bus_get((BusDeviceObject *)self, world, device->name) < 0) {
         ah_device_release(self); /* nobody has it yet, to close it */
         Py_CLEAR(self);
     }
@@ -88,21 +78,21 @@ static PyObject *
 message_run(SPIDeviceObject *self, PyObject *const *items, Py_ssize_t n)
 {
     struct message message;
-    struct spi_thread_turn turn = {.token = NULL};
-    const struct spi_device *device = ah_device_begin(&self->device);
+    struct bus_thread_turn turn = {.token = NULL};
+    const struct spi_device *device = ah_device_begin(&self->bus_device.device);
     if (device == NULL) {
         return NULL;
     }
     PyObject *answers = NULL;
     if (message_build(&message, device, items, n) == 0) { /* runs Python */
-        if (ah_spi_take_turn(self, &turn) == 0 &&
+        if (ah_bus_take_turn(&self->bus_device, &turn) >= 0 &&
             ah_spi_send(self, &message, NULL) == 0) { /* runs Python */
             answers = message_answers(&message);
         }
-        spi_turn_leave(&turn.turn); /* runs Python */
+        bus_turn_leave(&turn.turn); /* runs Python */
         message_free(&message);
     }
-    ah_device_end(&self->device); /* runs Python */
+    ah_device_end(&self->bus_device.device); /* runs Python */
     return answers;
 }
 
@@ -123,16 +113,46 @@ SPIDevice_transfer(SPIDeviceObject *self, PyObject *data)
 }
 
 static PyObject *
+send_payload(BusDeviceObject *device, void *payload, const bool *stopped)
+{
+    SPIDeviceObject *self = (SPIDeviceObject *)device;
+    return ah_spi_send(self, payload, stopped) < 0 ? NULL /* runs Python */
+                                                   : message_answers(payload);
+}
+
+static void
+free_payload(void *payload)
+{
+    message_free(payload);
+}
+
+static const struct bus_payload_kind spi_payload = {send_payload, free_payload};
+
+static PyObject *
 SPIDevice_begin(SPIDeviceObject *self, PyObject *transfers)
 {
     PyObject *items = PySequence_Tuple(transfers); /* runs Python */
-    PyObject *message = NULL;
-    if (items != NULL) {
-        message = ah_spi_message_new(self, &PyTuple_GET_ITEM(items, 0),
-                                     PyTuple_GET_SIZE(items)); /* runs Python */
-        Py_DECREF(items);
+    if (items == NULL) {
+        return NULL;
     }
-    return message;
+    DeviceObject *device = &self->bus_device.device;
+    const struct spi_device *handle = ah_device_begin(device);
+    struct message *message = handle == NULL ? NULL : PyMem_Malloc(sizeof *message);
+    if (handle != NULL && message == NULL) {
+        PyErr_NoMemory();
+    }
+    if (message != NULL && message_build(message, handle, &PyTuple_GET_ITEM(items, 0),
+                                         PyTuple_GET_SIZE(items)) < 0) {
+        PyMem_Free(message); /* it ran Python */
+        message = NULL;
+    }
+    if (handle != NULL) {
+        ah_device_end(device); /* runs Python */
+    }
+    Py_DECREF(items);
+    return message == NULL ? NULL
+                           : ah_bus_message_new(&self->bus_device, &spi_payload,
+                                                message, message_ns(message));
 }
 
 static PyObject *
@@ -153,7 +173,7 @@ SPIDevice_message(SPIDeviceObject *self, PyObject *transfers)
 static PyObject *
 SPIDevice_get_config(SPIDeviceObject *self, void *closure)
 {
-    const struct spi_device *device = ah_device_check(&self->device);
+    const struct spi_device *device = ah_device_check(&self->bus_device.device);
     if (device == NULL) {
         return NULL;
     }
@@ -192,7 +212,7 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
     if (parsed < 0) {
         return -1;
     }
-    struct spi_device *device = ah_device_begin(&self->device);
+    struct spi_device *device = ah_device_begin(&self->bus_device.device);
     if (device == NULL) {
         return -1;
     }
@@ -217,42 +237,32 @@ SPIDevice_set_config(SPIDeviceObject *self, PyObject *value, void *closure)
     else {
         (void)ah_raise_errno(err, device->name);
     }
-    ah_device_end(&self->device);
+    ah_device_end(&self->bus_device.device);
     return err < 0 ? -1 : 0;
 }
 
 static PyObject *
 SPIDevice_get_name(SPIDeviceObject *self, void *Py_UNUSED(closure))
 {
-    if (ah_device_check(&self->device) == NULL) {
+    if (ah_device_check(&self->bus_device.device) == NULL) {
         return NULL;
     }
-    return PyUnicode_FromString(self->device.what);
+    return PyUnicode_FromString(self->bus_device.device.what);
 }
 
 static PyObject *
 SPIDevice_get_simulated(SPIDeviceObject *self, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(self->device.owner != NULL);
-}
-
-static PyObject *
-SPIDevice_get_waiting(SPIDeviceObject *self, void *Py_UNUSED(closure))
-{
-    Py_ssize_t count = 0;
-    for (struct spi_turn *turn = self->bus->waiting; turn != NULL; turn = turn->next) {
-        count++;
-    }
-    return PyLong_FromSsize_t(count);
+    return PyBool_FromLong(self->bus_device.device.owner != NULL);
 }
 
 static PyObject *
 SPIDevice_repr(SPIDeviceObject *self)
 {
-    if (ah_device_is_closed(&self->device)) {
+    if (ah_device_is_closed(&self->bus_device.device)) {
         return PyUnicode_FromString("<SPIDevice closed>");
     }
-    const struct spi_device *device = self->device.handle;
+    const struct spi_device *device = self->bus_device.device.handle;
     return PyUnicode_FromFormat("<SPIDevice %s at %u Hz, mode %u>", device->name,
                                 (unsigned)device->config.speed_hz,
                                 (unsigned)device->config.mode);
@@ -272,7 +282,10 @@ static PyMethodDef SPIDevice_methods[] = {
          "select goes up between\nthis transfer and the next.  A list of bytes.")},
     {"begin", (PyCFunction)SPIDevice_begin, METH_O,
      PyDoc_STR("begin($self, transfers, /)\n--\n\n"
-               "An SPIMessage, which takes its turn on a loop; see message().")},
+               "A BusMessage, which takes its turn on a loop; see message().")},
+    {"hold", (PyCFunction)BusDevice_hold, METH_NOARGS,
+     PyDoc_STR("hold($self, /)\n--\n\n"
+               "A BusMessage that holds the bus until it leaves.")},
     {"use_loop", (PyCFunction)Device_use_loop, METH_O,
      PyDoc_STR("use_loop($self, loop, /)\n--\n\n"
                "Go on in that loop's time.  RuntimeError: a real device, and a virtual "
@@ -286,7 +299,7 @@ static PyMethodDef SPIDevice_methods[] = {
 static PyGetSetDef SPIDevice_getset[] = {
     {"closed", (getter)Device_get_closed, NULL, PyDoc_STR("True after close()."), NULL},
     {"name", (getter)SPIDevice_get_name, NULL, PyDoc_STR("Such as spi0.0."), NULL},
-    {"waiting", (getter)SPIDevice_get_waiting, NULL,
+    {"waiting", (getter)BusDevice_get_waiting, NULL,
      PyDoc_STR("How many wait for their turn on its bus."), NULL},
     {"simulated", (getter)SPIDevice_get_simulated, NULL,
      PyDoc_STR("Is it of a simulated board?"), NULL},

@@ -20,6 +20,7 @@ FACES = [
     (gpio.EdgeIterator, gpio.BlockingEdgeIterator),
     (rc522.Reader, rc522.BlockingReader),
     (spi.Device, spi.BlockingDevice),
+    (i2c.Bus, i2c.BlockingBus),
     (i2c.Device, i2c.BlockingDevice),
     (tags.Tag, tags.BlockingTag),
     (tags.MifareClassic, tags.BlockingMifareClassic),
@@ -27,7 +28,7 @@ FACES = [
 
 
 def names(face: type) -> set[str]:
-    return {name for name in dir(face) if not name.startswith("_")} - {"aclose", "spi", "name"}
+    return {name for name in dir(face) if not name.startswith("_")} - {"aclose", "spi", "name", "blocking"}
 
 
 @pytest.mark.parametrize(("awaitable", "blocking"), FACES)

@@ -1,0 +1,278 @@
+"""Whose turn it is on a bus: the same for SPI and I2C, for tasks, threads and who locks it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+import pyasync_hw
+from pyasync_hw import i2c, sim, spi
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+LONG = bytes(1000)  # some ms: by the executor
+
+
+class Part:
+    """What a test holds up, on either bus; it keeps the first byte of each message."""
+
+    def __init__(self) -> None:
+        self.log = b""
+        self.begun = threading.Semaphore(0)
+        self.go_on = threading.Semaphore(0)
+        self.held_up = False
+        self.burnt = False
+
+    def transfer(self, data: bytes) -> bytes:
+        self.write(data)
+        return data
+
+    def write(self, data: bytes) -> None:
+        if self.burnt:
+            raise OSError(errno.EIO, "burnt")
+        self.log += data[:1]
+        if self.held_up:
+            self.begun.release()
+            assert self.go_on.acquire(timeout=60)
+
+    def read(self, n: int) -> bytes:
+        return bytes(n)
+
+
+class Bench:
+    """A board with such a part on its bus, and two ways of who has no object in common there."""
+
+    def __init__(self, kind: str) -> None:
+        self.part = Part()
+        self.board = sim.Board("pi-5")
+        self.devices: list[Any] = []
+        if kind == "spi":
+            for cs in (0, 1):
+                self.board.attach_spi(0, cs, self.part)
+                self.devices.append(spi.Device(f"spi0.{cs}", speed_hz=1_000_000, board=self.board))
+            self.lock = self.devices[0].lock
+            self.blocking_lock = self.devices[1].blocking.lock
+        else:
+            self.board.attach_i2c(1, 0x20, self.part)
+            self.devices = [i2c.Device(1, 0x20, board=self.board) for _ in range(2)]
+            self.lock = self.devices[0].bus.lock
+            self.blocking_lock = self.devices[1].bus.blocking.lock
+        core = self.devices[0]
+        self.core = core.core if kind == "spi" else core.bus.blocking.core
+        self.kind = kind
+
+    def send(self, which: int, tag: bytes) -> Awaitable[Any]:
+        device = self.devices[which]
+        return device.transfer(tag) if self.kind == "spi" else device.write(tag)
+
+    def send_blocking(self, which: int, tag: bytes) -> None:
+        device = self.devices[which].blocking
+        _ = device.transfer(tag) if self.kind == "spi" else device.write(tag)
+
+    async def hold_up(self) -> asyncio.Future[Any]:
+        """A message that has the bus until go_on()."""
+        self.part.held_up = True
+        task = asyncio.ensure_future(self.send(0, b"0" + LONG))
+        await asyncio.get_running_loop().run_in_executor(None, self.part.begun.acquire)
+        self.part.held_up = False
+        return task
+
+    def go_on(self) -> None:
+        self.part.go_on.release()
+
+    async def wait_for(self, waiting: int) -> None:
+        while self.core.waiting != waiting:
+            await asyncio.sleep(0.001)
+
+    def close(self) -> None:
+        for device in self.devices:
+            device.close()
+        self.board.close()
+
+
+@pytest.fixture(params=["spi", "i2c"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = Bench(request.param)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture(params=[pyasync_hw.run, asyncio.run], ids=["ours", "asyncio"])
+def run(request: pytest.FixtureRequest) -> Run:
+    found: Run = request.param
+    return found
+
+
+def test_order_of_arrival_for_tasks_and_threads_of_all_objects(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        first = await bench.hold_up()
+        tasks = [asyncio.ensure_future(bench.send(n % 2, b"%d" % n)) for n in (1, 2)]
+        await bench.wait_for(2)
+        threads = []
+        for n in (3, 4):
+            threads.append(threading.Thread(target=bench.send_blocking, args=(n % 2, b"%d" % n)))
+            threads[-1].start()
+            await bench.wait_for(n)
+        tasks.append(asyncio.ensure_future(bench.send(1, b"5" + LONG)))
+        await bench.wait_for(5)
+        bench.go_on()
+        await asyncio.gather(first, *tasks)
+        for thread in threads:
+            await asyncio.get_running_loop().run_in_executor(None, thread.join)
+
+    run(main())
+    assert bench.part.log == b"012345"
+
+
+def test_who_is_cancelled_while_it_waits_never_sends(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        first = await bench.hold_up()
+        waits, after = (asyncio.ensure_future(bench.send(1, tag)) for tag in (b"1", b"2"))
+        await bench.wait_for(2)
+        waits.cancel()
+        await bench.wait_for(1)
+        bench.go_on()
+        await asyncio.gather(first, after)
+        assert waits.cancelled()
+
+    run(main())
+    assert bench.part.log == b"02"
+
+
+def test_a_close_tells_who_waits_at_once(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        first = await bench.hold_up()
+        told: list[BaseException] = []
+
+        def block() -> None:
+            try:
+                bench.send_blocking(1, b"1")
+            except OSError as error:
+                told.append(error)
+
+        thread = threading.Thread(target=block)
+        thread.start()
+        await bench.wait_for(1)
+        waits, stays = (asyncio.ensure_future(bench.send(n, b"%d" % n)) for n in (1, 0))
+        await bench.wait_for(3)
+        bench.devices[1].close()
+        with pytest.raises(OSError, match="closed while it was waited for") as info:
+            await waits
+        await asyncio.get_running_loop().run_in_executor(None, thread.join)
+        assert {info.value.errno, told[0].errno} == {errno.EBADF}  # type: ignore[attr-defined]
+        assert not first.done()
+        bench.go_on()
+        await asyncio.gather(first, stays)
+
+    run(main())
+    assert bench.part.log == b"00"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_message_that_fails_passes_the_bus_on(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        first = await bench.hold_up()
+        after = [asyncio.ensure_future(bench.send(1, b"%d" % n)) for n in range(2)]
+        await bench.wait_for(2)
+        bench.part.burnt = True
+        bench.go_on()
+        await first
+        assert {type(one) for one in await asyncio.gather(*after, return_exceptions=True)} == {
+            OSError
+        }
+        bench.part.burnt = False
+        await bench.send(0, b"3")
+
+    run(main())
+    assert bench.part.log == b"03"
+
+
+def test_a_lock_lets_in_its_own_task_only(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        async with bench.lock():
+            others = [asyncio.ensure_future(bench.send(n, b"%d" % n)) for n in (0, 1)]
+            thread = threading.Thread(target=bench.send_blocking, args=(1, b"2"))
+            await bench.wait_for(2)
+            thread.start()
+            await bench.wait_for(3)
+            await bench.send(1, b"a")
+            async with bench.lock():
+                await bench.send(0, b"b" + LONG)
+            await bench.send(0, b"c")
+            others[0].cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(None, thread.join)
+
+    run(main())
+    assert bench.part.log == b"abc12"
+
+
+def test_a_lock_is_given_back_by_who_fails_or_is_cancelled(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        with pytest.raises(ArithmeticError):
+            async with bench.lock():
+                raise ArithmeticError
+
+        async def wait() -> None:
+            async with bench.lock():
+                await asyncio.Event().wait()
+
+        has, waits = asyncio.ensure_future(wait()), asyncio.ensure_future(wait())
+        await bench.wait_for(1)
+        waits.cancel()
+        await bench.wait_for(0)
+        has.cancel()
+        await bench.send(0, b"1")
+        await asyncio.gather(has, waits, return_exceptions=True)
+
+    run(main())
+    assert bench.part.log == b"1"
+
+
+def test_a_lock_that_blocks(bench: Bench) -> None:
+    with bench.blocking_lock(), bench.blocking_lock():
+        bench.send_blocking(0, b"0")
+        thread = threading.Thread(target=bench.send_blocking, args=(1, b"1"))
+        thread.start()
+        while bench.core.waiting != 1:
+            pass
+        bench.send_blocking(1, b"a")
+    thread.join(60)
+    assert bench.part.log == b"0a1"
+
+
+def test_a_lock_that_blocks_is_not_for_a_loops_thread(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        with bench.blocking_lock():  # the bus is free
+            pass
+        first = await bench.hold_up()
+        with pytest.raises(RuntimeError, match="would hold up the loop"), bench.blocking_lock():
+            pass
+        bench.go_on()
+        await first
+
+    run(main())
+
+
+def test_a_closed_device_takes_no_turn(bench: Bench, run: Run) -> None:
+    async def main() -> None:
+        device = bench.devices[0]
+        lock, blocking_lock = bench.lock(), bench.blocking_lock()
+        for one in bench.devices:
+            one.close()
+        with pytest.raises(ValueError, match="is closed"):
+            await bench.send(0, b"a")
+        with pytest.raises(ValueError, match="is closed"):
+            bench.send_blocking(0, b"a")
+        with pytest.raises(ValueError, match="is closed"):
+            async with lock:
+                pass
+        with pytest.raises(ValueError, match="is closed"), blocking_lock:
+            pass
+        assert device.closed
+
+    run(main())
