@@ -61,6 +61,21 @@ ah_device_end(DeviceObject *self)
     }
 }
 
+int
+ah_device_raise(const DeviceObject *self, int err)
+{
+    if (err == -EBADF) {
+        return ah_raise_errno_remedy(err, self->what,
+                                     "it was closed while it was waited for");
+    }
+    if (err == -EPROTO) {
+        return ah_raise_errno_remedy(err, self->what,
+                                     "what was read is cut off: this is no device of "
+                                     "the kernel's, or the kernel is another's");
+    }
+    return ah_raise_errno(err, self->what);
+}
+
 /* -- its clock ------------------------------------------------------------- */
 
 static int

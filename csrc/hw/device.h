@@ -81,6 +81,9 @@ ah_device_take_gil(PyThreadState *thread)
     }
 }
 
+/* Raise -errno with the device's name, and what to do; -1. */
+int ah_device_raise(const DeviceObject *self, int err);
+
 /* Idempotent. */
 void ah_device_close(DeviceObject *self); /* runs Python */
 

@@ -96,7 +96,7 @@ arm_future(struct line_edges *edges, struct edge_queue *queue, PyObject *loop,
         goto error;
     }
     if (ah_device_is_closed(edges->line) || !ah_edges_is_attached(edges, queue)) {
-        (void)ah_edges_raise(edges, -EBADF);
+        (void)ah_device_raise(edges->line, -EBADF);
         goto error;
     }
     int given = edge_queue_add(queue, future, kinds, edges->num_armed++);

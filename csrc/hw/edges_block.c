@@ -36,7 +36,7 @@ block_for_edge(struct line_edges *edges, struct edge_queue *queue,
             return ah_raise_block(edges->line->st, BLOCK_CANCELLED, "wait for an edge");
         }
         if (ah_device_is_closed(edges->line)) {
-            return ah_edges_raise(edges, -EBADF);
+            return ah_device_raise(edges->line, -EBADF);
         }
         if (!ah_edges_is_attached(edges, queue)) {
             PyErr_Format(PyExc_ValueError, "edge queue of %s is closed",
@@ -48,7 +48,7 @@ block_for_edge(struct line_edges *edges, struct edge_queue *queue,
         }
         int n = ah_edges_read(edges);
         if (n < 0) {
-            return ah_edges_raise(edges, n);
+            return ah_device_raise(edges->line, n);
         }
         if (n > 0) {
             continue;

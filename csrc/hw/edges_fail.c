@@ -10,7 +10,7 @@
 static PyObject *
 line_error(struct line_edges *edges, int err)
 {
-    (void)ah_edges_raise(edges, err);
+    (void)ah_device_raise(edges->line, err);
     return ah_take_exception();
 }
 

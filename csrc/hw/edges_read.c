@@ -82,7 +82,7 @@ ah_edges_read_all(struct line_edges *edges)
         total += n;
     } while (n == READ_BATCH);
     if (n < 0) {
-        (void)ah_edges_raise(edges, n);
+        (void)ah_device_raise(edges->line, n);
     }
     else {
         n = ah_edges_announce(edges); /* runs Python */
@@ -134,7 +134,7 @@ ah_edges_take(struct line_edges *edges, struct edge_queue *queue, PyObject *args
     if (!taken) {
         int n = ah_edges_read(edges); /* those who wait come first */
         if (n < 0) {
-            (void)ah_edges_raise(edges, n);
+            (void)ah_device_raise(edges->line, n);
             goto done;
         }
         if (n > 0 && ah_edges_announce(edges) < 0) { /* runs Python */

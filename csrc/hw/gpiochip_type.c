@@ -29,16 +29,6 @@ typedef struct {
 
 /* -- who waits ------------------------------------------------------------- */
 
-static int
-raise_chip(GPIOChipObject *self, int err)
-{
-    if (err == -EBADF) {
-        return ah_raise_errno_remedy(err, self->device.what,
-                                     "it was closed while it was waited for");
-    }
-    return ah_raise_errno(err, self->device.what);
-}
-
 /* Wake all who await, `err` 0: to look again. */
 static void
 wake_waiters(GPIOChipObject *self, int err)
@@ -58,7 +48,7 @@ wake_waiters(GPIOChipObject *self, int err)
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *error = NULL;
         if (err < 0) {
-            (void)raise_chip(self, err);
+            (void)ah_device_raise(&self->device, err);
             error = ah_take_exception();
         }
         if (hw_future_tell(st, loop, PyList_GET_ITEM(futures, i), error) < 0) {
@@ -237,7 +227,7 @@ look(GPIOChipObject *self, PyObject *arg, bool watch)
                                     "this line is watched already");
     }
     else if (err < 0) {
-        (void)raise_chip(self, err);
+        (void)ah_device_raise(&self->device, err);
     }
     else {
         result = info_tuple(&info);
@@ -271,7 +261,7 @@ GPIOChip_unwatch(GPIOChipObject *self, PyObject *arg)
         (void)ah_raise_errno_remedy(err, self->device.what, "this line is not watched");
     }
     else if (err < 0) {
-        (void)raise_chip(self, err);
+        (void)ah_device_raise(&self->device, err);
     }
     ah_device_end(&self->device);
     return err < 0 ? NULL : Py_NewRef(Py_None);
@@ -303,7 +293,7 @@ GPIOChip_take(GPIOChipObject *self, PyObject *Py_UNUSED(ignored))
         Py_RETURN_NONE;
     }
     if (err < 0) {
-        (void)raise_chip(self, err);
+        (void)ah_device_raise(&self->device, err);
         return NULL;
     }
     return event_tuple(&event);
@@ -347,7 +337,7 @@ arm_future(GPIOChipObject *self, PyObject *loop)
         goto error;
     }
     if (ah_device_is_closed(device)) {
-        (void)raise_chip(self, -EBADF);
+        (void)ah_device_raise(&self->device, -EBADF);
         goto error;
     }
     if (self->waiters == NULL && (self->waiters = PyList_New(0)) == NULL) {
@@ -422,11 +412,11 @@ block_for_event(GPIOChipObject *self, struct chip_blocker *blocker,
             return ah_raise_block(self->device.st, BLOCK_CANCELLED, what);
         }
         if (ah_device_is_closed(&self->device)) {
-            return raise_chip(self, -EBADF);
+            return ah_device_raise(&self->device, -EBADF);
         }
         int err = chip->ops->read_event(chip->self, event);
         if (err != -EAGAIN) {
-            return err < 0 ? raise_chip(self, err) : 0;
+            return err < 0 ? ah_device_raise(&self->device, err) : 0;
         }
         int result = ah_block_once(chip->time.clock, chip->fd, &all, deadline_ns,
                                    what); /* runs Python */

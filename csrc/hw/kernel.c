@@ -66,7 +66,8 @@ raise_busy(const struct gpiochip *chip, const uint32_t *offsets, unsigned n)
             return ah_raise_errno_remedy(EBUSY, what, remedy);
         }
     }
-    return ah_raise_errno_remedy(EBUSY, chip->path, "a line is in use");
+    return ah_raise_errno_remedy(EBUSY, chip->path,
+                                 "a line is in use, or given twice in one request");
 }
 
 /* Names are cut at 31 bytes, be it within a character. */
@@ -252,15 +253,12 @@ parse_request(PyObject *offsets_arg, PyObject *settings_arg, uint32_t *offsets,
         goto done;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
-        unsigned long offset = PyLong_AsUnsignedLong(PyTuple_GET_ITEM(offset_items, i));
-        if ((offset == (unsigned long)-1 && PyErr_Occurred()) ||
+        long long offset;
+        if (ah_integer_arg(PyTuple_GET_ITEM(offset_items, i), "line", 0, UINT32_MAX,
+                           &offset) < 0 ||
             ah_line_settings_parse(PyTuple_GET_ITEM(setting_items, i), &settings[i]) <
                 0) /* runs Python */
         {
-            goto done;
-        }
-        if (offset > UINT32_MAX) {
-            PyErr_Format(PyExc_ValueError, "%lu is not a line offset", offset);
             goto done;
         }
         offsets[i] = (uint32_t)offset;

@@ -2,7 +2,6 @@
 #include "hw/line_edges.h"
 
 #include "base/list.h"
-#include "py/errors.h"
 
 #define EDGES_PER_LINE 64 /* capacity of a request's own ring */
 
@@ -99,16 +98,6 @@ ah_edges_wake_blockers(struct line_edges *edges)
     for (struct edge_blocker *b = edges->blockers; b != NULL; b = b->next) {
         (void)token_cancel(&b->woken); /* it cannot fail: see wake_up() */
     }
-}
-
-int
-ah_edges_raise(struct line_edges *edges, int err)
-{
-    if (err == -EBADF) {
-        return ah_raise_errno_remedy(err, edges->line->what,
-                                     "it was closed while it was waited for");
-    }
-    return ah_raise_errno(err, edges->line->what);
 }
 
 void

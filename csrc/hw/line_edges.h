@@ -53,9 +53,6 @@ void ah_edges_drop_waiters(struct line_edges *edges); /* runs Python */
 /* Every blocked thread looks again. */
 void ah_edges_wake_blockers(struct line_edges *edges);
 
-/* Raise -errno with the line's name; -1. */
-int ah_edges_raise(struct line_edges *edges, int err);
-
 /* Life of the request. */
 void ah_edges_init(struct line_edges *edges, AH_BORROWED DeviceObject *line,
                    unsigned num_lines);

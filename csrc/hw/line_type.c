@@ -136,7 +136,7 @@ raise_line_error(LineRequestObject *self, int err)
     if (err == -EPERM) {
         return ah_raise_errno_remedy(err, self->device.what, "an input cannot be set");
     }
-    return ah_raise_errno(err, self->device.what);
+    return ah_device_raise(&self->device, err);
 }
 
 static PyObject *

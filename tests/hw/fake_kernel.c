@@ -1,14 +1,16 @@
 /* Preloaded, it is the kernel's drivers of GPIO and SPI, on any file that can be
  * opened.
  *
- * A line has no edges; an SPI message lasts until fake_finish(), and fake_await() says
- * that it has begun.
+ * Edges come by fake_edges(), until fake_unplug(); line 4 is somebody else's.  An SPI
+ * message lasts until fake_finish(), and fake_await() says that it has begun.
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "dev/gpio_abi.h"
 
@@ -31,6 +33,78 @@ fake_finish(void)
     sem_post(&finished);
 }
 
+static int writer = -1; /* of the descriptor of the last request */
+static int unplugged, num_reads;
+static char is_gpio[1024]; /* by descriptor */
+
+int
+fake_edges(int n)
+{
+    static uint32_t seqno;
+    for (int i = 0; i < n; i++) {
+        struct gpio_event event = {
+            .timestamp_ns = 1, .id = 1 + seqno % 2, .offset = 17};
+        event.seqno = event.line_seqno = ++seqno;
+        if (write(writer, &event, sizeof event) != sizeof event) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A read that is cut off within an event. */
+int
+fake_short_read(void)
+{
+    return (int)write(writer, "short", 5);
+}
+
+/* Both sides hang up, as the kernel has it. */
+void
+fake_unplug(void)
+{
+    unplugged = 1;
+    close(writer);
+}
+
+/* Of descriptors of lines and chips, so far. */
+int
+fake_reads(void)
+{
+    return num_reads;
+}
+
+ssize_t
+read(int fd, void *buffer, size_t size)
+{
+    ssize_t (*real)(int, void *, size_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "read");
+    int is_ours = fd >= 0 && fd < (int)sizeof is_gpio && is_gpio[fd];
+    num_reads += is_ours;
+    if (is_ours && unplugged) {
+        errno = ENODEV;
+        return -1;
+    }
+    return real(fd, buffer, size);
+}
+
+static int
+get_line(struct gpio_line_req *request)
+{
+    int ends[2];
+    if (request->offsets[0] == 4) {
+        errno = EBUSY;
+        return -1;
+    }
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        return -1;
+    }
+    writer = ends[1];
+    request->fd = ends[0];
+    is_gpio[request->fd] = 1;
+    return 0;
+}
+
 int
 ioctl(int fd, unsigned long request, ...)
 {
@@ -48,11 +122,23 @@ ioctl(int fd, unsigned long request, ...)
         *(void **)&real = dlsym(RTLD_NEXT, "ioctl");
         return real(fd, request, answer);
     }
+    is_gpio[fd] = 1;
+    if (unplugged) {
+        errno = ENODEV;
+        return -1;
+    }
     if (request == GPIO_IOC_CHIP_INFO) {
-        *(struct gpio_chip_info *)answer = (struct gpio_chip_info){.lines = 54};
+        struct gpio_chip_info info = {"gpiochip0", "pinctrl-fake", 54};
+        *(struct gpio_chip_info *)answer = info;
     }
     else if (request == GPIO_IOC_GET_LINE) {
-        ((struct gpio_line_req *)answer)->fd = eventfd(0, EFD_CLOEXEC);
+        return get_line(answer);
+    }
+    else if (request == GPIO_IOC_LINE_INFO &&
+             ((struct gpio_line_info *)answer)->offset == 4) {
+        struct gpio_line_info *info = answer;
+        info->flags = GPIO_FLAG_USED;
+        strcpy(info->consumer, "onewire@0");
     }
     else if (IOC_IS_READ(request)) {
         memset(answer, 0, IOC_SIZE(request));

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from recorder import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="its kernel is built with gcc")
 
@@ -36,29 +32,12 @@ def given_back(device):
 """
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("kernel") / "fake_kernel.so"
-    source = Path(__file__).with_name("fake_kernel.c")
-    command = ["gcc", "-shared", "-fPIC", "-Wall", "-D_GNU_SOURCE", f"-I{ROOT / 'csrc'}"]
-    subprocess.run([*command, str(source), "-o", str(library), "-ldl", "-pthread"], check=True)
-    return library
+@pytest.fixture
+def kernel(on_fake_kernel: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda program: on_fake_kernel(BEGINNING + program)
 
 
-def run_on(kernel: Path, program: str) -> str:
-    preload = " ".join(filter(None, (os.environ.get("LD_PRELOAD"), str(kernel))))
-    process = subprocess.run(
-        [sys.executable, "-Werror::ResourceWarning", "-c", BEGINNING + program, __file__],
-        cwd=ROOT,
-        env={**os.environ, "LD_PRELOAD": preload},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.returncode == 0
-    return process.stdout
-
-
-def test_a_line_on_which_a_thread_of_the_parent_blocks(kernel: Path) -> None:
+def test_a_line_on_which_a_thread_of_the_parent_blocks(kernel: Callable[[str], str]) -> None:
     program = """
 line = gpio.Input(17, chip="/dev/null", board=KernelBackend())
 
@@ -87,10 +66,10 @@ line.close()
 thread.join()
 """
     closed = "Bad file descriptor; it was closed while it was waited for"
-    assert run_on(kernel, program) == f"child: True, {closed}\nparent: {closed}\n"
+    assert kernel(program) == f"child: True, {closed}\nparent: {closed}\n"
 
 
-def test_a_bus_on_which_a_thread_of_the_parent_sends(kernel: Path) -> None:
+def test_a_bus_on_which_a_thread_of_the_parent_sends(kernel: Callable[[str], str]) -> None:
     program = """
 device = _core.open_spidev(FILE, "spi0.0", 1_000_000, 0)
 thread = threading.Thread(target=device.transfer, args=(b"abc",))
@@ -106,10 +85,12 @@ kernel.fake_finish()
 thread.join()
 print(is_open())
 """
-    assert run_on(kernel, program) == "(1, False)\nTrue False\nFalse\n"
+    assert kernel(program) == "(1, False)\nTrue False\nFalse\n"
 
 
-def test_a_line_that_a_signal_handler_closes_in_a_child_of_its_own(kernel: Path) -> None:
+def test_a_line_that_a_signal_handler_closes_in_a_child_of_its_own(
+    kernel: Callable[[str], str],
+) -> None:
     """In the midst of a wait, which goes on in both processes."""
     program = """
 import os, signal
@@ -136,10 +117,12 @@ except OSError as error:
 os._exit(0)
 """
     closed = "Bad file descriptor; it was closed while it was waited for"
-    assert run_on(kernel, program) == f"True\nchild {closed}\nparent {closed}\n"
+    assert kernel(program) == f"True\nchild {closed}\nparent {closed}\n"
 
 
-def test_a_line_that_is_awaited_on_another_loop_and_that_the_child_closes(kernel: Path) -> None:
+def test_a_line_that_is_awaited_on_another_loop_and_that_the_child_closes(
+    kernel: Callable[[str], str],
+) -> None:
     """Such a loop has one epoll in both processes."""
     program = """
 async def main():
@@ -154,4 +137,4 @@ async def main():
 
 asyncio.run(main())
 """
-    assert run_on(kernel, program) == "True True\n"
+    assert kernel(program) == "True True\n"

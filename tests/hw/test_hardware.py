@@ -222,7 +222,7 @@ def test_bad_requests() -> None:
         _core.request_lines("/dev/null", [1, 2], [settings], "test")
     with pytest.raises(AttributeError, match="direction"):
         _core.request_lines("/dev/null", [1], [object()], "test")  # type: ignore[list-item]
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match="line must be 0 to 4294967295, not -1"):
         _core.request_lines("/dev/null", [-1], [settings], "test")
 
 
