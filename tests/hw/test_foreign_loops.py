@@ -15,7 +15,16 @@ import pytest
 
 from pyasync_hw import gpio, rc522, sim
 
-METHODS = ("create_future", "add_reader", "remove_reader", "call_at", "time", "is_closed", "cancel")
+METHODS = (
+    "create_future",
+    "add_reader",
+    "remove_reader",
+    "call_soon",
+    "call_at",
+    "time",
+    "is_closed",
+    "cancel",
+)
 UID = "a61d227e"
 Deed = Callable[[], object]
 
@@ -52,6 +61,12 @@ class Loop(asyncio.SelectorEventLoop):
     def remove_reader(self, fd: Any) -> Any:
         remove = super().remove_reader
         return self._maybe("remove_reader", lambda: remove(fd))
+
+    def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> Any:
+        call_soon = super().call_soon
+        if getattr(callback, "__name__", "") != "later":  # what devices ask for
+            return call_soon(callback, *args, **kwargs)
+        return self._maybe("call_soon", lambda: call_soon(callback, *args, **kwargs))
 
     def call_at(self, when: float, callback: Any, *args: Any, **kwargs: Any) -> Any:
         call_at = super().call_at
