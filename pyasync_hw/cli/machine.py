@@ -21,8 +21,9 @@ class MachineError(Exception):
 
 
 def _say_that_nothing_is_there(device: str) -> None:
+    so = "nobody answers there" if device.startswith("i2c") else "it reads zeros"
     print(
-        f"pyasync_hw: nothing is wired to {device} of the simulated board: it reads zeros "
+        f"pyasync_hw: nothing is wired to {device} of the simulated board: {so} "
         "(--board FILE says what is)",
         file=sys.stderr,
         flush=True,

@@ -6,9 +6,10 @@ It runs in real time, or on a VirtualClock, where nothing takes any time.
 
 from __future__ import annotations
 
-from .board import MODELS, Board, OnI2c, OnSpi, SimLine, SimReader
+from .board import Board, OnI2c, OnSpi, SimLine, SimReader
 from .cards import Card, CardState
 from .classic import MifareClassic1K
+from .models import MODELS
 from .parts import (
     ADXL345,
     BMP180,

@@ -17,7 +17,6 @@ import errno
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
@@ -25,6 +24,7 @@ from .. import hardware
 from .._core import SimWorld, VirtualClock
 from ..hardware.pins import i2c_address, parse_i2c, parse_pin, parse_spi
 from .cards import Card, parse_uid, seconds_up_to_1
+from .models import BCM_I2C, MODELS, line_names
 from .parts.part import Part
 from .parts.teller import Teller
 
@@ -37,80 +37,6 @@ _Part = TypeVar("_Part", bound=Part)
 
 VERSION_MFRC522_2 = 0x92  # MFRC522 datasheet, 9.3.4.8: VersionReg
 DEFAULT_SPI_HZ = 4_000_000
-
-
-@dataclass(frozen=True)
-class Model:
-    """What differs between the models, as far as a program can see it."""
-
-    chip_label: str  # of the gpiochip that has the 40-pin header
-    num_lines: int
-    spi: tuple[tuple[int, int], ...]  # (bus, chip select) of the header
-    # us that kernel and driver take for an SPI message, apart from its bits; see docs/hardware.md
-    spi_message: int
-    i2c: tuple[int, ...]  # buses of the header
-    i2c_funcs: int  # what their adapters can do: I2C_FUNC_* of linux/i2c.h
-
-
-# i2c-bcm2835: I2C_FUNC_I2C | SMBUS_EMUL, and a transfer's only read is its last message;
-# i2c-designware: 10-bit addresses and SMBus blocks, but no quick commands.
-_BCM_I2C = 0x0EFF0009
-_DW_I2C = 0x0F7E0003
-
-_BCM2835 = Model(
-    "pinctrl-bcm2835", 54, ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)), 100, (0, 1), _BCM_I2C
-)
-_BCM2711 = Model(
-    "pinctrl-bcm2711",
-    58,
-    tuple((bus, cs) for bus in (0, 1, 3, 4, 5, 6) for cs in range(3 if bus == 1 else 2)),
-    30,
-    (0, 1, 3, 4, 5, 6),
-    _BCM_I2C,
-)
-_RP1 = Model(
-    "pinctrl-rp1",
-    54,
-    tuple((bus, cs) for bus in (0, 1, 2, 3, 5) for cs in range(2)),
-    30,
-    (0, 1, 2, 3),
-    _DW_I2C,
-)
-
-MODELS: Mapping[str, Model] = {
-    "pi-zero": _BCM2835,
-    "pi-zero-w": _BCM2835,
-    "pi-zero-2-w": replace(_BCM2835, spi_message=40),
-    "pi-1": _BCM2835,
-    "pi-2": replace(_BCM2835, spi_message=40),
-    "pi-3": replace(_BCM2835, spi_message=40),
-    "pi-4": _BCM2711,
-    "pi-5": _RP1,
-}
-# Linux, arch/arm/boot/dts/broadcom/bcm2835-rpi-zero-w.dts; the Pi 4 and 5 name
-# all but the first two by number.
-_ZERO_NAMES = {
-    2: "SDA1",
-    3: "SCL1",
-    4: "GPIO_GCLK",
-    7: "SPI_CE1_N",
-    8: "SPI_CE0_N",
-    9: "SPI_MISO",
-    10: "SPI_MOSI",
-    11: "SPI_SCLK",
-    14: "TXD1",
-    15: "RXD1",
-}
-
-
-def line_names(model: str) -> list[str]:
-    """The names of a model's lines by offset; "" for those that are not on the header."""
-    own = MODELS[model]
-    names = ["ID_SDA", "ID_SCL"] + [f"GPIO{offset}" for offset in range(2, 28)]
-    if own.chip_label == _BCM2835.chip_label:
-        for offset, name in _ZERO_NAMES.items():
-            names[offset] = name
-    return names + [""] * (own.num_lines - len(names))
 
 
 class OnSpi(Protocol):
@@ -309,12 +235,14 @@ class Board(AbstractContextManager["Board"]):
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
-        # Called once with the name of each SPI device that is opened and has nothing on it.
+        # Called once with the name of each SPI device or I2C bus that is opened and has
+        # nothing on it.
         self.on_silence: Callable[[str], None] | None = None
-        self._silent: set[tuple[int, int]] = set()
+        self._silent: set[str] = set()
         self._uses: list[hardware.Use] = []
         self._parts: dict[str, Part] = {}
         self._on_spi: dict[tuple[int, int], OnSpi] = {}
+        self._on_i2c: set[int] = set()  # buses that have had something on them
         self._teller: Teller | None = None  # once there is a part
 
     # Wiring.
@@ -398,6 +326,7 @@ class Board(AbstractContextManager["Board"]):
         if not isinstance(part, OnI2c):
             raise TypeError(f"part must have write(data) and read(n), not be {part!r}")
         self._world.attach_i2c(number, address, ten_bit, part)
+        self._on_i2c.add(number)
 
     def detach_i2c(self, bus: int | str, address: int, *, ten_bit: bool = False) -> None:
         """Take away the part at an address.  LookupError: there is none."""
@@ -546,11 +475,14 @@ class Board(AbstractContextManager["Board"]):
             )
         self._join_loop()
         device = self._world.open_spi(bus, cs, speed_hz, mode)
-        silent = (bus, cs) not in self._readers and (bus, cs) not in self._on_spi
-        if silent and self.on_silence and (bus, cs) not in self._silent:
-            self._silent.add((bus, cs))
-            self.on_silence(f"spi{bus}.{cs}")
+        if (bus, cs) not in self._readers and (bus, cs) not in self._on_spi:
+            self._tell_silence(f"spi{bus}.{cs}")
         return device
+
+    def _tell_silence(self, name: str) -> None:
+        if self.on_silence is not None and name not in self._silent:
+            self._silent.add(name)
+            self.on_silence(name)
 
     def open_i2c(self, bus: int) -> I2CBus:
         """Open /dev/i2c-<bus>.  FileNotFoundError when the model has none."""
@@ -558,7 +490,10 @@ class Board(AbstractContextManager["Board"]):
             raise FileNotFoundError(errno.ENOENT, f"{self.model} has no such I2C bus", f"i2c-{bus}")
         self._join_loop()
         funcs = MODELS[self.model].i2c_funcs
-        return self._world.open_i2c(bus, funcs, funcs == _BCM_I2C)
+        opened = self._world.open_i2c(bus, funcs, funcs == BCM_I2C)
+        if bus not in self._on_i2c:
+            self._tell_silence(f"i2c-{bus}")
+        return opened
 
     # Life.
 

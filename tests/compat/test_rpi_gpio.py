@@ -8,7 +8,7 @@ from gpio_calls import refused
 from pyasync_hw import sim
 from pyasync_hw.compat import rpi_info
 from pyasync_hw.compat.RPi import GPIO
-from pyasync_hw.sim.board import MODELS
+from pyasync_hw.sim import MODELS
 
 
 def test_numbering(gpio_board):

@@ -155,7 +155,7 @@ def test_a_board_file_the_simulated_model_cannot_have(program):
     path = program('[[rc522]]\nname = "door"\nbus = "spi9.0"\nirq = 24\n', "board.toml")
     status, out, err = run("--board", path, program("print('ran')"))
     assert (status, out) == (2, "")
-    assert f"{path}: rc522 'door': pi-zero-w has no spi9.0; it has spi0.0" in err
+    assert f"{path}:1: 'door': pi-zero-w has no spi9.0; it has spi0.0" in err
     assert "Traceback" not in err
 
 
@@ -290,3 +290,22 @@ def test_an_spi_device_with_nothing_on_it_is_named_once(program):
     status, out, err = run(path)
     assert (status, out.splitlines()[1:]) == (0, [str(bytes(2))] * 2)
     assert err.count("nothing is wired to") == err.count("nothing is wired to spi0.1") == 1
+
+
+def test_an_i2c_bus_with_nothing_on_it_is_named_once(program):
+    path = program(
+        """\
+        from smbus2 import SMBus
+        for number in (1, 1, 0):
+            with SMBus(number) as bus:
+                try:
+                    bus.read_byte(0x77)
+                except OSError as exc:
+                    print(exc)
+        """
+    )
+    status, out, err = run(path)
+    assert status == 0
+    assert out.count("0x77") == 3
+    for name in ("i2c-0", "i2c-1"):
+        assert err.count(f"nothing is wired to {name} of the simulated board: nobody answers") == 1
