@@ -495,6 +495,7 @@ class BusMessage:
 
 @final
 class I2CBus:
+    on_silence: Callable[[int, bool], object] | None
     @property
     def waiting(self) -> int: ...
     @property

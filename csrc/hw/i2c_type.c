@@ -12,6 +12,11 @@
 #define BIT_NS (NS_PER_S / 100000) /* at a Raspberry Pi's default */
 #define BITS_OF_BYTE 9             /* with its acknowledge */
 
+typedef struct {
+    BusDeviceObject bus_device; /* its handle: a struct i2c_bus */
+    PyObject *on_silence; /* owned: called with an address that does not answer; NULL */
+} I2CBusObject;
+
 static void
 i2c_close(void *handle)
 {
@@ -37,6 +42,13 @@ i2c_in_child(PyObject *object)
     }
 }
 
+static void
+i2c_free(DeviceObject *device)
+{
+    Py_CLEAR(((I2CBusObject *)device)->on_silence);
+    ah_bus_put(device);
+}
+
 static const struct device_kind i2c_kind = {
     .counter = AH_LIVE_I2CBus,
     .closed = "I2C bus %s is closed",
@@ -48,7 +60,7 @@ static const struct device_kind i2c_kind = {
     .use_clock = i2c_use_clock,
     .in_child = i2c_in_child,
     .fail = ah_bus_fail,
-    .free = ah_bus_put,
+    .free = i2c_free,
 };
 
 PyObject *
@@ -68,17 +80,40 @@ ah_i2c_bus_new(ModuleState *st, struct i2c_bus *bus, PyObject *owner)
     return (PyObject *)self;
 }
 
-/* Who did not answer: an address of the bus. */
+/* Who was addressed, and whether it was only asked if it is there, as by who scans. */
+struct asked {
+    uint16_t address;
+    bool only;
+};
+
 static int
-raise_error(const DeviceObject *self, int err, uint16_t address)
+raise_silence(DeviceObject *self, int err, struct asked asked)
+{
+    PyObject *told = ((I2CBusObject *)self)->on_silence;
+    if (told != NULL && told != Py_None) {
+        Py_INCREF(told); /* it may be changed meanwhile */
+        PyObject *result =
+            PyObject_CallFunction(told, "HO", asked.address,
+                                  asked.only ? Py_True : Py_False); /* runs Python */
+        Py_DECREF(told);
+        if (result == NULL) {
+            PyErr_WriteUnraisable((PyObject *)self); /* runs Python */
+        }
+        Py_XDECREF(result);
+    }
+    char remedy[128];
+    PyOS_snprintf(remedy, sizeof remedy,
+                  "nothing answers at 0x%02x of %s: look at its wiring, power and "
+                  "address (i2cdetect lists who answers)",
+                  asked.address, self->what);
+    return ah_raise_errno_remedy(err, self->what, remedy);
+}
+
+static int
+raise_error(DeviceObject *self, int err, struct asked asked)
 {
     if (err == -EREMOTEIO || err == -ENXIO) {
-        char remedy[128];
-        PyOS_snprintf(remedy, sizeof remedy,
-                      "nothing answers at 0x%02x of %s: look at its wiring, power and "
-                      "address (i2cdetect lists who answers)",
-                      address, self->what);
-        return ah_raise_errno_remedy(err, self->what, remedy);
+        return raise_silence(self, err, asked); /* runs Python */
     }
     const char *remedy = NULL;
     switch (err) {
@@ -104,14 +139,14 @@ raise_error(const DeviceObject *self, int err, uint16_t address)
     return ah_raise_errno_remedy(err, self->what, remedy);
 }
 
-/* What a call of the bus came to.  `missing`: who was addressed. */
+/* What a call of the bus came to. */
 static int
-check_result(const DeviceObject *self, int err, uint16_t missing)
+check_result(DeviceObject *self, int err, struct asked asked)
 {
     if (PyErr_Occurred()) { /* from a simulated part */
         return -1;
     }
-    return err < 0 ? raise_error(self, err, missing) : 0;
+    return err < 0 ? raise_error(self, err, asked) : 0; /* runs Python */
 }
 
 /* What the messages take: the address and each byte with its acknowledge, and a start.
@@ -132,7 +167,11 @@ send_messages(BusDeviceObject *device, void *payload, const bool *stopped)
 {
     DeviceObject *self = &device->device;
     struct i2c_messages *messages = payload;
-    uint16_t address = messages->messages[0].address;
+    const struct i2c_message *first = &messages->messages[0];
+    const struct asked asked = {
+        .address = first->address,
+        .only = messages->n == 1 && first->len == ((first->flags & I2C_READ) != 0),
+    };
     (void)stopped; /* it is one call of the driver */
     if (ah_device_is_closed(self) && !ah_is_inherited(&self->fork)) {
         (void)ah_bus_raise_closed(device);
@@ -147,7 +186,7 @@ send_messages(BusDeviceObject *device, void *payload, const bool *stopped)
                                  messages->n); /* runs Python */
     ah_device_take_gil(thread);
     PyObject *answers =
-        check_result(self, err, address) == 0 ? i2c_messages_answers(messages) : NULL;
+        check_result(self, err, asked) == 0 ? i2c_messages_answers(messages) : NULL;
     ah_device_end(self); /* runs Python */
     return answers;
 }
@@ -240,7 +279,12 @@ send_smbus(DeviceObject *self, struct smbus_call *call)
         PyThreadState *thread = ah_device_let_gil_go(self);
         int err = bus->ops->smbus(bus->self, call); /* runs Python */
         ah_device_take_gil(thread);
-        if (check_result(self, err, call->address) == 0) {
+        const struct asked asked = {
+            .address = call->address,
+            .only =
+                call->size == SMBUS_QUICK || (call->size == SMBUS_BYTE && call->read),
+        };
+        if (check_result(self, err, asked) == 0) { /* runs Python */
             answer = smbus_answer(call);
         }
         ah_device_end(self); /* runs Python */
@@ -352,16 +396,33 @@ static PyGetSetDef I2CBus_getset[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static int
+I2CBus_traverse(I2CBusObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->on_silence);
+    return ah_device_traverse(&self->bus_device.device, visit, arg);
+}
+
+static int
+I2CBus_clear(I2CBusObject *self)
+{
+    Py_CLEAR(self->on_silence);
+    return ah_device_clear(&self->bus_device.device);
+}
+
 static PyMemberDef I2CBus_members[] = {
     AH_DEVICE_WEAKREFS,
+    {"on_silence", T_OBJECT, offsetof(I2CBusObject, on_silence), 0,
+     PyDoc_STR("Called with an address that does not answer, and whether it was only\n"
+               "asked if it is there; or None.")},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot I2CBus_slots[] = {
     {Py_tp_doc, PyDoc_STR("One I2C bus; made by a backend (see "
                           "pyasync_hw.hardware).")},
-    {Py_tp_traverse, ah_device_traverse},
-    {Py_tp_clear, ah_device_clear},
+    {Py_tp_traverse, I2CBus_traverse},
+    {Py_tp_clear, I2CBus_clear},
     {Py_tp_finalize, ah_device_finalize},
     {Py_tp_dealloc, ah_device_dealloc},
     {Py_tp_repr, I2CBus_repr},
@@ -373,7 +434,7 @@ static PyType_Slot I2CBus_slots[] = {
 
 PyType_Spec I2CBus_spec = {
     .name = "pyasync_hw._core.I2CBus",
-    .basicsize = sizeof(BusDeviceObject),
+    .basicsize = sizeof(I2CBusObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
              Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = I2CBus_slots,

@@ -20,11 +20,11 @@ class MachineError(Exception):
     """The hardware asked for cannot be had."""
 
 
-def _say_that_nothing_is_there(device: str) -> None:
-    so = "nobody answers there" if device.startswith("i2c") else "it reads zeros"
+def _say_that_nothing_is_there(device: str, wiring: str) -> None:
+    so = "it reads zeros" if device.startswith("spi") else "nobody answers there"
     print(
         f"pyasync_hw: nothing is wired to {device} of the simulated board: {so} "
-        "(--board FILE says what is)",
+        f'(in board.toml, of run --board: [[part]] with kind = "...", {wiring})',
         file=sys.stderr,
         flush=True,
     )

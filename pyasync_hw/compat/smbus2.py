@@ -5,6 +5,7 @@ Also found as `smbus`.  docs/run.md has what is different.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from collections.abc import Iterable, Iterator
@@ -58,39 +59,43 @@ class I2cFunc(IntFlag):
     SMBUS_EMUL = 0x0EFF0008
 
 
-class i2c_msg:
-    """One message of SMBus.i2c_rdwr(); made by read() or write()."""
+class i2c_msg(ctypes.Structure):
+    """One message of SMBus.i2c_rdwr(), as struct i2c_msg of linux/i2c.h."""
 
-    def __init__(self, addr: int, flags: int, data: bytes) -> None:
-        self.addr = addr
-        self.flags = flags
-        self.len = len(data)
-        self.buf = data
+    _fields_ = (
+        ("addr", ctypes.c_uint16),
+        ("flags", ctypes.c_uint16),
+        ("len", ctypes.c_uint16),
+        ("buf", ctypes.POINTER(ctypes.c_char)),
+    )
 
     @staticmethod
     def read(address: int, length: int) -> i2c_msg:
         """A message that reads `length` bytes; they are in it after i2c_rdwr()."""
-        return i2c_msg(address, _READ, bytes(length))
+        room = ctypes.create_string_buffer(length)
+        return i2c_msg(addr=address, flags=_READ, len=length, buf=room)
 
     @staticmethod
     def write(address: int, buf: str | Iterable[int]) -> i2c_msg:
         """A message that writes bytes, integers or the characters of a str."""
-        return i2c_msg(address, 0, bytes(map(ord, buf)) if isinstance(buf, str) else bytes(buf))
+        data = bytes(map(ord, buf)) if isinstance(buf, str) else bytes(buf)
+        room = ctypes.create_string_buffer(data, len(data))
+        return i2c_msg(addr=address, flags=0, len=len(data), buf=room)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.buf)
+        return iter(bytes(self))
 
     def __len__(self) -> int:
-        return self.len
+        return int(self.len)
 
     def __bytes__(self) -> bytes:
-        return self.buf
+        return ctypes.string_at(self.buf, self.len)
 
     def __repr__(self) -> str:
-        return f"i2c_msg({self.addr},{self.flags},{self.buf!r})"
+        return f"i2c_msg({self.addr},{self.flags},{bytes(self)!r})"
 
     def __str__(self) -> str:
-        return self.buf.decode(errors="ignore")
+        return bytes(self).decode(errors="ignore")
 
 
 def _block(data: Iterable[int]) -> bytes:
@@ -139,6 +144,11 @@ class SMBus:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    @property
+    def fd(self) -> int | None:
+        """None: it is closed; else -1, for the descriptor is pyasync_hw's own."""
+        return None if self._core is None else -1
 
     def _get_pec(self) -> int:
         return self._pec
@@ -226,7 +236,11 @@ class SMBus:
         return list(self._call(i2c_addr, False, register, _BLOCK_PROC_CALL, _block(data), force))
 
     def read_i2c_block_data(
-        self, i2c_addr: int, register: int, length: int, force: bool | None = None
+        self,
+        i2c_addr: int,
+        register: int,
+        length: int = _BLOCK_MAX,  # as smbus has it, not smbus2
+        force: bool | None = None,
     ) -> list[int]:
         """Read up to 32 bytes from a register on."""
         if length > _BLOCK_MAX:
@@ -246,12 +260,12 @@ class SMBus:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         messages: list[tuple[int, Any, int]] = []
         for message in i2c_msgs:
-            data = message.len if message.flags & _READ else message.buf
+            data = message.len if message.flags & _READ else bytes(message)
             messages.append((message.addr, data, message.flags))
         answers = iter(self._core.transfer(messages))
         for message in i2c_msgs:
             if message.flags & _READ:
-                message.buf = next(answers)
+                ctypes.memmove(message.buf, next(answers), message.len)
 
 
 def _number_of(path: str) -> int:

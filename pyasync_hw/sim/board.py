@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -235,9 +236,9 @@ class Board(AbstractContextManager["Board"]):
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
         self._readers: dict[tuple[int, int], SimReader] = {}
-        # Called once with the name of each SPI device or I2C bus that is opened and has
-        # nothing on it.
-        self.on_silence: Callable[[str], None] | None = None
+        # Called once for each SPI device that is opened, and each I2C address that is spoken
+        # to, and has nothing on it: with its name, and what board.toml would say of it.
+        self.on_silence: Callable[[str, str], None] | None = None
         self._silent: set[str] = set()
         self._uses: list[hardware.Use] = []
         self._parts: dict[str, Part] = {}
@@ -476,13 +477,20 @@ class Board(AbstractContextManager["Board"]):
         self._join_loop()
         device = self._world.open_spi(bus, cs, speed_hz, mode)
         if (bus, cs) not in self._readers and (bus, cs) not in self._on_spi:
-            self._tell_silence(f"spi{bus}.{cs}")
+            self._tell_silence(f"spi{bus}.{cs}", f'spi = "spi{bus}.{cs}"')
         return device
 
-    def _tell_silence(self, name: str) -> None:
+    def _tell_silence(self, name: str, wiring: str) -> None:
         if self.on_silence is not None and name not in self._silent:
             self._silent.add(name)
-            self.on_silence(name)
+            self.on_silence(name, wiring)
+
+    def _no_answer(self, bus: int, address: int, asked_only: bool) -> None:
+        if not asked_only:
+            at = f"0x{address:02x}"
+            self._tell_silence(f"{at} of i2c-{bus}", f"bus = {bus}, address = {at}")
+        elif bus not in self._on_i2c:  # of who scans a bus that has something, no more
+            self._tell_silence(f"i2c-{bus}", f"bus = {bus}")
 
     def open_i2c(self, bus: int) -> I2CBus:
         """Open /dev/i2c-<bus>.  FileNotFoundError when the model has none."""
@@ -491,8 +499,8 @@ class Board(AbstractContextManager["Board"]):
         self._join_loop()
         funcs = MODELS[self.model].i2c_funcs
         opened = self._world.open_i2c(bus, funcs, funcs == BCM_I2C)
-        if bus not in self._on_i2c:
-            self._tell_silence(f"i2c-{bus}")
+        if self.on_silence is not None:
+            opened.on_silence = functools.partial(self._no_answer, bus)
         return opened
 
     # Life.

@@ -309,3 +309,36 @@ def test_an_i2c_bus_with_nothing_on_it_is_named_once(program):
     assert out.count("0x77") == 3
     for name in ("i2c-0", "i2c-1"):
         assert err.count(f"nothing is wired to {name} of the simulated board: nobody answers") == 1
+
+
+def test_an_i2c_address_with_nothing_at_it_is_named_once_with_what_to_write(program, tmp_path):
+    board = tmp_path / "board.toml"
+    board.write_text('[[part]]\nkind = "bmp180"\nbus = "i2c-1"\n')
+    path = program(
+        """\
+        from pyasync_hw import i2c
+        from smbus2 import SMBus, i2c_msg
+        with SMBus(1) as bus:
+            print(bus.read_byte_data(0x77, 0xD0))
+            for call in (
+                lambda: bus.read_byte_data(0x76, 0xD0),
+                lambda: bus.write_byte(0x76, 0),
+                lambda: bus.i2c_rdwr(i2c_msg.write(0x75, [1, 2]), i2c_msg.read(0x75, 1)),
+                lambda: bus.read_byte(0x20),  # whoever scans does this
+                lambda: bus.write_quick(0x21),
+                lambda: i2c.Device(1, 0x74).blocking.write(b"ab"),
+            ):
+                try:
+                    print(call())
+                except OSError as exc:
+                    print(exc.errno)
+            print(i2c.BlockingBus("i2c-1").scan())
+        """
+    )
+    status, out, err = run("--board", board, path)
+    assert (status, out.split()) == (0, ["85", *["121"] * 6, "[119]"])
+    told = [line for line in err.splitlines() if "nothing is wired to" in line]
+    assert len(told) == 3
+    for line, address in zip(told, ("0x76", "0x75", "0x74"), strict=True):
+        assert f"nothing is wired to {address} of i2c-1 of the simulated board" in line
+        assert f'[[part]] with kind = "...", bus = 1, address = {address})' in line

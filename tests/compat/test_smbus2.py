@@ -102,6 +102,13 @@ def test_i2c_rdwr(part: Recorder) -> None:
     assert part.log == [b"\x01\x02", 3]
     assert (list(read), bytes(read), len(read), str(read)) == ([*b"abc"], b"abc", 3, "abc")
     assert repr(i2c_msg.write(1, "a")) == "i2c_msg(1,0,b'a')"
+    assert (read.buf[0], read.buf[:2], read.addr, read.flags) == (b"a", b"ab", 0x48, 1)
+    buf, part.answer = read.buf, b"xyz"
+    with SMBus(1) as bus:
+        bus.i2c_rdwr(write, read)  # once more: the same buffer
+        assert bus.fd == -1
+        assert bus.read_i2c_block_data(0x48, 1) == [*b"xyz", *[255] * 29]
+    assert (buf[:3], bus.fd, list(i2c_msg.read(1, 0))) == (b"xyz", None, [])
 
 
 def test_errors(part: Recorder) -> None:

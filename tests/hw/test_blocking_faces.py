@@ -28,7 +28,12 @@ FACES = [
 
 
 def names(face: type) -> set[str]:
-    return {name for name in dir(face) if not name.startswith("_")} - {"aclose", "spi", "name", "blocking"}
+    return {name for name in dir(face) if not name.startswith("_")} - {
+        "aclose",
+        "spi",
+        "name",
+        "blocking",
+    }
 
 
 @pytest.mark.parametrize(("awaitable", "blocking"), FACES)

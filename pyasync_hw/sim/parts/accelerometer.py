@@ -19,7 +19,7 @@ class _Accelerometer(I2CPart):
         x: float = 0.0,
         y: float = 0.0,
         z: float = 1.0,
-        bus: int = 1,
+        bus: int | str = 1,
         address: int | None = None,
         name: str = "",
     ) -> None:

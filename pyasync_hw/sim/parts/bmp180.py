@@ -75,7 +75,7 @@ class BMP180(I2CPart):
         *,
         celsius: float = 20.0,
         pascal: float = 101325.0,
-        bus: int = 1,
+        bus: int | str = 1,
         address: int | None = None,
         name: str = "",
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from ...hardware.pins import parse_i2c
 from .part import Part
 
 __all__ = ["I2CPart"]
@@ -18,14 +19,14 @@ class I2CPart(Part):
     """
 
     address: ClassVar[int]
-    options = {"bus": int, "address": int}  # noqa: RUF012
+    options = {"bus": (int, str), "address": int}  # noqa: RUF012
 
-    def __init__(self, *, bus: int = 1, address: int | None = None, name: str = "") -> None:
+    def __init__(self, *, bus: int | str = 1, address: int | None = None, name: str = "") -> None:
         super().__init__(name=name)
         at = self.address if address is None else address
         if not 0x08 <= at <= 0x77:
             raise ValueError(f"address must be 0x08 to 0x77, not {at:#x}")
-        self.where = bus, at
+        self.where = parse_i2c(bus), at
         self.registers = bytearray(256)
         self._pointer = 0
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...hardware.pins import parse_i2c
 from .part import Part
 
 __all__ = ["SSD1306"]
@@ -38,17 +39,17 @@ WIDTH = 128
 class SSD1306(Part):
     """A display of 128 by `height` pixels; png(), svg() and text() show what is on it."""
 
-    options = {"bus": int, "address": int, "height": int}  # noqa: RUF012
+    options = {"bus": (int, str), "address": int, "height": int}  # noqa: RUF012
 
     def __init__(
-        self, *, height: int = 64, bus: int = 1, address: int = 0x3C, name: str = ""
+        self, *, height: int = 64, bus: int | str = 1, address: int = 0x3C, name: str = ""
     ) -> None:
         super().__init__(name=name)
         if height not in (32, 64):
             raise ValueError(f"height must be 32 or 64, not {height!r}")
         if address not in (0x3C, 0x3D):
             raise ValueError(f"address must be 0x3c or 0x3d, not {address:#x}")
-        self.where = bus, address
+        self.where = parse_i2c(bus), address
         self.height = height
         self.memory = bytearray(WIDTH * 8)  # 8 pages; a byte is 8 pixels, the lowest bit on top
         self.is_on = self.inverted = self.all_lit = False
