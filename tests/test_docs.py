@@ -35,8 +35,20 @@ PRINTS = {
     "from concurrent.futures import CancelledError": (
         r"\{'queued': 0, 'threads': 1, 'idle': [01]\}\ncancelled\n"
     ),
-    "# A chip's registers": r"b'hello'\n\['0x50'\]\n",
+    "# A relay": r"falling 1005 ms\nthe tank is full 0\n",
+    "# A converter": r"\[1\.65, 0\.825\]\n000200 000100\n",
+    "# An accelerometer": r"0\.5 0\.0 1\.0\n\['0x53'\]\n",
+    "# Everything": r"0003ff\nb'U'\nfalling\nCancelledError\n",
+    "# On asyncio's own": r"falling\nb'U'\n_UnixSelectorEventLoop\n",
+    "# A thermometer": r"-7\.5\n",
+    "# What goes wrong": (
+        r"ValueError - .*GPIO27.*\nOSError - .*door.*\nFileNotFoundError - .*i2c-7.*\n"
+        r"ValueError - .*0x50.*\n.*unplugged.*\n"
+    ),
 }
+
+
+NAMED = r"(?<![\w.])(executor|gpio|hardware|i2c|insight|rc522|sim|spi)\.(\w+)"
 
 
 def blocks(page: Path) -> list[str]:
@@ -88,9 +100,28 @@ def test_a_python_block_runs(page: Path, program: str) -> None:
 def test_what_is_named_exists() -> None:
     for page in PAGES:
         for code in re.findall(r"`([^`\n]+)`", page.read_text()):
-            for module, name in re.findall(r"\b(executor|insight|rc522|sim)\.(\w+)", code):
+            for module, name in re.findall(NAMED, code):
                 if name not in ("md", "py", "c", "h"):
                     assert hasattr(importlib.import_module(f"pyasync_hw.{module}"), name), code
+
+
+def anchors(page: Path) -> set[str]:
+    """Those of its headings, as GitHub makes them."""
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [*PAGES, *ROOT.glob("examples/*/README.md"), ROOT / "CHANGELOG.md"]:
+        prose = re.sub(r"`[^`\n]*`", "", page.read_text())
+        for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+            if "://" in link:
+                continue
+            file, _, anchor = link.partition("#")
+            target = page.parent / file if file else page
+            assert target.exists(), (page.name, link)
+            assert not anchor or anchor in anchors(target), (page.name, link)
 
 
 def test_the_readme_has_two_commands_of_one_line_each() -> None:
