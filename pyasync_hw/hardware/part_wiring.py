@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .pins import parse_pin
-from .tomlfile import TomlTable, problem_of
+from .tomlfile import TomlTable, check_name, problem_of
 
 if TYPE_CHECKING:
     from ..sim.parts import Part
@@ -67,7 +67,7 @@ def load_part(table: TomlTable, number: int) -> tuple[PartWiring, Mapping[str, s
     for option, types in of_kind.options.items():
         if option in table:
             values[option] = table.get(option, types)
-    name = table.get("name", str, f"{kind}{number}")
+    name = table.get("name", str, f"{kind}{number}", check=check_name)
     at = table.error("")
     part = PartWiring(kind, name, values, at.path, at.line)
     try:

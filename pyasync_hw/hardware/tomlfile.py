@@ -122,6 +122,12 @@ def locate(text: str) -> dict[KeyPath, int]:
     return lines
 
 
+def check_name(value: str) -> None:
+    """For `check`: raises ValueError for an empty name."""
+    if not value:
+        raise ValueError("must not be empty")
+
+
 class TomlTable:
     """One table of a file; takes keys out of it, and complains about the others."""
 

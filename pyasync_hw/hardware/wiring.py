@@ -23,7 +23,7 @@ from typing import Any
 
 from .part_wiring import PartWiring, load_part
 from .pins import i2c_address, parse_i2c, parse_pin, parse_spi
-from .tomlfile import ConfigError, TomlTable, read_toml
+from .tomlfile import ConfigError, TomlTable, check_name, read_toml
 
 __all__ = ["MODELS", "ConfigError", "Loops", "PartWiring", "ReaderWiring", "Wiring", "load_board"]
 
@@ -86,17 +86,12 @@ def _speed(value: int) -> None:
         raise ValueError(f"{value} Hz is out of range; allowed: 1 to {MAX_SPI_HZ}")
 
 
-def _name(value: str) -> None:
-    if not value:
-        raise ValueError("must not be empty")
-
-
 def _load_reader(table: TomlTable) -> ReaderWiring:
     table.allow("name", "bus", "irq", "reset", "speed_hz")
     bus = table.get("bus", str, check=parse_spi)
     at = table.error("")
     return ReaderWiring(
-        name=table.get("name", str, bus, check=_name),
+        name=table.get("name", str, bus, check=check_name),
         bus=bus,
         irq=table.get("irq", (str, int), check=parse_pin),
         reset=table.get("reset", (str, int), None, check=parse_pin),

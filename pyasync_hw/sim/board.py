@@ -344,10 +344,12 @@ class Board(AbstractContextManager["Board"]):
         """Wire a part (sim.Button, sim.LED, one of yours) to its pins; the part.
 
         ValueError: a part of that name is there, or it is wired already.  OSError
-        (EBUSY): its chip select is taken.
+        (EBUSY): its chip select or address is taken.  It then is on no board, as before.
         """
         if not isinstance(part, Part):
             raise TypeError(f"a part is a sim.Part, not {part!r}")
+        if not hasattr(part, "_specs"):
+            raise TypeError(f"{type(part).__name__}.__init__() must call super().__init__()")
         if not part.name:
             part.name = self._free_name(type(part).__name__.lower())
         if part.name in self._parts:
@@ -358,7 +360,13 @@ class Board(AbstractContextManager["Board"]):
         self._parts[part.name] = part
         for line in lines:
             self._teller.watch(self, part, line)
-        part.on_attach()
+        try:
+            part.on_attach()
+        except BaseException:
+            self._teller.forget(part)
+            del self._parts[part.name]
+            part.detached()
+            raise
         return part
 
     def _free_name(self, kind: str) -> str:

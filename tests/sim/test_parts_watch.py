@@ -272,6 +272,61 @@ def test_a_board_that_is_forgotten_ends_its_thread() -> None:
     assert threading.active_count() == before
 
 
+def test_a_part_that_cannot_be_attached_is_on_no_board(board: sim.Board) -> None:
+    class Picky(Recorder):
+        wants = False
+
+        def on_attach(self) -> None:
+            self.lines["pin"].drive(1)
+            if not self.wants:
+                raise ZeroDivisionError
+
+    part = Picky(17, "picky")
+    with pytest.raises(ZeroDivisionError):
+        board.attach(part)
+    assert (board.parts, board.line(17).value) == ([], 0)
+    board.line(17).drive(0)
+    part.told.clear()  # what came before it was taken off
+    board.line(17).drive(1)
+    assert part.told == []
+    part.wants = True
+    board.line(17).drive(0)
+    board.attach(part)
+    board.line(17).release()
+    assert [level for _, level in part.told] == [1]
+    adc = board.attach(sim.MCP3008("spi0.0"))
+    other = sim.MCP3008("spi0.0", name="other")
+    with pytest.raises(OSError, match="already"):
+        board.attach(other)
+    other.spi = (0, 1)
+    assert board.attach(other) is other
+    assert board.parts == [part, adc, other]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ({"pins": ("pin")}, r"Wrong\.pins must be a tuple of names: 'pin'"),
+        ({"pin_lists": (1,)}, r"Wrong\.pin_lists must be a tuple of names: \(1,\)"),
+        ({"actions": ("push",)}, "Wrong has no method 'push', one of its actions"),
+        ({"options": {"tone": "int"}}, r"Wrong\.options\['tone'\] must be a type, not 'int'"),
+        ({"pins": ("name",)}, "'name' of Wrong is a key of every part"),
+    ],
+)
+def test_a_class_that_cannot_be_a_part(attributes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        type("Wrong", (sim.Part,), attributes)
+
+
+def test_a_part_whose_init_is_forgotten(board: sim.Board) -> None:
+    class Forgetful(sim.Part):
+        def __init__(self) -> None:
+            self.tone = 440
+
+    with pytest.raises(TypeError, match=r"Forgetful\.__init__\(\) must call super"):
+        board.attach(Forgetful())
+
+
 def test_two_outputs_on_a_line_low_wins(board: sim.Board) -> None:
     one = board.attach(Recorder(17, "one")).lines["pin"]
     other = board.attach(Recorder(17, "other")).lines["pin"]

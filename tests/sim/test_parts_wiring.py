@@ -76,6 +76,7 @@ def test_a_file_has_parts(write) -> None:  # type: ignore[no-untyped-def]
     [
         ('\n[[part]]\nkind = "buton"', "3: part[0].kind: 'buton' is not known; allowed: "),
         ('[[part]]\nkind = "led"\npin = "GPIO99"', "3: part[0].pin: 'GPIO99' is not on the header"),
+        ('[[part]]\nkind = "led"\npin = 4\nname = ""', "4: part[0].name: must not be empty"),
         ('[[part]]\nkind = "led"', "1: part[0]: the key 'pin' is missing"),
         ('[[part]]\nkind = "led"\npni = 3', "3: part[0].pni: unknown key (did you mean 'pin'?)"),
         ('[[part]]\nkind = "button"\npin = 3\nbounce = 2', "1: part[0]: bounce must be 0 to 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import weakref
@@ -78,6 +79,23 @@ class Part:
     actions: ClassVar[Sequence[str]] = ()  # methods that a scenario may call
     shares_lines: ClassVar[bool] = False  # a [[part]] may be wired to lines that others have
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for attribute in ("pins", "pin_lists", "actions"):
+            names = getattr(cls, attribute)
+            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+                raise TypeError(f"{cls.__name__}.{attribute} must be a tuple of names: {names!r}")
+        taken = {"kind", "name"} & {*cls.pins, *cls.pin_lists, *cls.options}
+        if taken:
+            raise TypeError(f"{taken.pop()!r} of {cls.__name__} is a key of every part")
+        missing = [name for name in cls.actions if not callable(getattr(cls, name, None))]
+        if missing:
+            raise TypeError(f"{cls.__name__} has no method {missing[0]!r}, one of its actions")
+        for option, kinds in cls.options.items():
+            one_or_more = kinds if isinstance(kinds, tuple) else (kinds,)
+            if not all(isinstance(kind, type) for kind in one_or_more):
+                raise TypeError(f"{cls.__name__}.options[{option!r}] must be a type, not {kinds!r}")
+
     def __init__(self, *, name: str = "", **pins: Any) -> None:
         """`pins`: the line of each of `pins`, and a sequence of lines for `pin_lists`."""
         self.name = name
@@ -121,6 +139,14 @@ class Part:
         self._teller = weakref.ref(teller)
         self.lines = {pin: PartLine(board, pin, spec) for pin, spec in self._specs.items()}
         return list(self.lines.values())
+
+    def detached(self) -> None:
+        """Board.attach() takes it off again."""
+        for line in self.lines.values():
+            with contextlib.suppress(ValueError):  # the board is closed
+                line.release()
+        self.lines = {}
+        self._board = self._teller = None
 
     @property
     def board(self) -> Board:

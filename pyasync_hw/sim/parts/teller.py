@@ -55,6 +55,12 @@ class Teller:
         if type(part).on_driven is not Part.on_driven:
             board._world.watch_drivers(line.offset)
 
+    def forget(self, part: Part) -> None:
+        """It is told nothing more."""
+        with self._lock:
+            for offset, known in list(self._watchers.items()):
+                self._watchers[offset] = [pair for pair in known if pair[0] is not part]
+
     def call_at(
         self,
         board: Board,
