@@ -92,6 +92,132 @@ def close_line(world: World) -> None:
         line.close()
 
 
+def settings(world: World) -> Any:
+    edges = world.rng.choice(("both", "falling", "none", values.value(world)))
+    bias = world.rng.choice(("pull_up", "as_is"))
+    return gpio.LineSettings(direction="input", edge_detection=edges, bias=bias)
+
+
+@verb(1)
+def open_request(world: World) -> None:
+    lines = {world.rng.choice(PINS): settings(world) for _ in range(3)}
+    request = gpio.request_lines("gpiochip0", lines, board=board_of(world))
+    world.remember("request", request)
+
+
+@verb(3)
+def use_request(world: World) -> None:
+    request, loop = world.pick("request"), loop_of(world)
+    if request is None:
+        return
+    blocking = request.blocking
+    kind = world.rng.randrange(11)
+    if kind < 3:
+        wait = world.rng.choice((request.next_event, request.wait_edge_events))
+        world.keep("task", loop.create_task(wait()))
+    elif kind == 3:
+        world.keep("edges", request.events(maxlen=2))
+    elif kind == 4:
+        blocking.read_edge_events(timeout=0.0005, token=world.pick("token"))
+    elif kind == 5:
+        blocking.wait_edge_events(values.seconds(world), world.pick("token"))
+    elif kind == 6:
+        request.reconfigure_lines({world.rng.choice(request.lines): settings(world)})
+    elif kind == 7:
+        request.get_values(), request.read_edge_events(values.value(world))
+    elif kind == 8:
+        request.set_values({values.value(world): values.value(world)})
+    elif kind == 9:
+        request._core.config([settings(world) for _ in range(world.rng.randrange(4))])
+    else:
+        request.close()
+
+
+@verb(0.6)
+def open_chip(world: World) -> None:
+    chip = gpio.Chip("gpiochip0", board=board_of(world))
+    world.remember("gpiochip", chip)
+    chip.watch_line_info(world.rng.choice((17, 27)))
+
+
+@verb(3)
+def use_chip(world: World) -> None:
+    chip, loop = world.pick("gpiochip"), loop_of(world)
+    if chip is None:
+        return
+    core = chip._core
+    kind = world.rng.randrange(10)
+    if kind < 3:
+        world.keep("task", loop.create_task(chip.next_info_event()))
+    elif kind == 3:
+        chip.watch_line_info(world.rng.choice((17, 27, values.value(world))))
+    elif kind == 4:
+        chip.unwatch_line_info(world.rng.choice((17, 27, values.value(world))))
+    elif kind == 5:
+        chip.blocking.next_info_event(timeout=0.0005, token=world.pick("token"))
+    elif kind == 6:
+        world.keep("future", core.arm(loop if world.chance(0.8) else hostile.hostile(world)))
+    elif kind == 7:
+        core.disarm(world.pick("future"))
+    elif kind == 8:
+        core.take(), core.use_loop(loop if world.chance(0.8) else hostile.hostile(world))
+    else:
+        chip.close()
+
+
+@verb(1)
+def open_button_or_led(world: World) -> None:
+    pin, board = world.rng.choice(PINS), board_of(world)
+    if world.chance(0.5):
+        world.remember("button", gpio.Button(pin, hold_time=values.seconds(world), board=board))
+    else:
+        world.remember("led", gpio.LED(pin, safe=world.rng.choice((None, 0, 1)), board=board))
+
+
+@verb(2)
+def use_button(world: World) -> None:
+    button, loop = world.pick("button"), loop_of(world)
+    if button is None:
+        return
+    kind = world.rng.randrange(6)
+    if kind < 2:
+        waits = button.wait_for_press, button.wait_for_hold, button.wait_for_double_click
+        world.keep("task", loop.create_task(world.rng.choice(waits)()))
+    elif kind == 2:
+        world.keep("presses", button.events(maxlen=2))
+    elif kind == 3:
+        callback = values.callback(world)
+        world.keep("task", loop.create_task(called(button.on, "pressed", callback)))
+    elif kind == 4:
+        presses = world.pick("presses")
+        if presses is not None:
+            world.keep("task", loop.create_task(anext(presses)))
+            if world.chance(0.3):
+                presses.close()
+    else:
+        button.close()
+
+
+@verb(2)
+def use_led(world: World) -> None:
+    led, loop = world.pick("led"), loop_of(world)
+    if led is None:
+        return
+    kind = world.rng.randrange(4)
+    if kind < 2:
+        work = world.rng.choice((led.blink, led.pulse))
+        times = values.seconds(world), values.seconds(world), world.rng.choice((1, 2, None))
+        world.keep("task", loop.create_task(called(work, *times)))
+    elif kind == 2:
+        world.rng.choice((led.on, led.off, led.toggle))()
+    else:
+        led.close()
+
+
+async def called(function: Any, *args: Any) -> Any:
+    return function(*args)
+
+
 @verb(1)
 def use_spi(world: World) -> None:
     device = world.pick("device")

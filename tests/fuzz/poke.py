@@ -33,6 +33,7 @@ MEMBERS = ("_stopping", "_debug", "slow_callback_duration", "_current_handle")
 
 _KINDS = """
 loop handle half clock token executor call board line device reader chip edges watch
+request gpiochip button led presses
 """
 KINDS = _KINDS.split()
 

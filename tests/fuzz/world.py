@@ -218,7 +218,8 @@ class World:
                 watching.stop()
         for loop in self.open("loop"):
             self._close_loop(loop)
-        for kind in ("reader", "line", "device", "board", "socket"):
+        devices = "reader", "line", "request", "gpiochip", "button", "led", "device"
+        for kind in (*devices, "board", "socket"):
             for thing in self.open(kind):
                 with contextlib.suppress(AttributeError):  # its __init__() was called again
                     thing.close()
