@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from .. import _core, hardware
 from .._core import EdgeEvent
+from ..hardware.device import cancel_task
 from .edges import EdgeIterator
 from .lines import Input
 
@@ -219,6 +220,6 @@ class Button(Input):
     def close(self) -> None:
         """See Input.close(); nobody is called any more."""
         if self._caller is not None:
-            self._caller.cancel()
+            cancel_task(self._caller)
             self._caller = None
         super().close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
+from ..hardware.device import cancel_task
 from .lines import Output
 from .pwm import PWM
 
@@ -23,6 +25,7 @@ class LED(Output):
     """
 
     _task: asyncio.Task[None] | None = None
+    _pwm: PWM | None = None  # of a pulse
 
     def _set(self, value: int) -> None:
         self._stop()
@@ -51,27 +54,41 @@ class LED(Output):
         super().close()
 
     def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        task, self._task = self._task, None
+        if task is not None:
+            cancel_task(task)
+        self._end_pulse()
+
+    def _end_pulse(self) -> None:
+        pwm, self._pwm = self._pwm, None
+        if pwm is not None:
+            pwm.close()  # now: when its task ends, the line may be at something new
 
     def _begin_task(
         self, work: _Work, first: float, second: float, n: int | None
     ) -> asyncio.Task[None]:
         self._begin()
         loop = asyncio.get_running_loop()
-        if first < 0 or second < 0 or first + second == 0:
+        if not (first >= 0 and second >= 0 and 0 < first + second < math.inf):
             raise ValueError(f"times must not be negative, nor both 0: {first}, {second}")
+        if n is not None and (not isinstance(n, int) or n < 0):
+            raise ValueError(f"n must be a number of times or None, not {n!r}")
         self._stop()
         self._task = loop.create_task(self._until_stopped(work, first, second, n))
         return self._task
 
     async def _until_stopped(self, work: _Work, first: float, second: float, n: int | None) -> None:
+        task = asyncio.current_task()
         try:
             await work(first, second, n)
+        except ValueError:
+            if self._task is task:
+                raise
+            raise asyncio.CancelledError from None  # another thread has closed it
         finally:
-            if self._task is asyncio.current_task():  # else somebody has set it meanwhile
+            if self._task is task:  # else somebody has set it meanwhile
                 self._task = None
+                self._end_pulse()
                 super()._set(0)
 
     async def _blink(self, on_time: float, off_time: float, n: int | None) -> None:
@@ -80,22 +97,24 @@ class LED(Output):
             for value, duration in ((1, on_time), (0, off_time)):
                 super()._set(value)
                 due += duration
-                await _sleep_until(due)
+                await self._sleep_until(due)
             n = None if n is None else n - 1
 
     async def _pulse(self, fade_in: float, fade_out: float, n: int | None) -> None:
         due = asyncio.get_running_loop().time()
         low = self._settings.active_low
         with PWM(self.spec, _PULSE_HZ, active_low=low, chip=self._chip, board=self._backend) as pwm:
+            self._pwm = pwm
             while n is None or n > 0:
                 for duration, rising in ((fade_in, True), (fade_out, False)):
                     steps = max(1, round(duration * _STEPS_PER_SECOND))
                     for step in range(1, steps + 1):
                         pwm.duty = step / steps if rising else 1 - step / steps
                         due += duration / steps
-                        await _sleep_until(due)
+                        await self._sleep_until(due)
                 n = None if n is None else n - 1
 
-
-async def _sleep_until(due: float) -> None:
-    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+    async def _sleep_until(self, due: float) -> None:
+        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        if self._task is not asyncio.current_task():  # another thread's cancel is on its way
+            raise asyncio.CancelledError

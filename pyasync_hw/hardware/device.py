@@ -5,11 +5,12 @@ or the end of its `with` block, and then closed for good.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
 
 from .. import _core
 
-__all__ = ["BlockingLife", "DeviceLife", "use_running_loop"]
+__all__ = ["BlockingLife", "DeviceLife", "cancel_task", "use_running_loop"]
 
 
 def use_running_loop(
@@ -28,6 +29,20 @@ def use_running_loop(
     except BaseException:
         core.close()
         raise
+
+
+def cancel_task(task: asyncio.Task[Any]) -> None:
+    """Cancel what a device does on a loop; in any thread, also when that loop is closed."""
+    loop = task.get_loop()
+    try:
+        here = asyncio.get_running_loop() is loop
+    except RuntimeError:
+        here = False
+    if here:
+        task.cancel()
+        return
+    with suppress(RuntimeError):  # closed: it does nothing any more
+        loop.call_soon_threadsafe(task.cancel)
 
 
 class BlockingLife:

@@ -438,6 +438,83 @@ def edges_awaited() -> Act:
 
 
 @operation
+def several_lines() -> Act:
+    board = sim.Board("pi-zero-w", clock=VirtualClock())
+    both = gpio.LineSettings(direction="input", edge_detection="both", bias="pull_up")
+    loop = new_loop(board.clock)
+
+    async def wait(request: gpio.LineRequest) -> None:
+        board.line("GPIO17").drive(0, at=board.time() + 0.1)
+        await request.wait_edge_events()
+        request.read_edge_events()
+        board.line("GPIO17").drive(1)
+        await request.next_event()
+
+    def act() -> None:
+        with gpio.request_lines("gpiochip0", {(17, 27): both, 5: None}, board=board) as request:
+            loop.run_until_complete(wait(request))
+            request.get_values()
+            request.reconfigure_lines({5: both})
+
+    yield act
+    gc.collect()
+    works(loop)
+    gpio.request_lines("gpiochip0", {(17, 27, 5): both}, board=board).close()
+    board.close()
+
+
+@operation
+def lines_watched() -> Act:
+    board = sim.Board("pi-zero-w", clock=VirtualClock())
+    loop = new_loop(board.clock)
+
+    async def wait(chip: gpio.Chip) -> None:
+        waiting = loop.create_task(chip.next_info_event())
+        await asyncio.sleep(0)
+        gpio.Input("GPIO17", board=board).close()
+        await waiting
+        await anext(chip.info_events())
+
+    def act() -> None:
+        with gpio.Chip("gpiochip0", board=board) as chip:
+            chip.watch_line_info(17)
+            loop.run_until_complete(wait(chip))
+            gpio.Input("GPIO17", board=board).close()
+            chip.blocking.next_info_event(timeout=1)
+            chip.unwatch_line_info(17)
+
+    yield act
+    gc.collect()
+    works(loop)
+    gpio.Chip("gpiochip0", board=board).close()
+    board.close()
+
+
+@operation
+def a_button_and_a_light() -> Act:
+    board = sim.Board("pi-zero-w", clock=VirtualClock())
+    loop = new_loop(board.clock)
+
+    async def play() -> None:
+        with (
+            gpio.Button("GPIO17", hold_time=0.1, board=board) as button,
+            gpio.LED("GPIO27", safe=0, board=board) as light,
+        ):
+            button.on("pressed", light.on)
+            board.line("GPIO17").drive(0, at=board.time() + 0.1)
+            board.line("GPIO17").drive(1, at=board.time() + 0.3)
+            await button.wait_for_hold()
+            await light.blink(0.1, 0.1, n=1)
+
+    yield lambda: loop.run_until_complete(play())
+    gc.collect()
+    works(loop)
+    gpio.Output("GPIO27", board=board).close()
+    gpio.Input("GPIO17", board=board).close()
+    board.close()
+
+
+@operation
 def spi_messages() -> Act:
     board = sim.Board("pi-zero-w", clock=VirtualClock())
     board.attach_rc522()

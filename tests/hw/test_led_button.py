@@ -59,8 +59,81 @@ def test_pulse(virtual: Runner, hw_board: sim.Board) -> None:
             await led.pulse(0.5, 0.5, n=2)
             assert loop.time() - start == pytest.approx(2.0)
             assert not led.is_lit
+            task = led.pulse()
+            await asyncio.sleep(0.5)
+            led.on()
+            await asyncio.wait([task])
+            await asyncio.sleep(1)
+            assert task.cancelled() and led.is_lit and hw_board.line(17).value == 1
 
     virtual(main())
+
+
+def test_wrong_times(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        with gpio.LED(17) as led:
+            for work in (led.blink, led.pulse):
+                for times in ((-1, 1), (0, 0), (float("nan"), 1), (1, float("inf"))):
+                    with pytest.raises(ValueError, match="times must not be negative"):
+                        work(*times)
+                for n in (-1, 1.5, "2"):
+                    with pytest.raises(ValueError, match="n must be a number of times or None"):
+                        work(1, 1, n)  # type: ignore[arg-type]
+            await led.blink(1, 1, n=0)
+
+    virtual(main())
+
+
+@pytest.mark.parametrize("new_loop", [pyasync_hw.new_event_loop, asyncio.SelectorEventLoop])
+def test_devices_outlive_the_loop_of_their_tasks(
+    hw_board: sim.Board, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """Which was closed as it stood; asyncio.run() would have cancelled them."""
+    loop = new_loop()
+    led, button = gpio.LED(17), gpio.Button(27)
+
+    async def begin() -> None:
+        led.blink(3600, 1)
+        button.on("pressed", print)
+        while not led.is_lit:
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(begin())
+    tasks = asyncio.all_tasks(loop)
+    loop.close()
+    led.off()
+    assert hw_board.line(17).value == 0
+    led.close()
+    button.close()
+    for task in tasks:  # who drops a pending one is told
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task.get_coro().close()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("runner", [pyasync_hw.run, asyncio.run])
+def test_another_thread_ends_what_blinks_and_who_is_called(
+    hw_board: sim.Board, runner: Runner
+) -> None:
+    async def main() -> None:
+        for blink in (True, False):
+            led, button = gpio.LED(17), gpio.Button(27)
+            button.on("pressed", print)
+            caller = button._caller
+            assert caller is not None
+            task = led.blink(1, 3600)
+            await asyncio.sleep(0)
+            await asyncio.to_thread(led.off)
+            assert hw_board.line(17).value == 0
+            await asyncio.wait([task])
+            assert task.cancelled()
+            task = led.blink(0.0001, 0.0001) if blink else led.pulse(0.0001, 0.0001)
+            await asyncio.sleep(0.001)
+            await asyncio.to_thread(led.close)
+            await asyncio.to_thread(button.close)
+            await asyncio.wait([task, caller])
+            assert task.cancelled() and caller.cancelled()
+
+    runner(main())
 
 
 def test_led_without_a_loop(hw_board: sim.Board) -> None:

@@ -137,6 +137,81 @@ def test_an_iterator_over_edges(board: sim.Board, runner: asyncio.Runner) -> Non
         no_growth(runner, iterate)
 
 
+def test_requests_of_several_lines(board: sim.Board, runner: asyncio.Runner) -> None:
+    both = gpio.LineSettings(direction="input", edge_detection="both")
+
+    async def use() -> None:
+        with gpio.request_lines("gpiochip0", {(17, 27): both, 5: None}) as request:
+            request.reconfigure_lines({5: gpio.LineSettings(direction="output")})
+            request.set_value(5, 1)
+            waiter = asyncio.ensure_future(request.wait_edge_events())
+            await asyncio.sleep(0)
+            board.line(27).drive(0)
+            board.line(27).drive(1)
+            await waiter
+            request.blocking.wait_edge_events(timeout=1)
+            _ = request.read_edge_events(), request.get_values(), repr(request)
+            waiter = asyncio.ensure_future(anext(request.events()))
+            await asyncio.sleep(0)
+        with pytest.raises(OSError):
+            await waiter
+        with pytest.raises(ValueError):
+            request.get_values()
+        with pytest.raises(TypeError):
+            gpio.request_lines("gpiochip0", {17: "input"})  # type: ignore[dict-item]
+
+    no_growth(runner, use)
+
+
+def test_a_chip_and_who_watches_it(board: sim.Board, runner: asyncio.Runner) -> None:
+    async def watch() -> None:
+        with gpio.Chip("gpiochip0") as chip:
+            chip.watch_line_info("GPIO17")
+            waiters = [asyncio.ensure_future(chip.next_info_event()) for _ in range(3)]
+            await asyncio.sleep(0)
+            waiters[0].cancel()
+            gpio.Input("GPIO17").close()
+            await asyncio.wait(waiters)
+            gpio.Input("GPIO17").close()
+            chip.blocking.next_info_event(timeout=1)
+            with pytest.raises(OSError):
+                chip.watch_line_info("GPIO17")
+            with pytest.raises(ValueError):
+                chip.get_line_info(99)
+            waiter = asyncio.ensure_future(chip.next_info_event())
+            await asyncio.sleep(0)
+            await waiter
+            chip.unwatch_line_info(17)
+            waiter = asyncio.ensure_future(anext(chip.info_events()))
+            await asyncio.sleep(0)
+        with pytest.raises(OSError):
+            await waiter
+
+    no_growth(runner, watch)
+
+
+def test_a_button_and_a_light(board: sim.Board, runner: asyncio.Runner) -> None:
+    async def use() -> None:
+        with gpio.Button("GPIO17", hold_time=0) as button, gpio.LED("GPIO27", safe=0) as light:
+            button.on("pressed", light.on)
+            waiters = [
+                asyncio.ensure_future(wait)
+                for wait in (button.wait_for_press(), button.wait_for_hold())
+            ]
+            await asyncio.sleep(0)
+            board.line("GPIO17").drive(0)
+            await asyncio.wait(waiters)
+            board.line("GPIO17").drive(1)
+            while not light.is_lit:
+                await asyncio.sleep(0)
+            await light.blink(0, 1e-6, n=1)
+            pulsing = light.pulse(0, 1e-6)
+            await asyncio.sleep(0)
+        await asyncio.wait([pulsing])
+
+    no_growth(runner, use)
+
+
 def test_a_blocking_wait(board: sim.Board) -> None:
     with gpio.Input("GPIO17") as line:
         wire = board.line("GPIO17")

@@ -43,6 +43,61 @@ async def edges_by_an_iterator(step: Step) -> None:
 
 
 @operation(1)
+async def edges_of_several_lines(step: Step) -> None:
+    both = gpio.LineSettings(direction="input", edge_detection="both", bias="pull_up")
+    with sim.Board("pi-zero-w") as board, gpio.Chip("gpiochip0") as chip:
+        chip.watch_line_info(27)
+        with chip.request_lines({(17, 27): both}, consumer=step.name) as request:
+            event = await chip.next_info_event()
+            step.check(event.line_info.consumer == step.name[:31], f"{event} came")
+            levels = {17: 1, 27: 1}
+            for number in range(1, step.rng.randrange(2, 30)):
+                waiter = asyncio.ensure_future(request.wait_edge_events())
+                expected = step.expect("edge", number)
+                await step.turns(step.rng.randrange(2))
+                if step.chance(0.3):
+                    waiter.cancel()
+                pin = step.rng.choice((17, 27))
+                levels[pin] = 1 - levels[pin]
+                board.line(pin).drive(levels[pin])
+                await asyncio.gather(waiter, return_exceptions=True)
+                edge = await request.next_event()
+                found = edge.line_offset, edge.global_seqno, edge.dropped
+                step.check(found == (pin, number, 0), f"edge {edge} instead of {number}")
+                expected.ran()
+        event = await chip.next_info_event()
+        step.check(event.event_type == "released", f"{event} came")
+
+
+@operation(1)
+async def button_and_light(step: Step) -> None:
+    with (
+        sim.Board("pi-zero-w") as board,
+        gpio.Button("GPIO17", hold_time=60) as button,
+        gpio.LED("GPIO27", safe=0) as light,
+    ):
+        count = step.rng.randrange(1, 10)
+        expected = [step.expect("press", i) for i in range(count)]
+        called = iter(expected)
+        button.on("pressed", lambda: next(called).ran())
+        events = button.events()
+        blinking = light.blink(0.001, 0.001)
+        for number in range(2 * count):
+            board.line("GPIO17").drive(number % 2)
+            event = await anext(events)
+            while event.kind == "double_clicked":
+                event = await anext(events)
+            step.check(event.kind == ("pressed", "released")[number % 2], f"{event} came")
+            await step.turns(step.rng.randrange(3))
+        while not all(one.state == "ran" for one in expected):
+            await asyncio.sleep(0)
+        if step.chance(0.5):
+            blinking.cancel()
+            await asyncio.wait([blinking])
+            step.check(not light.is_lit, "a light is on after its blinking")
+
+
+@operation(1)
 async def tag_read_and_cancelled(step: Step) -> None:
     with sim.Board("pi-zero-w") as board:
         chip = board.attach_rc522()
