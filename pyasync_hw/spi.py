@@ -229,7 +229,7 @@ class Device(_Settings, DeviceLife):
 
     async def transfer(self, data: bytes | int) -> bytes:
         """As BlockingDevice.transfer(); see message()."""
-        return (await self.message([data]))[0]
+        return (await turns.send(self.core.begin([data])))[0]
 
     async def message(self, transfers: Iterable[bytes | int | Transfer]) -> list[bytes]:
         """As BlockingDevice.message(), and the loop goes on meanwhile.

@@ -11,19 +11,18 @@ from .. import _core
 __all__ = ["hold", "hold_blocking", "send"]
 
 
-async def _enter(message: _core.BusMessage) -> asyncio.AbstractEventLoop:
-    loop = asyncio.get_running_loop()
-    turn = message.enter(loop)
-    if turn is not None:
-        await turn
-        message.check()
-    return loop
+async def _wait(message: _core.BusMessage, turn: asyncio.Future[None]) -> None:
+    await turn
+    message.check()
 
 
 async def send(message: _core.BusMessage) -> list[bytes]:
     """A message in its turn: on the loop, or if it takes longer by the loop's executor."""
+    loop = asyncio.get_running_loop()
     try:
-        loop = await _enter(message)
+        turn = message.enter(loop)
+        if turn is not None:
+            await _wait(message, turn)
         if not message.is_long:
             return message.send()
         return await loop.run_in_executor(None, message.send)
@@ -36,7 +35,9 @@ async def hold(core: _core.SPIDevice | _core.I2CBus) -> AsyncIterator[None]:
     """The bus for the task that asks, which may ask again."""
     message = core.hold()
     try:
-        await _enter(message)
+        turn = message.enter(asyncio.get_running_loop())
+        if turn is not None:
+            await _wait(message, turn)
         yield
     finally:
         message.leave()
