@@ -13,7 +13,7 @@ import operator
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 from .. import hardware
 from .._core import SPIDevice
@@ -37,10 +37,10 @@ _LOOP = 0x20
 _NO_CS = 0x40
 
 
-def _sequence(values: Any) -> Sequence[Any]:
+def _sequence(values: Any) -> Any:
     """A list or tuple as it is, of another iterable a list."""
     if type(values) in (list, tuple):
-        return cast(Sequence[Any], values)
+        return values
     try:
         iterator = iter(values)
     except TypeError:
@@ -296,6 +296,8 @@ class SpiDev:
         speed_hz = operator.index(speed_hz) & 0xFFFF_FFFF
         delay_usec = operator.index(delay_usec) & 0xFFFF
         bits_per_word = operator.index(bits_per_word) & 0xFF
+        if not (speed_hz or delay_usec or bits_per_word):  # as a rule
+            return self._device().transfer(data)
         return self._device().message([(data, speed_hz, delay_usec, False, bits_per_word)])[0]
 
     def _blocks(self, data: bytes, *options: int) -> bytes:
@@ -320,9 +322,8 @@ class SpiDev:
         received = self._transfer(data, speed_hz, delay_usec, bits_per_word)
         if isinstance(values, tuple):
             return tuple(received)
-        answer = cast(list[int], sequence)
-        answer[:] = received
-        return answer
+        sequence[:] = received
+        return sequence
 
     xfer = xfer2
 
@@ -340,11 +341,13 @@ class SpiDev:
 
     def readbytes(self, count: int, /) -> list[int]:
         """Read 1 to 4096 bytes, sending zeros; fewer or more are taken for these."""
-        return list(self._transfer(bytes(min(max(operator.index(count), 1), _MAX_BYTES))))
+        count = min(max(operator.index(count), 1), _MAX_BYTES)
+        return list(self._device().transfer(bytes(count)))
 
     def writebytes(self, values: Any, /) -> None:
         """Write up to 4096 bytes."""
-        self._transfer(_to_bytes(_sequence(values), _MAX_BYTES))
+        data = _to_bytes(_sequence(values), _MAX_BYTES)
+        self._device().transfer(data)
 
     def writebytes2(self, values: Any, /) -> None:
         """Write any number of bytes: a buffer's memory, or integers."""

@@ -51,7 +51,9 @@ class LineSettings:
 
     def __post_init__(self) -> None:
         for name in ("direction", "edge_detection", "bias", "drive", "event_clock"):
-            object.__setattr__(self, name, _word(getattr(self, name)))
+            value = getattr(self, name)
+            if type(value) is not str:  # as a rule it is one
+                object.__setattr__(self, name, _word(value))
         if isinstance(self.output_value, Enum):
             object.__setattr__(self, "output_value", level(self.output_value, "output_value"))
         if isinstance(self.debounce_period, timedelta):
