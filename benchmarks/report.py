@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .bus_table import bus_table
 from .driver import Measurement
 from .edge_table import edge_table
 from .loops import BASE, LIMIT, OURS
@@ -121,8 +122,9 @@ def section(measured: Measurement) -> str:
         lines += ["", *table(measured, AIMS, notes), "", *losses(measured)]
     if any(row.case in measured.samples for row in BESIDE):
         lines += ["", "Beside them, without an aim:", "", *table(measured, BESIDE, notes)]
-    if edges := edge_table(measured):
-        lines += ["", *edges]
+    for more in (edge_table(measured), bus_table(measured)):
+        if more:
+            lines += ["", *more]
     if notes:
         lines += ["", *(f"{i}. {note}" for i, note in enumerate(notes, 1))]
     return "\n".join(lines) + "\n"

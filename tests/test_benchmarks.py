@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # `benchmarks` is in the checkout, not in the package
 
 from benchmarks import report, rows  # noqa: E402
+from benchmarks.bus_table import bus_table  # noqa: E402
 from benchmarks.cases import CASES, LIMITS  # noqa: E402
 from benchmarks.driver import Driver, Measurement, Worker  # noqa: E402
 from benchmarks.edge_table import edge_table  # noqa: E402
@@ -158,4 +159,16 @@ def test_table_of_edges_names_who_is_behind() -> None:
     assert [line for line in lines if line.startswith("- ")] == [
         "- one CPU, `gpio.Input` on pyasync_hw: `add_reader` on pyasync_hw "
         "(p50 1.50 times as good), `add_reader` on pyasync_hw (CPU 1.50 times as good)"
+    ]
+
+
+def test_table_of_messages_leaves_out_what_is_not_installed() -> None:
+    measured = made_up("i2c_message", asyncio=[{"block": 600, "await": 1300}])
+    measured.samples["spi_message"] = {"asyncio": [{"block": 100, "await": 600}, None]}
+    assert bus_table(measured)[4:] == [
+        "| `spidev` package, `xfer2()`, 8 bytes | - |",
+        "| `spi.Device.blocking.transfer()`, 8 bytes | 100 ns |",
+        "| `await spi.Device.transfer()`, 8 bytes | 600 ns |",
+        "| `i2c.Device.blocking.write()`, 1 byte | 600 ns |",
+        "| `await i2c.Device.write()`, 1 byte | 1.3 µs |",
     ]
