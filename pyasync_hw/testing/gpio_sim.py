@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -30,8 +31,12 @@ class GpioSim:
         self._folder = CONFIGFS / f"pyasync_hw-{os.getpid()}"
         self._bank = self._folder / "bank0"
         try:
+            if self._folder.exists():  # of a process of this number that was killed
+                self.close()
             self._folder.mkdir()
-        except PermissionError as exc:
+        except OSError as exc:
+            if exc.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
             raise Missing(f"gpio-sim needs root: {CONFIGFS} is not writable") from exc
         try:
             self._bank.mkdir()

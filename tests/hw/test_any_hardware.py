@@ -129,14 +129,15 @@ class TestGpio:
 
     def test_a_close_ends_a_wait(self, hw_gpio: Wire, hw_run: Run) -> None:
         async def main() -> None:
-            into = hw_gpio.input()
-            waiter = asyncio.ensure_future(into.wait_for_edge())
-            await asyncio.sleep(0)
-            into.close()
-            with pytest.raises(OSError, match="closed"):
-                await asyncio.wait_for(waiter, PATIENCE_S)
-            with pytest.raises(ValueError, match="closed"):
-                await into.wait_for_edge()
+            with hw_gpio.output():  # or the line would float
+                into = hw_gpio.input()
+                waiter = asyncio.ensure_future(into.wait_for_edge())
+                await asyncio.sleep(0)
+                into.close()
+                with pytest.raises(OSError, match="closed"):
+                    await asyncio.wait_for(waiter, PATIENCE_S)
+                with pytest.raises(ValueError, match="closed"):
+                    await into.wait_for_edge()
 
         hw_run(main())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
 from pathlib import Path
@@ -265,6 +266,30 @@ def test_gpio_sim_is_made_and_taken_away(tmp_path: Path, monkeypatch: pytest.Mon
     chip.close()
     assert list(kernel.configfs.iterdir()) == []
     assert kernel.was_live == "0"
+
+
+def test_what_a_killed_process_left_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = FakeKernel(tmp_path, monkeypatch)
+    GpioSim(num_lines=2)
+    chip = GpioSim(num_lines=2)
+    assert kernel.was_live == "0"
+    chip.close()
+    assert list(kernel.configfs.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_is_not_ours_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def mkdir(path: Path) -> None:
+        raise OSError(error, "no", str(path))
+
+    FakeKernel(tmp_path, monkeypatch)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(Missing, match="gpio-sim needs root"):
+        GpioSim(2)
 
 
 def test_without_gpio_sim_it_says_how_to_get_it(
