@@ -182,7 +182,7 @@ class TomlTable:
             raise self.error(f"must be {expected}, not {value!r}", key)
         if one_of is not None and value not in (allowed := list(one_of)):
             raise self.error(
-                f"{value!r} is not known; allowed: {', '.join(map(str, allowed))}", key
+                f"{value!r} is not known; allowed: {', '.join(map(str, allowed)) or 'none'}", key
             )
         if check is not None:
             try:

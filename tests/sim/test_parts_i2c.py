@@ -152,6 +152,11 @@ def test_an_ssd1306_shows_what_is_written(hw_board: sim.Board, tmp_path: Path) -
         assert {(x, y) for y in range(64) for x in range(128) if rows[y][x] == "1"} == lit
         assert (tmp_path / "picture.png").read_bytes() == display.png()
         assert len(ElementTree.fromstring(display.svg())[1]) == 3
+        for kind, picture in ("svg", display.svg()), ("txt", display.text() + "\n"):
+            display.save(tmp_path / f"picture.{kind}")
+            assert (tmp_path / f"picture.{kind}").read_text() == picture
+        with pytest.raises(ValueError, match=r"a picture is a file \.png, \.svg or \.txt"):
+            display.save("picture.bmp")
         assert display.text().splitlines()[7] == "." * 127 + "#"
         device.blocking.write(b"\x80\xa7")
         assert display.text().count("#") == 128 * 64 - 3

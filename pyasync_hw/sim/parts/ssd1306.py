@@ -40,6 +40,7 @@ class SSD1306(Part):
     """A display of 128 by `height` pixels; png(), svg() and text() show what is on it."""
 
     options = {"bus": (int, str), "address": int, "height": int}  # noqa: RUF012
+    actions = ("save",)
 
     def __init__(
         self, *, height: int = 64, bus: int | str = 1, address: int = 0x3C, name: str = ""
@@ -193,3 +194,13 @@ class SSD1306(Part):
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {self.height}">'
             f'<rect width="{WIDTH}" height="{self.height}"/><g fill="#9cf">{lit}</g></svg>'
         )
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture to a file: .png, .svg, or .txt."""
+        kind = Path(path).suffix
+        if kind == ".png":
+            self.png(path)
+        elif kind in (".svg", ".txt"):
+            Path(path).write_text(self.svg() if kind == ".svg" else self.text() + "\n")
+        else:
+            raise ValueError(f"a picture is a file .png, .svg or .txt, not {str(path)!r}")
