@@ -12,21 +12,12 @@ from typing import Any
 
 import pytest
 
-import pyasync_hw
 from pyasync_hw import CancelToken, gpio, sim
 
 Runner = Callable[[Awaitable[Any]], Any]
 CHIP = "gpiochip0"
 INPUT = gpio.LineSettings(direction="input", bias="pull_up", edge_detection="both")
 OUTPUT = gpio.LineSettings(direction="output")
-
-
-@pytest.fixture(params=["virtual", "native", "asyncio"])
-def run(request: pytest.FixtureRequest, hw_board: sim.Board) -> Runner:
-    """Run a coroutine on our loop (in virtual or real time) or on asyncio's."""
-    if request.param == "virtual":
-        return lambda coro: pyasync_hw.run(coro, clock=hw_board.clock)
-    return pyasync_hw.run if request.param == "native" else asyncio.run
 
 
 async def settle() -> None:

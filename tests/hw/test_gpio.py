@@ -18,14 +18,6 @@ from pyasync_hw import CancelToken, gpio, hardware, sim
 Runner = Callable[[Awaitable[Any]], Any]
 
 
-@pytest.fixture(params=["virtual", "native", "asyncio"])
-def run(request: pytest.FixtureRequest, hw_board: sim.Board) -> Runner:
-    """Run a coroutine on our loop (in virtual or real time) or on asyncio's."""
-    if request.param == "virtual":
-        return lambda coro: pyasync_hw.run(coro, clock=hw_board.clock)
-    return pyasync_hw.run if request.param == "native" else asyncio.run
-
-
 def types(events: list[gpio.EdgeEvent]) -> list[str]:
     return [event.event_type for event in events]
 

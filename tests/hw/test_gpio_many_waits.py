@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import pyasync_hw
 from pyasync_hw import gpio, sim
 from pyasync_hw.testing import live_objects, open_descriptors
 
@@ -19,13 +18,6 @@ Runner = Callable[[Awaitable[Any]], Any]
 Wait = Callable[[], Awaitable[Any]]
 CHIP = "gpiochip0"
 INPUT = gpio.LineSettings(direction="input", edge_detection="both", bias="pull_up")
-
-
-@pytest.fixture(params=["virtual", "native", "asyncio"])
-def run(request: pytest.FixtureRequest, hw_board: sim.Board) -> Runner:
-    if request.param == "virtual":
-        return lambda coro: pyasync_hw.run(coro, clock=hw_board.clock)
-    return pyasync_hw.run if request.param == "native" else asyncio.run
 
 
 def edges_of_a_line() -> tuple[Any, Wait, Callable[[Any], int]]:

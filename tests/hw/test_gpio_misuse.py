@@ -13,19 +13,11 @@ from typing import Any
 
 import pytest
 
-import pyasync_hw
 from pyasync_hw import gpio, sim
 
 CHIP = "gpiochip0"
 INPUT = gpio.LineSettings(direction="input", edge_detection="both", bias="pull_up")
 Runner = Callable[[Awaitable[Any]], Any]
-
-
-@pytest.fixture(params=["virtual", "native", "asyncio"])
-def run(request: pytest.FixtureRequest, hw_board: sim.Board) -> Runner:
-    if request.param == "virtual":
-        return lambda coro: pyasync_hw.run(coro, clock=hw_board.clock)
-    return pyasync_hw.run if request.param == "native" else asyncio.run
 
 
 # -- wrong names and numbers ----------------------------------------------------------

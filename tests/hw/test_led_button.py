@@ -243,9 +243,8 @@ def test_a_button_that_is_pressed_at_first(virtual: Runner, hw_board: sim.Board)
     virtual(main())
 
 
-@pytest.mark.parametrize("runner", [pyasync_hw.run, asyncio.run])
 def test_closing_the_events_of_a_button_ends_the_loop_over_them(
-    hw_board: sim.Board, runner: Runner
+    hw_board: sim.Board, run: Runner
 ) -> None:
     async def main() -> None:
         seen: list[str] = []
@@ -266,7 +265,7 @@ def test_closing_the_events_of_a_button_ends_the_loop_over_them(
             await asyncio.gather(*tasks)
             assert seen == ["pressed"]
 
-    runner(main())
+    run(main())
 
 
 def test_callbacks_of_a_button_that_is_unplugged(virtual: Runner, hw_board: sim.Board) -> None:
@@ -285,8 +284,7 @@ def test_callbacks_of_a_button_that_is_unplugged(virtual: Runner, hw_board: sim.
     virtual(main())
 
 
-@pytest.mark.parametrize("runner", [pyasync_hw.run, asyncio.run])
-def test_waits_and_callbacks(hw_board: sim.Board, runner: Runner) -> None:
+def test_waits_and_callbacks(hw_board: sim.Board, run: Runner) -> None:
     async def main() -> None:
         called: list[object] = []
         done = asyncio.Event()
@@ -314,7 +312,7 @@ def test_waits_and_callbacks(hw_board: sim.Board, runner: Runner) -> None:
             with pytest.raises(ValueError, match="kind must be"):
                 button.on("pushed", fails)  # type: ignore[arg-type]
 
-    runner(main())
+    run(main())
 
 
 def test_waiting_for_hold_and_double_click(virtual: Runner, hw_board: sim.Board) -> None:
