@@ -119,6 +119,13 @@ wave_jitter(void *self, struct pwm_jitter *jitter)
 }
 
 static void
+wave_settle(void *self)
+{
+    struct pwm_line *pwm = self;
+    line_settle(pwm->line);
+}
+
+static void
 wave_close(void *self)
 {
     struct pwm_line *pwm = self;
@@ -137,6 +144,7 @@ wave_in_child(void *self)
 static const struct pwm_ops wave_ops = {
     .start = wave_start,
     .stop = wave_stop,
+    .settle = wave_settle,
     .jitter = wave_jitter,
     .use_clock = line_clock,
     .close = wave_close,

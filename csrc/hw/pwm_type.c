@@ -142,6 +142,14 @@ open_kernel_pwm(PyObject *module, PyObject *args)
 
 /* Python's. */
 
+static void
+settle(const struct pwm_device *device)
+{
+    if (device->ops->settle != NULL) {
+        device->ops->settle(device->self); /* may give up the GIL */
+    }
+}
+
 static PyObject *
 PWM_start(DeviceObject *self, PyObject *args)
 {
@@ -165,6 +173,7 @@ PWM_start(DeviceObject *self, PyObject *args)
     Py_BEGIN_ALLOW_THREADS
     err = device->ops->start(device->self, &wave);
     Py_END_ALLOW_THREADS
+    settle(device);
     PyObject *result = ah_none_or_errno(err, self->what);
     ah_device_end(self); /* runs Python */
     return result;
@@ -181,6 +190,7 @@ PWM_stop(DeviceObject *self, PyObject *Py_UNUSED(ignored))
     Py_BEGIN_ALLOW_THREADS
     err = device->ops->stop(device->self);
     Py_END_ALLOW_THREADS
+    settle(device);
     PyObject *result = ah_none_or_errno(err, self->what);
     ah_device_end(self); /* runs Python */
     return result;

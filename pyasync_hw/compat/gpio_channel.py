@@ -6,6 +6,7 @@ As an output it may have a square wave, which another user of the line makes.
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import replace
 from typing import Literal
 
@@ -26,6 +27,7 @@ class Channel(Line):
 
     def __init__(self, gpio: int, settings: LineSettings | None = None) -> None:
         chip = None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
+        self._pid = os.getpid()
         self._pwm: _core.PWM | None = None
         super().__init__(gpio, settings or LineSettings(), chip, None, "pyasync_hw")
         self._gpio = gpio
@@ -96,6 +98,21 @@ class Channel(Line):
         """As an Output's, and the end of its wave."""
         self.end_wave()
         super().close()
+
+    def let_go(self) -> None:
+        """Close it as an input: newer kernels of the Pi leave a line driven that is closed.
+
+        In a fork's child only close it: the parent drives it.
+        """
+        try:
+            if self._pid == os.getpid():
+                self.be_input("disabled")
+        except OSError as exc:
+            # A board that is gone drives nothing, and one of several users leaves the line.
+            if exc.errno not in (errno.ENODEV, errno.EBUSY):
+                raise
+        finally:
+            self.close()
 
     def clear(self) -> None:
         """Forget the edges that nobody has taken."""

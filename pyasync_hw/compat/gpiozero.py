@@ -101,14 +101,14 @@ class Pin(LocalPiPin):
             return self._line
 
     def close(self) -> None:
-        """Give the line back; it may be used again."""
+        """Give the line back, as an input, for it stays an output else; it may be used again."""
         self.frequency = None
         self.when_changed = None
         with self._lock:
             line, self._line = self._line, None
             self._pull = self.info.pull or "floating"
         if line is not None:
-            line.close()
+            line.let_go()
 
     # Direction and pull.
 

@@ -6,7 +6,6 @@ the order of the original (py_gpio.c), for each channel of a list when its turn 
 
 from __future__ import annotations
 
-import errno
 import math
 import operator
 import os
@@ -499,17 +498,9 @@ def _release(gpio: int) -> bool:
             reading.stop()
     if line is None:
         return False
-    try:
-        # Newer kernels of the Pi leave a line driven that is merely closed.
-        line.be_input("disabled")
-    except OSError as exc:
-        # A board that is gone drives nothing, and one of several users leaves the line.
-        if exc.errno not in (errno.ENODEV, errno.EBUSY):
-            raise
-    finally:
-        for reading in readings:
-            reading.join(_CALLBACK_WAIT_S)
-        line.close()
+    for reading in readings:
+        reading.join(_CALLBACK_WAIT_S)
+    line.let_go()
     return True
 
 
