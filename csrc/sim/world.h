@@ -62,6 +62,8 @@ struct world_part {
     uint8_t modes;   /* bit n: it understands SPI mode n */
     int (*transfer)(struct world_part *part, const uint8_t *tx, uint8_t *rx,
                     uint32_t len); /* runs Python */
+    /* NULL, or told of a frame that it does not hear: 0, or -errno, as for transfer. */
+    int (*unheard)(struct world_part *part, uint32_t hz, unsigned mode);
 };
 
 /* What answers at an address of an I2C bus; embedded by who made it.  `write` is given

@@ -69,30 +69,30 @@ begin_locked(const struct world_spi *spi, const struct spi_xfer *xfers, unsigned
     return bus_begin_locked(spi->world, total_ns);
 }
 
-/* The part on this chip select, if it can follow. */
-static struct world_part *
-part_locked(const struct world_spi *spi, const struct spi_xfer *frame, unsigned n)
+static uint32_t
+fastest(const struct world_spi *spi, const struct spi_xfer *frame, unsigned n)
 {
-    struct world_part *part = world_find_part_locked(spi->world, spi->bus, spi->cs);
-    unsigned mode = spi->device.config.mode & SPI_MODE_OF_CLOCK;
-    if (part == NULL || (part->modes >> mode & 1) == 0) {
-        return NULL;
-    }
+    uint32_t hz = 0;
     for (unsigned i = 0; i < n; i++) {
-        if (part->max_hz != 0 && speed_of(spi, &frame[i]) > part->max_hz) {
-            return NULL;
-        }
+        uint32_t own = speed_of(spi, &frame[i]);
+        hz = own > hz ? own : hz;
     }
-    return part;
+    return hz;
 }
 
 /* A frame's bytes, at its end, if there is a part that hears them. */
 static int
 exchange_frame_locked(struct world_spi *spi, const struct spi_xfer *frame, unsigned n)
 {
-    struct world_part *part = part_locked(spi, frame, n);
+    struct world_part *part = world_find_part_locked(spi->world, spi->bus, spi->cs);
     if (part == NULL || spi->world->closed) {
         return 0;
+    }
+    unsigned mode = spi->device.config.mode & SPI_MODE_OF_CLOCK;
+    uint32_t hz = fastest(spi, frame, n);
+    if ((part->modes >> mode & 1) == 0 || (part->max_hz != 0 && hz > part->max_hz)) {
+        return part->unheard == NULL ? 0
+                                     : part->unheard(part, hz, mode); /* runs Python */
     }
     uint32_t len = 0;
     for (unsigned i = 0; i < n; i++) {

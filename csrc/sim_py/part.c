@@ -37,6 +37,32 @@ transfer(struct world_part *part, const uint8_t *tx, uint8_t *rx, uint32_t len)
     return result;
 }
 
+/* Said once; 0, or -EIO with an exception: the warning is an error. */
+static int
+unheard(struct world_part *part, uint32_t hz, unsigned mode)
+{
+    struct sim_part *self = (struct sim_part *)part;
+    if (self->has_warned || PyErr_Occurred()) {
+        return 0;
+    }
+    self->has_warned = true;
+    PyObject *object = Py_NewRef(self->object);
+    int result = part->max_hz != 0 && hz > part->max_hz
+                     ? PyErr_WarnFormat(
+                           PyExc_RuntimeWarning, 1,
+                           "%R on spi%u.%u does not hear %u Hz, which is more than its "
+                           "%u: zeros are read",
+                           object, part->bus, part->cs, (unsigned)hz,
+                           (unsigned)part->max_hz) /* runs Python */
+                     : PyErr_WarnFormat(
+                           PyExc_RuntimeWarning, 1,
+                           "%R on spi%u.%u does not understand SPI mode %u: zeros are "
+                           "read",
+                           object, part->bus, part->cs, mode); /* runs Python */
+    Py_DECREF(object);                                         /* runs Python */
+    return result < 0 ? -EIO : 0;
+}
+
 static struct sim_part *
 part_new(PyObject *object)
 {
@@ -46,6 +72,7 @@ part_new(PyObject *object)
         return NULL;
     }
     part->part.transfer = transfer;
+    part->part.unheard = unheard;
     part->object = Py_NewRef(object);
     return part;
 }

@@ -11,6 +11,7 @@ struct sim_part {
     struct world_part part;
     struct sim_part *next; /* the SimWorld's list */
     PyObject *object;      /* owned */
+    bool has_warned;       /* that it does not hear the program */
 };
 
 PyObject *SimWorld_attach_part(SimWorldObject *self, PyObject *args);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import warnings
 import weakref
 
 import pytest
@@ -53,9 +54,25 @@ def test_it_hears_its_own_modes_and_speeds(hw_board: sim.Board) -> None:
         assert device.blocking.transfer(ask) == bytes([0, 1, 244])
         device.core.mode = 3
         assert device.blocking.transfer(ask) == bytes([0, 1, 244])
-        assert device.blocking.message([Transfer(ask, speed_hz=4_000_000)]) == [bytes(3)]
+        with pytest.warns(RuntimeWarning, match=r"Mcp3008 .* on spi0\.0 does not hear 4000000 Hz"):
+            assert device.blocking.message([Transfer(ask, speed_hz=4_000_000)]) == [bytes(3)]
+        assert device.blocking.message([Transfer(ask, speed_hz=4_000_000)]) == [bytes(3)]  # once
         device.core.mode = 1
         assert device.blocking.transfer(ask) == bytes(3)
+
+
+def test_a_part_that_does_not_understand_says_so_once(hw_board: sim.Board) -> None:
+    adc = hw_board.attach(sim.MCP3008("spi0.1"))
+    with spi.Device("spi0.1", speed_hz=1_000_000, mode=1) as device:
+        with (
+            warnings.catch_warnings(action="error"),
+            pytest.raises(RuntimeWarning, match=r"MCP3008 .* does not understand SPI mode 1"),
+        ):
+            device.blocking.transfer(b"\1\x80\0")
+        assert device.blocking.transfer(b"\1\x80\0") == bytes(3)
+        device.mode = 0
+        adc.set(0, 3.3)
+        assert device.blocking.transfer(b"\1\x80\0") == b"\0\3\xff"
 
 
 def test_a_chip_select_has_one_part(hw_board: sim.Board) -> None:
