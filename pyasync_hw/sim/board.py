@@ -292,8 +292,8 @@ class Board(AbstractContextManager["Board"]):
         A frame is all that goes out while chip select is asserted, however it was cut into
         transfers.  What transfer() raises, the program's message raises.  A part may have
         `modes`, the SPI modes that it understands (all), and `max_speed_hz` (any): at others
-        it does not answer, which a RuntimeWarning says once.  OSError (EBUSY): that chip select is taken.  ValueError: the
-        model has none such.
+        it does not answer, which a RuntimeWarning says once.  OSError (EBUSY): that chip
+        select is taken.  ValueError: the model has none such.
         """
         where = self._spi(f"spi{bus}.{cs}")
         if not callable(getattr(part, "transfer", None)):
