@@ -266,7 +266,7 @@ def test_an_mcp3008_measures_differences_and_repeats_itself_backwards() -> None:
     two = sim.MCP3002(volts=[1.0, 2.0], vref=5.0)
     assert two.transfer(b"\x68\0\0") == bytes([0, code, 0])  # MSBF: zeros follow
     assert two.transfer(b"\x60\0\0") == bytes([0, code, int(f"{code:010b}"[-2:0:-1], 2)])
-    with pytest.raises(ValueError, match="volts must be a number"):
+    with pytest.raises(ValueError, match="volts must be -100 to 100 V, not nan"):
         adc.set(0, float("nan"))
     with pytest.raises(ValueError, match="channel must be 0 to 7, not 8"):
         adc.set(8, 1.0)
@@ -303,3 +303,41 @@ def test_a_light_sensor_charges_from_when_it_is_let_go(hw_board: sim.Board) -> N
     pyasync_hw.run(main(), clock=hw_board.clock)
     with pytest.raises(ValueError, match="charge_time must be"):
         light.set(-1)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "problem"),
+    [
+        (lambda: sim.Button(4, bounce="x"), TypeError, "bounce must be a number, not 'x'"),
+        (lambda: sim.Button(4, bounce=True), TypeError, "bounce must be a number, not True"),
+        (lambda: sim.Button(4).click("x"), TypeError, "hold must be a number"),
+        (lambda: sim.Button(4).press(), ReferenceError, "is on no board"),
+        (lambda: sim.LED(4).lit, ReferenceError, "is on no board"),
+        (lambda: sim.LED(4, name=3), TypeError, "name must be a string, not 3"),
+        (lambda: sim.HCSR04(4, 4), ValueError, "trigger and echo are the same line, GPIO4"),
+        (lambda: sim.HCSR04(4, 5, distance="far"), TypeError, "distance must be a number"),
+        (lambda: sim.HCSR04(4, 5, distance=5), ValueError, "distance must be 0.02 to 4 m, not 5"),
+        (lambda: sim.KeyMatrix([], [1]), ValueError, "rows must name at least one pin"),
+        (lambda: sim.KeyMatrix("45", [1]), TypeError, "rows must be a list of pins, not '45'"),
+        (lambda: sim.KeyMatrix([4], 1), TypeError, "columns must be a list of pins, not 1"),
+        (lambda: sim.KeyMatrix([4], [1], keys="12"), ValueError, "keys must be 1, not 2"),
+        (lambda: sim.MCP3008(volts=3), TypeError, "volts must be a list"),
+        (lambda: sim.MCP3008(volts=["3"]), TypeError, "volts must be a number, not '3'"),
+        (lambda: sim.MCP3008(volts=[1] * 9), ValueError, "channel must be 0 to 7, not 8"),
+        (lambda: sim.MCP3008(vref=0), ValueError, "vref must be 0.25 to 5.5 V, not 0"),
+        (lambda: sim.MCP3008(0), TypeError, "an SPI device is a name such as 'spi0.0', not 0"),
+        (lambda: sim.BMP180(address="0x77"), TypeError, "an I2C address is a whole number"),
+        (lambda: sim.BMP180(address=0x78), ValueError, "address must be 0x08 to 0x77, not 0x78"),
+        (lambda: sim.BMP180(bus="spi"), ValueError, "'spi' is not an I2C bus"),
+        (lambda: sim.BMP180(celsius=200), ValueError, "celsius must be -40 to 85 degrees, not 200"),
+        (lambda: sim.ADXL345(x="1"), TypeError, "x must be a number, not '1'"),
+        (lambda: sim.SSD1306(height=48), ValueError, "height must be 32 or 64, not 48"),
+        (lambda: sim.SSD1306(address="0x3c"), TypeError, "an I2C address is a whole number"),
+        (lambda: sim.Wire(4, 4), ValueError, "one and other are the same line, GPIO4"),
+        (lambda: sim.register(3, sim.LED), TypeError, "a kind is a name, not 3"),
+    ],
+)
+def test_what_cannot_be_is_named(make, error, problem) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(error) as caught:
+        make()
+    assert problem in str(caught.value)

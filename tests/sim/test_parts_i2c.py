@@ -92,7 +92,7 @@ def test_an_adxl345(hw_board: sim.Board) -> None:
         assert struct.unpack("<hhh", device.blocking.write_read(b"\x32", 6)) == (768, -4096, 0)
         device.blocking.write(b"\x1e\xc0\x00\x40")  # offsets of -1 and 1 g
         assert struct.unpack("<hhh", device.blocking.write_read(b"\x32", 6)) == (512, -4096, 256)
-    with pytest.raises(ValueError, match="must be numbers"):
+    with pytest.raises(ValueError, match="x must be -1000 to 1000 g, not nan"):
         part.set(float("nan"), 0, 0)
 
 

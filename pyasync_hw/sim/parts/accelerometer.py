@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from .i2c import I2CPart
+from .values import in_range
 
 __all__ = ["ADXL345", "MPU6050"]
 
@@ -28,9 +27,8 @@ class _Accelerometer(I2CPart):
 
     def set(self, x: float, y: float, z: float) -> None:
         """Its acceleration from now on, in g: 0, 0, 1 at rest."""
-        if not all(map(math.isfinite, (x, y, z))):
-            raise ValueError(f"x, y, z must be numbers, not {x!r}, {y!r}, {z!r}")
-        self.g = (x, y, z)
+        given = {"x": x, "y": y, "z": z}.items()
+        self.g = tuple(in_range(axis, g, -1000, 1000, "g") for axis, g in given)
 
 
 class ADXL345(_Accelerometer):

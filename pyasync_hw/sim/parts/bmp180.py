@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .i2c import I2CPart
+from .values import in_range
 
 __all__ = ["BMP180"]
 
@@ -93,9 +94,9 @@ class BMP180(I2CPart):
 
     def set(self, celsius: float, pascal: float) -> None:
         """What it measures from now on: -40 to 85 degrees, 30,000 to 110,000 Pa."""
-        if not (-40 <= celsius <= 85 and 30_000 <= pascal <= 110_000):
-            raise ValueError(f"{celsius} degrees, {pascal} Pa: allowed: -40 to 85, 30000 to 110000")
-        self.celsius, self.pascal = celsius, pascal
+        celsius = in_range("celsius", celsius, -40, 85, "degrees")
+        self.pascal = in_range("pascal", pascal, 30_000, 110_000, "Pa")
+        self.celsius = celsius
 
     def wrote(self, register: int, value: int) -> None:
         if register == RESET and value == POWER_ON:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from .part import Part
+from .values import in_range
 
 __all__ = ["Button"]
 
@@ -32,10 +33,8 @@ class Button(Part):
         name: str = "",
     ) -> None:
         super().__init__(pin=pin, name=name)
-        if not 0 <= bounce <= 1:
-            raise ValueError(f"bounce must be 0 to 1 second, not {bounce!r}")
         self.to_3v3 = to_3v3
-        self.bounce = bounce
+        self.bounce = in_range("bounce", bounce, 0, 1, "s")
         self._random = random.Random(seed)
         self._rests_at = 0.0  # a finger waits for the contact
 
@@ -49,7 +48,7 @@ class Button(Part):
 
     def click(self, hold: float = 0.1) -> None:
         """Press it now, and let it go after `hold` seconds."""
-        self.run(self._click, hold)
+        self.run(self._click, in_range("hold", hold, 0, 1e6, "s"))
 
     def _click(self, hold: float) -> None:
         self._move(True, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .part import Part, PartLine
+from .values import in_range
 
 __all__ = ["HCSR04"]
 
@@ -33,10 +34,8 @@ class HCSR04(Part):
         self.move(distance)
 
     def move(self, distance: float | None = None) -> None:
-        """Something stands there from now on."""
-        if distance is not None and not 0.02 <= distance <= 4:
-            raise ValueError(f"distance must be 0.02 to 4 m or None, not {distance!r}")
-        self.distance = distance
+        """Something stands there from now on; without a distance, nothing does."""
+        self.distance = None if distance is None else in_range("distance", distance, 0.02, 4, "m")
 
     def on_attach(self) -> None:
         self.lines["echo"].drive(0)

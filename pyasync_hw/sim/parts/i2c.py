@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ...hardware.pins import parse_i2c
+from ...hardware.pins import i2c_address, parse_i2c
 from .part import Part
 
 __all__ = ["I2CPart"]
@@ -23,7 +23,7 @@ class I2CPart(Part):
 
     def __init__(self, *, bus: int | str = 1, address: int | None = None, name: str = "") -> None:
         super().__init__(name=name)
-        at = self.address if address is None else address
+        at = i2c_address(self.address if address is None else address)
         if not 0x08 <= at <= 0x77:
             raise ValueError(f"address must be 0x08 to 0x77, not {at:#x}")
         self.where = parse_i2c(bus), at

@@ -24,7 +24,7 @@ class LED(Part):
     @property
     def lit(self) -> bool:
         """Whether it is lit now."""
-        return bool(self.lines["pin"].value) == self.active_high
+        return bool(self.line("pin").value) == self.active_high
 
     def on_level(self, line: PartLine, level: int, time: float) -> None:
         self.history.append((time, bool(level) == self.active_high))

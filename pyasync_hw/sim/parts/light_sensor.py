@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .part import Part, PartLine
+from .values import in_range
 
 __all__ = ["LightSensor"]
 
@@ -22,18 +23,13 @@ class LightSensor(Part):
     ) -> None:
         super().__init__(pin=pin, name=name)
         self._charging = 0  # the number of the charge that goes on
-        self._check(charge_time)
-        self.charge_time = charge_time
+        self.set(charge_time)
 
     def set(self, charge_time: float | None = None) -> None:
         """From the next charge on."""
-        self._check(charge_time)
         self.charge_time = charge_time
-
-    @staticmethod
-    def _check(charge_time: float | None) -> None:
-        if charge_time is not None and not 0 <= charge_time <= 3600:
-            raise ValueError(f"charge_time must be 0 to 3600 s or None, not {charge_time!r}")
+        if charge_time is not None:
+            self.charge_time = in_range("charge_time", charge_time, 0, 3600, "s")
 
     def on_attach(self) -> None:
         self._charge(self.board.time())

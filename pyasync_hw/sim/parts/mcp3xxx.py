@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 from ...hardware.pins import parse_spi
 from .part import Part
+from .values import in_range
 
 __all__ = ["MCP3002", "MCP3004", "MCP3008"]
 
@@ -30,11 +30,11 @@ class _ADC(Part):
         name: str = "",
     ) -> None:
         super().__init__(name=name)
-        if not 0 < vref <= 5.5:
-            raise ValueError(f"vref must be above 0 to 5.5 V, not {vref!r}")
         self.spi = parse_spi(spi)
-        self.vref = vref
+        self.vref = in_range("vref", vref, 0.25, 5.5, "V")
         self.volts = [0.0] * self.channels
+        if volts is not None and not isinstance(volts, (list, tuple)):
+            raise TypeError(f"volts must be a list, one for each channel, not {volts!r}")
         for channel, value in enumerate(volts or []):
             self.set(channel, value)
 
@@ -42,9 +42,7 @@ class _ADC(Part):
         """Put a voltage on a channel."""
         if channel not in range(self.channels):
             raise ValueError(f"channel must be 0 to {self.channels - 1}, not {channel!r}")
-        if not math.isfinite(volts):
-            raise ValueError(f"volts must be a number, not {volts!r}")
-        self.volts[channel] = float(volts)
+        self.volts[channel] = in_range("volts", volts, -100, 100, "V")
 
     def claims(self) -> Mapping[str, str]:
         """See Part.claims()."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...hardware.pins import parse_pin
+from .values import pin_list
 
 if TYPE_CHECKING:
     from ..board import Board
@@ -98,13 +99,15 @@ class Part:
 
     def __init__(self, *, name: str = "", **pins: Any) -> None:
         """`pins`: the line of each of `pins`, and a sequence of lines for `pin_lists`."""
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, not {name!r}")
         self.name = name
         self.lines: dict[str, PartLine] = {}
         self._specs: dict[str, Pin] = {}
         for pin in self.pins:
             self._specs[pin] = self._wired(pins, pin)
         for pin in self.pin_lists:
-            for number, spec in enumerate(self._wired(pins, pin)):
+            for number, spec in enumerate(pin_list(pin, self._wired(pins, pin))):
                 self._specs[f"{pin}[{number}]"] = spec
         if pins:
             raise TypeError(f"{type(self).__name__} has no pin {', '.join(pins)}")
@@ -155,6 +158,12 @@ class Part:
         if board is None:
             raise ReferenceError(f"{self!r} is on no board")
         return board
+
+    def line(self, pin: str) -> PartLine:
+        """The line of a pin.  Raises ReferenceError when it is on no board."""
+        if pin not in self.lines:
+            raise ReferenceError(f"{self!r} is on no board")
+        return self.lines[pin]
 
     def call_at(self, time: float, callback: Callable[..., object], *args: object) -> None:
         """Call it at a time of Board.time(); soon, if that is past."""

@@ -43,6 +43,8 @@ _kinds: dict[str, type[Part]] = {
 
 def register(kind: str, part: type[Part]) -> None:
     """Let a board.toml say `[[part]] kind = "..."` for a class of one's own."""
+    if not isinstance(kind, str) or not kind:
+        raise TypeError(f"a kind is a name, not {kind!r}")
     if not (isinstance(part, type) and issubclass(part, Part)):
         raise TypeError(f"a part is a class of sim.Part, not {part!r}")
     _kinds[kind] = part

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...hardware.pins import parse_i2c
+from ...hardware.pins import i2c_address, parse_i2c
 from .part import Part
 
 __all__ = ["SSD1306"]
@@ -48,7 +48,7 @@ class SSD1306(Part):
         super().__init__(name=name)
         if height not in (32, 64):
             raise ValueError(f"height must be 32 or 64, not {height!r}")
-        if address not in (0x3C, 0x3D):
+        if i2c_address(address) not in (0x3C, 0x3D):
             raise ValueError(f"address must be 0x3c or 0x3d, not {address:#x}")
         self.where = parse_i2c(bus), address
         self.height = height
