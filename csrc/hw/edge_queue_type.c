@@ -132,6 +132,12 @@ EdgeQueue_take(EdgeQueueObject *self, PyObject *args)
 }
 
 static PyObject *
+EdgeQueue_next(EdgeQueueObject *self, PyObject *args)
+{
+    return call(self, ah_edges_next, args);
+}
+
+static PyObject *
 EdgeQueue_arm(EdgeQueueObject *self, PyObject *args)
 {
     return call(self, ah_edges_arm, args);
@@ -201,6 +207,8 @@ EdgeQueue_get_closed(EdgeQueueObject *self, void *Py_UNUSED(closure))
 static PyMethodDef EdgeQueue_methods[] = {
     {"take", (PyCFunction)EdgeQueue_take, METH_VARARGS,
      PyDoc_STR("take($self, edge='both', /)\n--\n\nSee LineRequest.take().")},
+    {"next", (PyCFunction)EdgeQueue_next, METH_VARARGS,
+     PyDoc_STR("next($self, loop, edge, /)\n--\n\nSee LineRequest.next().")},
     {"arm", (PyCFunction)EdgeQueue_arm, METH_VARARGS,
      PyDoc_STR("arm($self, loop, edge='both', /)\n--\n\nSee LineRequest.arm().")},
     {"collect", (PyCFunction)EdgeQueue_collect, METH_O,

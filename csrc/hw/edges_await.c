@@ -13,6 +13,7 @@ static void
 stay_armed_for_a_turn(struct line_edges *edges)
 {
     if (!ah_edges_has_given(edges) || !hw_wait_look_later(&edges->wait)) {
+        edges->drained = false;
         ah_edges_release_idle(edges); /* runs Python */
     }
 }
@@ -27,16 +28,18 @@ on_readable(struct hw_wait *wait, int what)
         return 0;
     }
     if (what == HW_LATER) {
+        edges->drained = false;
         ah_edges_release_idle(edges); /* runs Python */
         ah_device_end(edges->line);
         return 0;
     }
-    int err = ah_edges_read(edges);
-    if (err < 0) {
-        ah_edges_fail_waiters(edges, err); /* runs Python */
+    int n = ah_edges_read(edges);
+    if (n < 0) {
+        ah_edges_fail_waiters(edges, n); /* runs Python */
     }
-    err = ah_edges_announce(edges); /* runs Python */
-    stay_armed_for_a_turn(edges);   /* runs Python */
+    edges->drained = n >= 0 && n < EDGES_READ_MAX;
+    int err = ah_edges_announce(edges); /* runs Python */
+    stay_armed_for_a_turn(edges);       /* runs Python */
     ah_device_end(edges->line);
     return err;
 }
@@ -139,6 +142,29 @@ ah_edges_arm(struct line_edges *edges, struct edge_queue *queue, PyObject *args)
     PyObject *future = arm_future(edges, queue, loop, kinds);
     ah_device_end(edges->line);
     return future;
+}
+
+/* A real line that was read in this turn is not read again: the loop polls it before
+ * it sleeps.  On a simulated one, what happens in a turn is there in that turn. */
+PyObject *
+ah_edges_next(struct line_edges *edges, struct edge_queue *queue, PyObject *args)
+{
+    PyObject *loop, *word, *result = NULL;
+    struct edge_record record;
+    unsigned kinds;
+    if (!PyArg_ParseTuple(args, "OO:next", &loop, &word) ||
+        ah_edge_kinds_parse(word, &kinds) < 0 || ah_device_begin(edges->line) == NULL) {
+        return NULL;
+    }
+    bool read_before =
+        edges->drained && edges->line->owner == NULL && edges->wait.loop == loop;
+    int found = ah_edges_find(edges, queue, kinds, !read_before, &record);
+    if (found >= 0) { /* it ran Python */
+        result = found ? ah_edges_event(edges, &record)
+                       : arm_future(edges, queue, loop, kinds);
+    }
+    ah_device_end(edges->line);
+    return result;
 }
 
 PyObject *

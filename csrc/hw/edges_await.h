@@ -9,6 +9,8 @@
 
 #include "hw/line_edges.h"
 
+AH_RAISES PyObject *ah_edges_next(struct line_edges *edges, struct edge_queue *queue,
+                                  PyObject *args);
 AH_RAISES PyObject *ah_edges_arm(struct line_edges *edges, struct edge_queue *queue,
                                  PyObject *args);
 AH_RAISES PyObject *ah_edges_collect(struct line_edges *edges, struct edge_queue *queue,

@@ -7,8 +7,6 @@
 #include "hw/loop_future.h"
 #include "py/exceptions.h"
 
-#define READ_BATCH 16 /* events in one read */
-
 int
 ah_edges_announce(struct line_edges *edges)
 {
@@ -48,8 +46,8 @@ ah_edges_announce(struct line_edges *edges)
 int
 ah_edges_read(struct line_edges *edges)
 {
-    struct line_event events[READ_BATCH];
-    int n = line_read_events(edges->line->handle, events, READ_BATCH);
+    struct line_event events[EDGES_READ_MAX];
+    int n = line_read_events(edges->line->handle, events, EDGES_READ_MAX);
     if (n < 0) {
         return n == -EAGAIN ? 0 : n;
     }
@@ -80,7 +78,7 @@ ah_edges_read_all(struct line_edges *edges)
     do {
         n = ah_edges_read(edges);
         total += n;
-    } while (n == READ_BATCH);
+    } while (n == EDGES_READ_MAX);
     if (n < 0) {
         (void)ah_device_raise(edges->line, n);
     }
@@ -119,6 +117,24 @@ ah_edges_event(struct line_edges *edges, const struct edge_record *record)
     return ah_edge_event_new(edges->line->st, record, value);
 }
 
+int
+ah_edges_find(struct line_edges *edges, struct edge_queue *queue, unsigned kinds,
+              bool look, struct edge_record *record)
+{
+    if (edge_ring_pop(&queue->ring, kinds, record)) {
+        return 1;
+    }
+    int n = look ? ah_edges_read(edges) : 0; /* those who wait come first */
+    if (n < 0) {
+        (void)ah_device_raise(edges->line, n);
+        return -1;
+    }
+    if (n > 0 && ah_edges_announce(edges) < 0) { /* runs Python */
+        return -1;
+    }
+    return n > 0 && edge_ring_pop(&queue->ring, kinds, record);
+}
+
 PyObject *
 ah_edges_take(struct line_edges *edges, struct edge_queue *queue, PyObject *args)
 {
@@ -130,20 +146,10 @@ ah_edges_take(struct line_edges *edges, struct edge_queue *queue, PyObject *args
         return NULL;
     }
     PyObject *event = NULL;
-    bool taken = edge_ring_pop(&queue->ring, kinds, &record);
-    if (!taken) {
-        int n = ah_edges_read(edges); /* those who wait come first */
-        if (n < 0) {
-            (void)ah_device_raise(edges->line, n);
-            goto done;
-        }
-        if (n > 0 && ah_edges_announce(edges) < 0) { /* runs Python */
-            goto done;
-        }
-        taken = edge_ring_pop(&queue->ring, kinds, &record);
+    int found = ah_edges_find(edges, queue, kinds, true, &record); /* runs Python */
+    if (found >= 0) {
+        event = found ? ah_edges_event(edges, &record) : Py_NewRef(Py_None);
     }
-    event = taken ? ah_edges_event(edges, &record) : Py_NewRef(Py_None);
-done:
     ah_device_end(edges->line);
     return event;
 }

@@ -9,6 +9,8 @@
 
 #include "hw/line_edges.h"
 
+#define EDGES_READ_MAX 16 /* in one batch */
+
 /* One batch into all queues.  How many, or -errno.  Between begin and end. */
 int ah_edges_read(struct line_edges *edges);
 
@@ -23,6 +25,12 @@ AH_RAISES int ah_edges_read_all(struct line_edges *edges); /* runs Python */
  * may have been the last word. */
 AH_RAISES PyObject *ah_edges_event(struct line_edges *edges,
                                    const struct edge_record *record);
+
+/* The oldest edge of those kinds in *record, of those that are kept and, with `look`,
+ * of those that can be read.  1, 0 or -1.  Between begin and end. */
+AH_RAISES int ah_edges_find(struct line_edges *edges, struct edge_queue *queue,
+                            unsigned kinds, bool look,
+                            struct edge_record *record); /* runs Python */
 
 /* The methods take() and clear() of whoever owns the queue. */
 AH_RAISES PyObject *ah_edges_take(struct line_edges *edges, struct edge_queue *queue,

@@ -27,6 +27,7 @@ struct line_edges {
     struct edge_blocker *blockers;
     uint64_t num_armed; /* futures, so far */
     uint32_t last_seqno;
+    bool drained; /* in this turn of the loop that waits */
 };
 
 /* A queue sees every event that is read from now on.  `owner` embeds it. */

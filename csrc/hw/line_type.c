@@ -267,6 +267,12 @@ LineRequest_take(LineRequestObject *self, PyObject *args)
 }
 
 static PyObject *
+LineRequest_next(LineRequestObject *self, PyObject *args)
+{
+    return ah_edges_next(&self->edges, &self->edges.queue, args);
+}
+
+static PyObject *
 LineRequest_arm(LineRequestObject *self, PyObject *args)
 {
     return ah_edges_arm(&self->edges, &self->edges.queue, args);
@@ -386,6 +392,9 @@ static PyMethodDef LineRequest_methods[] = {
     {"take", (PyCFunction)LineRequest_take, METH_VARARGS,
      PyDoc_STR("take($self, edge='both', /)\n--\n\n"
                "The oldest untaken edge of that kind as an EdgeEvent, or None.")},
+    {"next", (PyCFunction)LineRequest_next, METH_VARARGS,
+     PyDoc_STR("next($self, loop, edge, /)\n--\n\n"
+               "The oldest edge of that kind; or where there is none arm()'s future.")},
     {"arm", (PyCFunction)LineRequest_arm, METH_VARARGS,
      PyDoc_STR("arm($self, loop, edge='both', /)\n--\n\n"
                "A future of `loop` that is done when an edge is kept for it.  Edges\n"

@@ -17,16 +17,18 @@ Edge = Literal["rising", "falling", "both"]
 async def next_edge(core: _core.LineRequest | _core.EdgeQueue, edge: Edge) -> EdgeEvent:
     """The oldest edge of that kind that `core` keeps, or the next one."""
     loop = asyncio.get_running_loop()
-    event = core.take(edge)
-    while event is None:  # once, but on a loop whose futures somebody else ends
-        future = core.arm(loop, edge)
+    while True:  # once, but on a loop whose futures somebody else ends
+        found = core.next(loop, edge)
+        if isinstance(found, EdgeEvent):
+            return found
         try:
-            await future
-            event = core.collect(future)
+            await found
+            event = core.collect(found)
         except BaseException:
-            core.disarm(future)  # the edge that was kept for it goes on to the next
+            core.disarm(found)  # the edge that was kept for it goes on to the next
             raise
-    return event
+        if event is not None:
+            return event
 
 
 async def edge_comes(core: _core.LineRequest) -> None:
