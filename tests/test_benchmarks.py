@@ -20,6 +20,7 @@ from benchmarks.bus_table import bus_table  # noqa: E402
 from benchmarks.cases import CASES, LIMITS  # noqa: E402
 from benchmarks.driver import Driver, Measurement, Worker  # noqa: E402
 from benchmarks.edge_table import edge_table  # noqa: E402
+from benchmarks.helpers import with_kernel  # noqa: E402
 from benchmarks.summary import Summary  # noqa: E402
 
 FEW = {"import_package": 1, "subprocess_sequential": 1}
@@ -172,3 +173,49 @@ def test_table_of_messages_leaves_out_what_is_not_installed() -> None:
         "| `i2c.Device.blocking.write()`, 1 byte | 600 ns |",
         "| `await i2c.Device.write()`, 1 byte | 1.3 µs |",
     ]
+
+
+REAL_LINE = """
+import asyncio, ctypes, os, struct
+import pyasync_hw
+from pyasync_hw import gpio
+from pyasync_hw.hardware.kernel import KernelBackend
+
+reading, writing = os.pipe()
+os.set_blocking(reading, False)
+made = 0
+
+def make(count):
+    global made
+    for _ in range(count):
+        made += 1
+        os.write(writing, struct.pack("QIIII24x", 1, 1, 17, made, made))
+
+async def main():
+    ctypes.CDLL(None).kernel_next_line(reading)
+    with gpio.Input(17, chip="/dev/gpiochip0", board=KernelBackend()) as line:
+        edges = line.edges()
+        for count in (1, 2, 20, 40):  # a read takes 16
+            asyncio.get_running_loop().call_soon(make, count)
+            for _ in range(count):
+                event = await line.wait_for_edge()
+                assert event == await anext(edges) and event.dropped == 0
+        assert event.line_seqno == made == 63
+        make(1)
+        assert line._core.take().line_seqno == 64  # what came in the same turn is there
+        make(1)
+        assert (await line.wait_for_edge()).line_seqno == 65
+        os.close(writing)
+
+for new_loop in (pyasync_hw.new_event_loop, asyncio.SelectorEventLoop):
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    made = 0
+"""
+
+
+def test_no_edge_of_a_real_line_is_missed_within_a_turn() -> None:
+    command = [sys.executable, "-c", REAL_LINE]
+    subprocess.run(command, cwd=ROOT, env=with_kernel(), check=True, timeout=100)
