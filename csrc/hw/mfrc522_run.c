@@ -126,7 +126,8 @@ do_step(MFRC522Object *self, enum mfrc522_event *event, int *result)
     if (!mfrc522_is_running(&self->chip)) {
         return false;
     }
-    if (step->need == MFRC522_TRANSFER) {
+    if (step->need == MFRC522_TRANSFER &&
+        !bus_queue_must_wait(&self->queue, self->device.handle)) {
         *event = MFRC522_TRANSFERRED;
         *result = transfer(self, step);
         return true;
@@ -151,6 +152,7 @@ advance(MFRC522Object *self, enum mfrc522_event event, int result)
         mfrc522_next(chip, event, now_ns(self), result);
         if (self->cancelling) {
             self->cancelling = 0;
+            self->queue.queues = false; /* whoever cancels does not wait */
             mfrc522_cancel(chip, now_ns(self));
         }
     } while (do_step(self, &event, &result));
@@ -204,6 +206,7 @@ finish(MFRC522Object *self)
     self->loop = self->future = NULL;
     ModuleState *st = self->device.st;
     const bool closes = self->device.closing != CLOSE_NOT;
+    bus_queue_end(&self->queue); /* runs Python */
     hw_wait_disarm(&self->wait); /* runs Python, and may drop the last reference */
     if (future != NULL && hw_future_tell(st, loop, future, NULL) < 0) {
         PyErr_WriteUnraisable(future); /* runs Python */
@@ -237,16 +240,46 @@ arm_wait(MFRC522Object *self, hw_wait_func func)
     return err;
 }
 
+/* Wait for the bus: nothing else is waited for meanwhile. */
+static int
+arm_turn(MFRC522Object *self, hw_wait_func func)
+{
+    const DeviceObject *spi = self->device.handle;
+    int fd = bus_queue_wait(&self->queue, self->device.handle);
+    self->wait.simulated = spi->owner != NULL;
+    return fd < 0 ? -1
+                  : hw_wait_arm(&self->wait, self->loop, fd, NS_NEVER, func,
+                                (PyObject *)self); /* runs Python */
+}
+
 /* Wait for what the steps want, or end. */
 static void
 wait_or_finish(MFRC522Object *self, hw_wait_func func)
 {
-    if (mfrc522_is_running(&self->chip) && arm_wait(self, func) < 0) {
-        abandon(self);
+    if (mfrc522_is_running(&self->chip)) {
+        bool has_to_send = self->chip.step.need == MFRC522_TRANSFER;
+        if ((has_to_send ? arm_turn(self, func) : arm_wait(self, func)) < 0) {
+            abandon(self);
+        }
     }
     if (!mfrc522_is_running(&self->chip)) {
         finish(self); /* runs Python */
     }
+}
+
+/* Its turn has come, or the SPI device is closed, as the transfer will say. */
+static void
+send_in_turn(MFRC522Object *self)
+{
+    enum mfrc522_event event;
+    int result;
+    self->driving = 1;
+    bool sent = do_step(self, &event, &result);
+    bus_queue_leave(&self->queue); /* runs Python */
+    if (sent) {
+        advance(self, event, result);
+    }
+    self->driving = 0;
 }
 
 static int
@@ -256,6 +289,14 @@ on_wait(struct hw_wait *wait, int what)
         (MFRC522Object *)((char *)wait - offsetof(MFRC522Object, wait));
     enum mfrc522_event event = MFRC522_TIME;
     int result = 0;
+    if (self->queue.waits) {
+        if (!self->driving && bus_queue_has_news(&self->queue)) {
+            send_in_turn(self);
+            wait_or_finish(self, on_wait); /* runs Python */
+            ah_mfrc522_settle(self);       /* runs Python */
+        }
+        return 0;
+    }
     if (what == HW_READABLE) {
         /* Always: the loop would come back for them at once, and with the GIL, which a
          * thread that drives the chip meanwhile needs to go on. */
@@ -335,7 +376,10 @@ ah_mfrc522_arm(MFRC522Object *self, PyObject *loop)
     }
     self->pending = 0;
     self->driving = 1; /* nobody else begins or closes meanwhile */
-    int status = future != NULL ? use_loop(self, loop) : -1;
+    int status =
+        future != NULL && use_loop(self, loop) == 0
+            ? bus_queue_begin(&self->queue, self->device.handle, loop) /* runs Python */
+            : -1;
     self->driving = 0;
     if (status < 0) {
         Py_XDECREF(future);
@@ -357,6 +401,22 @@ ah_mfrc522_arm(MFRC522Object *self, PyObject *loop)
     return future;
 }
 
+/* The steps believe that what they ask for is done: it is sent, not in its turn, and
+ * then they are cancelled. */
+static void
+cancel_unsent(MFRC522Object *self)
+{
+    enum mfrc522_event event;
+    int result;
+    self->driving = 1;
+    self->cancelling = 1;
+    bus_queue_end(&self->queue); /* runs Python */
+    if (do_step(self, &event, &result)) {
+        advance(self, event, result);
+    }
+    self->driving = 0;
+}
+
 /* End what runs, with the steps that leave the chip idle.  Cannot fail. */
 static void
 run_cancel(MFRC522Object *self)
@@ -366,7 +426,12 @@ run_cancel(MFRC522Object *self)
         return;
     }
     self->pending = 0;
-    cancel_steps(self);
+    if (self->queue.waits) {
+        cancel_unsent(self);
+    }
+    else {
+        cancel_steps(self);
+    }
     finish(self);            /* runs Python */
     ah_mfrc522_settle(self); /* runs Python */
 }
@@ -518,6 +583,8 @@ ah_mfrc522_run_traverse(MFRC522Object *self, visitproc visit, void *arg)
 void
 ah_mfrc522_run_clear(MFRC522Object *self)
 {
+    bus_queue_end(&self->queue); /* runs Python */
+    Py_CLEAR(self->queue.turn.token);
     hw_wait_disarm(&self->wait);
     Py_CLEAR(self->loop);
     Py_CLEAR(self->future);

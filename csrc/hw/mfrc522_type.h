@@ -10,7 +10,7 @@
 
 #include "module.h"
 #include "dev/mfrc522.h"
-#include "hw/device.h"
+#include "hw/bus_queue.h"
 #include "hw/wait.h"
 
 /* Which operation it is: tells what its result looks like in Python. */
@@ -41,6 +41,7 @@ typedef struct {
     enum mfrc522_operation operation;
     /* mfrc522_run.c */
     struct hw_wait wait;
+    struct bus_queue queue;
     PyObject *loop;    /* owned while the operation runs on one */
     PyObject *future;  /* owned: the wake-up, or NULL */
     PyObject *error;   /* owned: an exception that ended the operation, or NULL */

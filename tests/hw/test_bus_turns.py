@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import pyasync_hw
-from pyasync_hw import i2c, sim, spi
+from pyasync_hw import i2c, rc522, sim, spi
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 LONG = bytes(1000)  # some ms: by the executor
@@ -276,3 +276,101 @@ def test_a_closed_device_takes_no_turn(bench: Bench, run: Run) -> None:
         assert device.closed
 
     run(main())
+
+
+# -- a reader is one of those who wait ---------------------------------------------
+
+UID = "a61d227e"
+
+
+@pytest.fixture(params=["ours", "virtual", "asyncio"])
+def run_reader(request: pytest.FixtureRequest, hw_board: sim.Board) -> Iterator[Run]:
+    hw_board.attach_rc522("spi0.0").present(sim.MifareClassic1K(uid=UID))
+    if request.param == "asyncio":
+        yield asyncio.run
+    else:
+        clock = hw_board.clock if request.param == "virtual" else None
+        yield lambda main: pyasync_hw.run(main, clock=clock)
+
+
+def test_a_reader_waits_for_a_lock_and_its_loop_goes_on(run_reader: Run) -> None:
+    async def main() -> None:
+        async with rc522.Reader() as reader, spi.Device("spi0.1") as other:
+            before = other.stats
+            async with other.lock():
+                finding = asyncio.ensure_future(reader.wait_for_tag())
+                while other.core.waiting < 1:
+                    await asyncio.sleep(0.001)
+                sent = reader.spi.messages
+                for _ in range(5):
+                    await asyncio.sleep(0.01)
+                    await other.transfer(b"a")
+                assert (reader.spi.messages, finding.done()) == (sent, False)
+            assert (await finding).uid.hex() == UID
+            assert other.stats.messages == before.messages + 5
+
+    run_reader(main())
+
+
+def test_a_reader_is_let_in_by_its_own_tasks_lock(run_reader: Run) -> None:
+    async def main() -> None:
+        async with rc522.Reader() as reader, spi.Device("spi0.1") as other:
+            async with other.lock():
+                tag = await reader.wait_for_tag()
+                await other.transfer(b"a")
+                assert tag.uid.hex() == UID
+            await tag.halt()
+            with other.blocking.lock():  # of this thread
+                assert await reader.request(wakeup=True)
+
+    run_reader(main())
+
+
+def test_a_reader_that_waits_for_the_bus_is_cancelled_and_closed(run_reader: Run) -> None:
+    async def main() -> None:
+        async with rc522.Reader() as reader, spi.Device("spi0.1") as other:
+            async with other.lock():
+                for _ in range(3):
+                    finding = asyncio.ensure_future(reader.wait_for_tag())
+                    while other.core.waiting < 1:
+                        await asyncio.sleep(0.001)
+                    finding.cancel()
+                    with pytest.raises(asyncio.CancelledError):
+                        await finding
+                    assert other.core.waiting == 0
+            assert (await reader.wait_for_tag()).uid.hex() == UID
+            async with other.lock():
+                finding = asyncio.ensure_future(reader.wait_for_tag())
+                while other.core.waiting < 1:
+                    await asyncio.sleep(0.001)
+                reader.close()
+                with pytest.raises(OSError) as info:
+                    await finding
+                assert info.value.errno == errno.EBADF
+                assert other.core.waiting == 0
+            await other.transfer(b"a")
+
+    run_reader(main())
+
+
+def test_readers_and_others_share_a_busy_bus(run_reader: Run) -> None:
+    async def send(device: spi.Device, stop: asyncio.Event) -> int:
+        count = 0
+        while not stop.is_set():
+            await device.transfer(bytes(200))
+            count += 1
+        return count
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        async with rc522.Reader() as reader, spi.Device("spi0.1", speed_hz=1_000_000) as other:
+            busy = [asyncio.ensure_future(send(other, stop)) for _ in range(3)]
+            tag = await reader.wait_for_tag()
+            assert isinstance(tag, pyasync_hw.tags.MifareClassic)
+            await tag.authenticate(4)
+            await tag.write(4, bytes(range(16)))
+            assert await tag.read(4) == bytes(range(16))
+            stop.set()
+            assert min(await asyncio.gather(*busy)) > 0
+
+    run_reader(main())
