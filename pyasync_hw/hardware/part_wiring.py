@@ -1,7 +1,7 @@
 """[[part]] of a board.toml: what a simulated board has besides readers.
 
 [[part]]
-kind = "button"       # pyasync_hw.sim.kinds() lists them
+kind = "button"       # pyasync_hw.sim.kinds() lists them; or "module:Class"
 name = "button1"
 pin = "GPIO17"        # the kind's pins, and its options
 bounce = 0.005
@@ -9,6 +9,7 @@ bounce = 0.005
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,11 +54,13 @@ def load_part(table: TomlTable, number: int) -> tuple[PartWiring, Mapping[str, s
     """
     from ..sim.parts import find_kind, kinds
 
-    kind = table.get("kind", str, one_of=kinds())
+    kind = table.get("kind", str)
+    if ":" not in kind:
+        table.get("kind", str, one_of=[*kinds(), "module:Class"])
     try:
-        of_kind = find_kind(kind)
-    except Exception as exc:  # of the package that has it
-        raise table.error(f"{kind!r} cannot be imported: {exc}", "kind") from exc
+        of_kind = find_kind(kind, os.path.dirname(os.path.abspath(table.file)))
+    except Exception as exc:  # of whoever wrote it
+        raise table.error(f"{kind!r} cannot be imported: {problem_of(exc)}", "kind") from exc
     table.allow("kind", "name", *of_kind.pins, *of_kind.pin_lists, *of_kind.options)
     values: dict[str, Any] = {}
     for pin in of_kind.pins:
@@ -67,7 +70,8 @@ def load_part(table: TomlTable, number: int) -> tuple[PartWiring, Mapping[str, s
     for option, types in of_kind.options.items():
         if option in table:
             values[option] = table.get(option, types)
-    name = table.get("name", str, f"{kind}{number}", check=check_name)
+    own_name = kind.rpartition(":")[2].lower()
+    name = table.get("name", str, f"{own_name}{number}", check=check_name)
     at = table.error("")
     part = PartWiring(kind, name, values, at.path, at.line)
     try:

@@ -52,7 +52,7 @@ def problem_of(exc: Exception) -> str:
     """What an exception says, for a ConfigError; of what is not about values, its class too."""
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror if exc.filename is None else f"{exc.filename}: {exc.strerror}"
-    if isinstance(exc, (ValueError, TypeError)):
+    if isinstance(exc, (ValueError, TypeError, ImportError, AttributeError)):
         return str(exc)
     return f"{type(exc).__name__}: {exc}"
 

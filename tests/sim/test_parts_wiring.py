@@ -264,6 +264,42 @@ def test_what_is_wrong_with_a_packages_kind(write, text: str, error: str) -> Non
     assert done.returncode == 2
 
 
+def test_a_part_in_a_file_beside_the_board(write, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "here").mkdir()
+    write("here/my_parts.py", PACKAGE)
+    board = write("here/board.toml", '[[part]]\nkind = "my_parts:Siren"\ninput = 17\n')
+    app = write(
+        "app.py",
+        """\
+        import sys
+        from pyasync_hw import gpio
+        gpio.Output(17, value=1).close()
+        print([folder for folder in sys.path if folder.endswith("here")])
+        """,
+    )
+    done = run_with("--board", board, app)
+    assert sorted(done.stdout.splitlines()) == ["[]", "siren1 loud", "siren1 quiet"], done.stderr
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("my_part_of_nowhere:Siren", "No module named 'my_part_of_nowhere'"),
+        ("my_broken_part:Siren", "ZeroDivisionError: division by zero"),
+        ("json:Siren", "module 'json' has no attribute 'Siren'"),
+        ("json:loads", r"a part is a class of sim.Part, not <function loads at"),
+        (":", "Empty module name"),
+    ],
+)
+def test_a_class_that_is_not_there(write, kind: str, error: str) -> None:  # type: ignore[no-untyped-def]
+    write("my_broken_part.py", "1 / 0")
+    board = write("board.toml", f'[[part]]\nkind = "{kind}"\n')
+    with pytest.raises(ConfigError) as caught:
+        load_board(board)
+    assert f"{board}:2: part[0].kind: {kind!r} cannot be imported: {error}" in str(caught.value)
+
+
 def test_a_scenario_acts_on_parts(write) -> None:  # type: ignore[no-untyped-def]
     """From the first request of the part's line on, in a program that knows nothing of it."""
     board = write("board.toml", '[[part]]\nkind = "button"\nname = "bell"\npin = 17\n')

@@ -2,10 +2,14 @@
 
 [project.entry-points."pyasync_hw.sim.parts"]
 doorbell = "my_package.parts:Doorbell"
+
+Without a package: kind = "my_parts:Doorbell", of a my_parts.py beside the file.
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
 from importlib import metadata
 from typing import Any
 
@@ -59,12 +63,29 @@ def kinds() -> list[str]:
     return sorted({*_kinds, *_installed()})
 
 
-def find_kind(kind: str) -> type[Part]:
-    """The class of a kind.  Raises LookupError."""
+def find_kind(kind: str, folder: str | None = None) -> type[Part]:
+    """The class of a kind, or of "module:Class", a module of Python's path or of `folder`.
+
+    Raises LookupError, and what importing it raises.
+    """
     if kind not in _kinds:
-        point = _installed().get(kind)
-        if point is None:
-            raise LookupError(f"no kind of part is called {kind!r}")
-        found: Any = point.load()
-        register(kind, found)
+        register(kind, _import(kind, folder) if ":" in kind else _load(kind))
     return _kinds[kind]
+
+
+def _load(kind: str) -> Any:
+    point = _installed().get(kind)
+    if point is None:
+        raise LookupError(f"no kind of part is called {kind!r}")
+    return point.load()
+
+
+def _import(kind: str, folder: str | None) -> Any:
+    module, _, name = kind.partition(":")
+    path = sys.path.copy()
+    if folder is not None:
+        sys.path.insert(0, folder)
+    try:
+        return getattr(importlib.import_module(module), name)
+    finally:
+        sys.path[:] = path
