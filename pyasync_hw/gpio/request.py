@@ -125,8 +125,10 @@ class LineRequest(DeviceLife):
     async def next_event(self) -> EdgeEvent:
         """The oldest edge of any line that nobody has taken yet, or the next one.
 
-        Several waiters are served first in, first out.  Raises OSError: EBADF when the
-        request is released meanwhile, ENODEV when the chip is unplugged.
+        Several waiters are served first in, first out.  `dropped` counts lost edges of all
+        lines, `value` is that of the event's line: get_values() tells the others'.  Raises
+        OSError: EBADF when the request is released meanwhile, ENODEV when the chip is
+        unplugged.
         """
         return await next_edge(self._core, "both")
 

@@ -336,6 +336,18 @@ def test_an_output_is_left_at_its_safe_value(hw_board: sim.Board) -> None:
     with pytest.raises(KeyError), gpio.Output(17, value=0, safe=1):
         raise KeyError
     assert watcher.value == 1
+
+    async def hold() -> None:
+        async with gpio.LED(17, safe=0) as motor:
+            motor.on()
+            await asyncio.sleep(3600)
+
+    async def cancel() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(hold(), 0.01)
+
+    asyncio.run(cancel())
+    assert watcher.value == 0
     watcher.close()
     with pytest.raises(ValueError, match="0 or 1"):
         gpio.Output(17, safe=2)
