@@ -7,6 +7,7 @@
  * leave a string in the interpreter's type cache. */
 #define AH_NAMES(X)                                               \
     X(name_add_done_callback, "add_done_callback")                \
+    X(name_call_soon, "call_soon")                                \
     X(name_cancel, "cancel")                                      \
     X(name_cancelled, "cancelled")                                \
     X(name_context, "context")                                    \
@@ -19,6 +20,7 @@
     X(name_future, "Future")                                      \
     X(name_is_running, "is_running")                              \
     X(name_job_note, "pyasync_hw.job") /* py/job_token.h */       \
+    X(name_later, "later")                                        \
     X(name_loop, "loop")                                          \
     X(name_name, "name")                                          \
     X(name_new_default_executor, "_new_default_executor")         \

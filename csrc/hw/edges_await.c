@@ -38,8 +38,8 @@ on_readable(struct hw_wait *wait, int what)
         ah_edges_fail_waiters(edges, n); /* runs Python */
     }
     edges->drained = n >= 0 && n < EDGES_READ_MAX;
-    int err = ah_edges_announce(edges); /* runs Python */
-    stay_armed_for_a_turn(edges);       /* runs Python */
+    int err = ah_edges_announce(edges, true); /* runs Python */
+    stay_armed_for_a_turn(edges);             /* runs Python */
     ah_device_end(edges->line);
     return err;
 }
@@ -182,7 +182,7 @@ PyObject *
 ah_edges_disarm(struct line_edges *edges, struct edge_queue *queue, PyObject *future)
 {
     edge_queue_withdraw(queue, future, edges->num_armed); /* runs Python */
-    if (ah_edges_announce(edges) < 0) {                   /* runs Python */
+    if (ah_edges_announce(edges, false) < 0) {            /* runs Python */
         PyErr_WriteUnraisable((PyObject *)edges->line);   /* it is not the caller's */
     }
     if (queue->ring.size > 0) {

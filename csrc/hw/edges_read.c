@@ -8,7 +8,7 @@
 #include "py/exceptions.h"
 
 int
-ah_edges_announce(struct line_edges *edges)
+ah_edges_announce(struct line_edges *edges, bool by_loop)
 {
     uint64_t before = edges->num_armed;
     PyObject *error = NULL; /* the first one: the others are told all the same */
@@ -22,7 +22,7 @@ ah_edges_announce(struct line_edges *edges)
         waiter->told = true;
         PyObject *owner = Py_NewRef(queue->owner);
         PyObject *future = Py_NewRef(waiter->future);
-        PyObject *loop = Py_XNewRef(edges->wait.loop);
+        PyObject *loop = by_loop ? NULL : Py_XNewRef(edges->wait.loop);
         int woken =
             hw_future_tell(edges->line->st, loop, future, NULL); /* runs Python */
         Py_XDECREF(loop);
@@ -83,7 +83,7 @@ ah_edges_read_all(struct line_edges *edges)
         (void)ah_device_raise(edges->line, n);
     }
     else {
-        n = ah_edges_announce(edges); /* runs Python */
+        n = ah_edges_announce(edges, false); /* runs Python */
     }
     ah_device_end(edges->line);
     return n < 0 ? -1 : total;
@@ -129,7 +129,7 @@ ah_edges_find(struct line_edges *edges, struct edge_queue *queue, unsigned kinds
         (void)ah_device_raise(edges->line, n);
         return -1;
     }
-    if (n > 0 && ah_edges_announce(edges) < 0) { /* runs Python */
+    if (n > 0 && ah_edges_announce(edges, false) < 0) { /* runs Python */
         return -1;
     }
     return n > 0 && edge_ring_pop(&queue->ring, kinds, record);

@@ -15,8 +15,10 @@
 int ah_edges_read(struct line_edges *edges);
 
 /* Tell all who were given an edge; who is done by then passes it on, to those who wait
- * already: who begins to wait meanwhile looks into the ring first. */
-AH_RAISES int ah_edges_announce(struct line_edges *edges); /* runs Python */
+ * already: who begins to wait meanwhile looks into the ring first.  `by_loop`: the loop
+ * they wait on calls, so none of them is another thread's. */
+AH_RAISES int ah_edges_announce(struct line_edges *edges,
+                                bool by_loop); /* runs Python */
 
 /* Read what is there by now into all queues.  Number of edges, or -1. */
 AH_RAISES int ah_edges_read_all(struct line_edges *edges); /* runs Python */

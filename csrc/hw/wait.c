@@ -437,10 +437,12 @@ native_look_later(PyObject *loop, WaitCallbackObject *callback)
 static bool
 foreign_look_later(PyObject *loop, WaitCallbackObject *callback)
 {
-    PyObject *func = PyObject_GetAttrString((PyObject *)callback, "later");
-    PyObject *handle = func == NULL ? NULL
-                                    : PyObject_CallMethod(loop, "call_soon", "O",
-                                                          func); /* runs Python */
+    ModuleState *st = callback->st;
+    PyObject *func = PyObject_GetAttr((PyObject *)callback, st->name_later);
+    PyObject *handle = func == NULL
+                           ? NULL
+                           : PyObject_CallMethodOneArg(loop, st->name_call_soon,
+                                                       func); /* runs Python */
     Py_XDECREF(func);
     Py_XDECREF(handle);
     return handle != NULL;
