@@ -115,8 +115,8 @@ class Chip(DeviceLife):
     def request_lines(
         self,
         config: LineConfig,
-        consumer: str = "pyasync_hw",
-        event_buffer_size: int = 0,
+        consumer: str | None = "pyasync_hw",
+        event_buffer_size: int | None = 0,
         output_values: Mapping[int | str, int] | None = None,
     ) -> LineRequest:
         """Request up to 64 lines at once; see request_lines() of the package."""

@@ -41,6 +41,8 @@ class Line(DeviceLife):
             raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
         if chip is not None and not isinstance(chip, str):
             raise TypeError(f"a chip is a path, name or label, not {chip!r}")
+        if not isinstance(consumer, str):
+            raise TypeError(f"consumer must be a str, not {consumer!r}")
         backend = hardware.chosen(board, chip)
         self.spec = spec
         self._backend, self._chip = backend, chip

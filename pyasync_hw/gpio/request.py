@@ -51,8 +51,8 @@ class LineRequest(DeviceLife):
         backend: hardware.Backend,
         chip: str,
         config: LineConfig,
-        consumer: str,
-        event_buffer_size: int,
+        consumer: str | None,
+        event_buffer_size: int | None,
         output_values: Mapping[int | str, int] | None,
     ) -> None:
         wanted: dict[int | str, LineSettings] = {}
@@ -67,8 +67,13 @@ class LineRequest(DeviceLife):
                 wanted[line], direction="output", output_value=_level(line, value)
             )
         self._settings = list(wanted.values())
+        if consumer is None:
+            consumer = "pyasync_hw"
+        elif not isinstance(consumer, str):
+            raise TypeError(f"consumer must be a str or None, not {consumer!r}")
+        buffer_size = 0 if event_buffer_size is None else event_buffer_size
         self._core = backend.request_lines(
-            wanted, consumer, chip=chip, event_buffer_size=event_buffer_size
+            wanted, consumer, chip=chip, event_buffer_size=buffer_size
         )
         self.lines = tuple(wanted)
         """The lines as they were requested, in that order."""
@@ -268,8 +273,8 @@ class BlockingLineRequest(BlockingLife):
 def request_lines(
     path: str,
     config: LineConfig,
-    consumer: str = "pyasync_hw",
-    event_buffer_size: int = 0,
+    consumer: str | None = "pyasync_hw",
+    event_buffer_size: int | None = 0,
     output_values: Mapping[int | str, int] | None = None,
     *,
     board: hardware.Backend | None = None,

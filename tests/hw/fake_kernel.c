@@ -1,7 +1,8 @@
 /* Preloaded, it is the kernel's drivers of GPIO and SPI, on any file that can be
  * opened.
  *
- * Edges come by fake_edges(), until fake_unplug(); line 4 is somebody else's.  An SPI
+ * Edges come by fake_edges(), until fake_unplug(); line 4 is somebody else's, and
+ * /dev/forbidden is for a group.  An SPI
  * message lasts until fake_finish(), and fake_await() says that it has begun.
  */
 #include <dlfcn.h>
@@ -87,6 +88,25 @@ read(int fd, void *buffer, size_t size)
     }
     return real(fd, buffer, size);
 }
+
+int
+open(const char *path, int flags, ...)
+{
+    int (*real)(const char *, int, ...);
+    va_list arguments;
+    va_start(arguments, flags);
+    int makes = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+    int mode = makes ? va_arg(arguments, int) : 0;
+    va_end(arguments);
+    if (strcmp(path, "/dev/forbidden") == 0) {
+        errno = EACCES;
+        return -1;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "open");
+    return real(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
 static int
 get_line(struct gpio_line_req *request)

@@ -58,6 +58,10 @@ def test_a_wrong_request(hw_board: sim.Board) -> None:
             gpio.request_lines(CHIP, {17: INPUT}, event_buffer_size=size)
         with pytest.raises(ValueError, match="event_buffer_size must be 0 to"):
             gpio.Input(17, event_buffer_size=size)
+    with pytest.raises(TypeError, match="consumer must be a str or None, not 3"):
+        gpio.request_lines(CHIP, {17: INPUT}, consumer=3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="consumer must be a str, not None"):
+        gpio.Input(17, consumer=None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"event_buffer_size must be an integer, not 1\.5"):
         gpio.Input(17, event_buffer_size=1.5)  # type: ignore[arg-type]
 
@@ -297,6 +301,10 @@ def test_requests_that_the_kernel_refuses(on_fake_kernel: Callable[[str], str]) 
 for pin in (4, 99, -1):
     print(told(lambda: gpio.Input(pin, chip="/dev/null", board=board)))
 print(told(lambda: gpio.request_lines("/dev/null", {(17, 4): INPUT}, board=board).close()))
+for open_it in (lambda path: gpio.Input(17, chip=path, board=board),
+                lambda path: gpio.request_lines(path, {17: INPUT}, board=board),
+                lambda path: gpio.Chip(path, board=board)):
+    print(told(lambda: open_it("/dev/forbidden")))
 print(told(lambda: gpio.Chip("/dev/gpiochip999", board=board)))
 print(told(lambda: gpio.Chip("pinctrl-of-nobody", board=board)))
 """
@@ -309,7 +317,9 @@ print(told(lambda: gpio.Chip("pinctrl-of-nobody", board=board)))
         "ValueError: line must be 0 to 4294967295, not -1",
         "None",  # its fake refuses by the first line only
     ]
-    assert all(line.startswith(missing) for line in lines[4:]) and len(lines) == 6
+    forbidden = "PermissionError: [Errno 13] Permission denied; add the user to group gpio, "
+    assert all(line.startswith(forbidden) for line in lines[4:7])
+    assert all(line.startswith(missing) for line in lines[7:]) and len(lines) == 9
 
 
 @needs_gcc

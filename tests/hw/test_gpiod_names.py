@@ -79,7 +79,11 @@ def test_a_program_for_gpiod(hw_board: sim.Board) -> None:
         event_clock=Clock.REALTIME,
         debounce_period=timedelta(milliseconds=1),
     )
-    with gpio.Chip(CHIP) as chip, chip.request_lines(config={(17, 27): settings}):
+    with (
+        gpio.Chip(CHIP) as chip,
+        chip.request_lines({(17, 27): settings}, None, None, None) as request,  # their defaults
+    ):
+        assert request.consumer == "pyasync_hw"
         info = chip.get_line_info(27)
         assert (info.direction, info.bias) == (Direction.INPUT, Bias.PULL_DOWN)
         assert (info.edge_detection, info.event_clock) == (Edge.FALLING, Clock.REALTIME)
