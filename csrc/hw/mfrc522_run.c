@@ -66,7 +66,9 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
         }
     }
     bool take_edges = step->take_edges && self->irq != NULL;
-    int result = ah_spi_message(self->device.handle, step->xfers, step->num_xfers);
+    const bool waits = !self->chip.leaving; /* not to end what runs, or all */
+    int result =
+        ah_spi_message(self->device.handle, step->xfers, step->num_xfers, waits);
     if (take_edges && result >= 0) {
         self->chip.edge_came_late = drop_edges(self) > 0;
     }

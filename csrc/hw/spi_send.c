@@ -29,11 +29,14 @@ send_once(SPIDeviceObject *self, const struct spi_xfer *xfers, unsigned n)
 }
 
 int
-ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n)
+ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n, bool waits)
 {
     SPIDeviceObject *self = (SPIDeviceObject *)spi;
     struct bus_thread_turn turn = {.token = NULL};
-    if (ah_bus_take_turn(&self->bus_device, &turn) < 0) { /* runs Python */
+    if (!waits) {
+        (void)bus_turn_enter(&turn.turn, self->bus_device.bus); /* or without */
+    }
+    else if (ah_bus_take_turn(&self->bus_device, &turn) < 0) { /* runs Python */
         return -ECANCELED;
     }
     int result = send_once(self, xfers, n); /* runs Python */

@@ -20,9 +20,11 @@ typedef struct {
 AH_RAISES int ah_spi_send(SPIDeviceObject *self, struct message *message,
                           const bool *stopped); /* runs Python */
 
-/* One message of the driver's, in a turn of its own; `spi` is an SPIDevice.  GIL held
- * on entry and exit.  Number of bytes, or -errno (-EBADF: closed); with an exception
- * set if Python code of an adapter, a simulated card or part has raised it. */
-int ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n);
+/* One message of the driver's, in a turn of its own, if it can have one or `waits`;
+ * `spi` is an SPIDevice.  GIL held on entry and exit.  Number of bytes, or -errno
+ * (-EBADF: closed); with an exception set if Python code of an adapter, a simulated
+ * card or part has raised it. */
+int ah_spi_message(DeviceObject *spi, const struct spi_xfer *xfers, unsigned n,
+                   bool waits);
 
 #endif

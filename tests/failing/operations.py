@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pyasync_hw
-from pyasync_hw import CancelToken, VirtualClock, executor, gpio, insight, rc522, sim, spi
+from pyasync_hw import CancelToken, VirtualClock, executor, gpio, i2c, insight, rc522, sim, spi
 
 from ..leaks.test_loop_leaks import OPERATIONS as OF_LOOPS
 from ..leaks.test_reader_leaks import OPERATIONS as OF_READERS
@@ -527,6 +527,58 @@ def spi_messages() -> Act:
     yield act
     gc.collect()
     spi.Device("spi0.0", board=board).close()
+    board.close()
+
+
+class Registers:
+    """A part of an I2C bus."""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def read(self, n: int) -> bytes:
+        return bytes(n)
+
+
+@operation
+def turns_on_buses() -> Act:
+    board = sim.Board("pi-5", clock=VirtualClock())
+    board.attach_rc522().present(sim.MifareClassic1K(uid="a61d227e"))
+    board.attach_i2c(1, 0x20, Registers())
+    loop = new_loop(board.clock)
+
+    async def play() -> None:
+        async with (
+            spi.Device("spi0.1", board=board) as device,
+            i2c.Device(1, 0x20, board=board) as sensor,
+            rc522.Reader(board=board) as reader,
+        ):
+            tasks: list[asyncio.Future[Any]] = []
+            try:
+                async with device.lock(), sensor.bus.lock():
+                    for other in device.transfer(b"ab"), sensor.write(bytes(50)):
+                        tasks.append(asyncio.ensure_future(other))
+                    tasks.append(asyncio.ensure_future(reader.wait_for_tag()))
+                    await asyncio.sleep(0.001)
+                    await device.message([spi.Transfer(bytes(50), cs_change=True), bytes(2000)])
+                    await sensor.write_read(b"a", 3)
+            finally:
+                ended = await asyncio.gather(*tasks, return_exceptions=True)
+            for error in ended:
+                if isinstance(error, BaseException):
+                    raise error
+            sensor.blocking.transfer([b"a", 2])
+            with device.blocking.lock():
+                device.blocking.transfer(b"a")
+
+    yield lambda: loop.run_until_complete(play())
+    gc.collect()
+    works(loop)
+    with spi.Device("spi0.1", board=board) as device:
+        device.blocking.transfer(b"a")
+    with i2c.Device(1, 0x20, board=board) as sensor:
+        sensor.blocking.write(b"a")
+    gc.collect()
     board.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyasync_hw import gpio, rc522, sim, spi
+from pyasync_hw import gpio, i2c, rc522, sim, spi
 
 from . import hostile, values
 from .loops import loop_of
@@ -218,12 +218,37 @@ async def called(function: Any, *args: Any) -> Any:
     return function(*args)
 
 
-@verb(1)
+class Echo:
+    """A part of an I2C bus that does things in the midst of a message."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def write(self, data: bytes) -> Any:
+        return hostile.behave(self.world, None)
+
+    def read(self, n: int) -> Any:
+        return hostile.behave(self.world, bytes(n))
+
+
+def bytes_or_anything(world: World) -> Any:
+    data: Any = world.rng.choice((b"\xee\x00", bytes(30), bytes(500), 3))
+    return data if world.chance(0.9) else values.value(world)
+
+
+async def locked(lock: Any, verb: Any, world: World) -> None:
+    async with lock:
+        await verb(bytes_or_anything(world))
+
+
+@verb(2)
 def use_spi(world: World) -> None:
     device = world.pick("device")
     if device is None:
-        device = world.remember("device", spi.Device("spi0.0", board=board_of(world)))
-    kind = world.rng.randrange(5)
+        name = world.rng.choice(("spi0.0", "spi0.1"))
+        device = world.remember("device", spi.Device(name, board=board_of(world)))
+    loop = loop_of(world)
+    kind = world.rng.randrange(9)
     if kind == 0:
         device.blocking.transfer(b"\xee\x00")
     elif kind == 1:
@@ -231,9 +256,61 @@ def use_spi(world: World) -> None:
     elif kind == 2:
         device.speed_hz = world.rng.choice((10**6, 10**7, values.value(world)))
     elif kind == 3:
-        device._core.message(values.value(world))
+        device.core.message(values.value(world))
+    elif kind < 6:
+        world.keep("task", loop.create_task(device.transfer(bytes_or_anything(world))))
+    elif kind == 6:
+        world.keep("task", loop.create_task(locked(device.lock(), device.transfer, world)))
+    elif kind == 7:
+        use_message(world, device.core, [bytes_or_anything(world)])
     else:
         device.close()
+
+
+def use_message(world: World, core: Any, content: Any) -> None:
+    """What turns.py does, in any order."""
+    message = core.hold() if world.chance(0.3) else core.begin(content)
+    message = world.keep("bus message", message)
+    for _ in range(world.rng.randrange(4)):
+        other = world.pick("bus message")
+        verb = world.rng.randrange(5)
+        if verb == 0:
+            other.enter(loop_of(world) if world.chance(0.8) else values.value(world))
+        elif verb == 1:
+            other.send()
+        elif verb == 2:
+            other.check()
+        else:
+            other.leave()
+
+
+@verb(2)
+def use_i2c(world: World) -> None:
+    sensor = world.pick("sensor")
+    if sensor is None:
+        board = board_of(world)
+        if world.chance(0.7):
+            board.attach_i2c(1, 0x20, Echo(world))
+        sensor = world.remember("sensor", i2c.Device(1, 0x20, board=board))
+    loop = loop_of(world)
+    kind = world.rng.randrange(8)
+    if kind == 0:
+        sensor.blocking.write_read(b"ab", 2)
+    elif kind == 1:
+        sensor.blocking.transfer(values.value(world))
+    elif kind < 4:
+        content = [bytes_or_anything(world), bytes_or_anything(world)]
+        world.keep("task", loop.create_task(sensor.transfer(content)))
+    elif kind == 4:
+        world.keep("task", loop.create_task(locked(sensor.bus.lock(), sensor.write, world)))
+    elif kind == 5:
+        core = sensor.bus.blocking.core
+        core.on_silence = values.value(world) if world.chance(0.5) else None
+        core.smbus(0x20, world.chance(0.5), 1, world.rng.randrange(10), bytes_or_anything(world))
+    elif kind == 6:
+        use_message(world, sensor.bus.blocking.core, [(0x20, bytes_or_anything(world))])
+    else:
+        sensor.close()
 
 
 @verb(0.6)

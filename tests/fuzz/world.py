@@ -218,7 +218,9 @@ class World:
                 watching.stop()
         for loop in self.open("loop"):
             self._close_loop(loop)
-        devices = "reader", "line", "request", "gpiochip", "button", "led", "device"
+        for message in self.objects.pop("bus message", []):
+            message.leave()  # or whoever blocks waits for it for ever
+        devices = "reader", "line", "request", "gpiochip", "button", "led", "device", "sensor"
         for kind in (*devices, "board", "socket"):
             for thing in self.open(kind):
                 with contextlib.suppress(AttributeError):  # its __init__() was called again

@@ -374,3 +374,38 @@ def test_readers_and_others_share_a_busy_bus(run_reader: Run) -> None:
             assert min(await asyncio.gather(*busy)) > 0
 
     run_reader(main())
+
+
+def test_a_reader_that_blocks_waits_too_but_its_close_does_not(hw_board: sim.Board) -> None:
+    hw_board.attach_rc522("spi0.0")
+    reader, other = rc522.Reader(), spi.Device("spi0.1")
+    reader.blocking.request()
+    held, enough = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with other.blocking.lock():
+            held.set()
+            assert enough.wait(60)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    assert held.wait(60)
+    asking = threading.Thread(target=reader.blocking.request)
+    sent = reader.spi.messages
+    asking.start()
+    while other.core.waiting < 1:
+        assert asking.is_alive()
+    assert reader.spi.messages == sent
+    enough.set()
+    asking.join(60)
+    holding.join(60)
+    held.clear(), enough.clear()
+    holding = threading.Thread(target=hold)
+    holding.start()
+    assert held.wait(60)
+    sent = reader.spi.messages
+    reader.close()
+    assert reader.spi.messages > sent
+    enough.set()
+    holding.join(60)
+    other.close()

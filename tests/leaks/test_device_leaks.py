@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 
 import pyasync_hw
-from pyasync_hw import CancelToken, VirtualClock, gpio, sim, spi
+from pyasync_hw import CancelToken, VirtualClock, gpio, i2c, sim, spi
 
 from .growth import assert_no_growth
 
@@ -257,3 +257,54 @@ def test_spi_devices_opened_and_closed(board: sim.Board) -> None:
             spi.Device("spi7.0")
 
     assert_no_growth(open_close)
+
+
+class Registers:
+    """A part of an I2C bus."""
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def read(self, n: int) -> bytes:
+        return bytes(n)
+
+
+def test_messages_that_take_their_turns(board: sim.Board, runner: asyncio.Runner) -> None:
+    board.attach_i2c(1, 0x20, Registers())
+
+    async def use() -> None:
+        with spi.Device("spi0.1") as device, i2c.Device(1, 0x20) as sensor:
+            for verb, lock in (device.transfer, device.lock()), (sensor.write, sensor.bus.lock()):
+                async with lock:
+                    tasks = [asyncio.ensure_future(verb(b"ab")) for _ in range(3)]
+                    await verb(b"a")
+                    await asyncio.sleep(0)
+                    tasks[0].cancel()
+                await asyncio.wait(tasks)
+                with pytest.raises(TypeError):
+                    await verb("text")  # type: ignore[operator]
+            with pytest.raises(OSError):
+                sensor.bus.blocking.transfer([(0x21, b"a")])
+            async with device.lock():
+                waiter = asyncio.ensure_future(device.transfer(b"a"))
+                await asyncio.sleep(0)
+                device.close()
+                with pytest.raises(OSError):
+                    await waiter
+
+    no_growth(runner, use)
+
+
+def test_i2c_buses_opened_and_closed(board: sim.Board) -> None:
+    board.attach_i2c(1, 0x20, Registers())
+
+    def use() -> None:
+        with i2c.Bus(1) as bus, bus.blocking.lock():
+            sensor = bus.device(0x20).blocking
+            sensor.write_read(b"a", 3)
+            bus.blocking.core.smbus(0x20, True, 1, 2, b"")
+        i2c.Bus(0)
+        with pytest.raises(OSError):
+            i2c.Bus(7)
+
+    assert_no_growth(use)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pyasync_hw import gpio, rc522, sim
+from pyasync_hw import gpio, i2c, rc522, sim, spi
 
 from ..step import Step, operation
 
@@ -113,6 +113,47 @@ async def tag_read_and_cancelled(step: Step) -> None:
             tag = await waiter
             step.check(tag.uid.hex() == "a61d227e", f"tag {tag} came")
             expected.ran()
+
+
+class Part:
+    """What keeps the messages of a bus, by their first two bytes."""
+
+    def __init__(self) -> None:
+        self.log: list[bytes] = []
+
+    def transfer(self, data: bytes) -> bytes:
+        self.log.append(data[:2])
+        return data
+
+    def write(self, data: bytes) -> None:
+        self.log.append(data[:2])
+
+    def read(self, n: int) -> bytes:
+        return bytes(n)
+
+
+@operation(1)
+async def turns_on_a_bus(step: Step) -> None:
+    part = Part()
+    with sim.Board("pi-zero-w") as board, spi.Device("spi0.0") as device, i2c.Device(1, 32) as chip:
+        board.attach_spi(0, 0, part)
+        board.attach_i2c(1, 32, part)
+        on_spi = step.chance(0.5)
+        send = device.transfer if on_spi else chip.write
+        messages = [bytes([n, 77]) + bytes(step.rng.choice((0, 0, 300))) for n in range(10)]
+        async with device.lock() if on_spi else chip.bus.lock():
+            tasks = [asyncio.ensure_future(send(one)) for one in messages]
+            expected = [step.expect("message", n) for n in range(10)]
+            await step.turns(2)
+            await send(b"ok")
+            cancelled = {n for n in range(10) if step.chance(0.3)}
+            for n in cancelled:
+                tasks[n].cancel()
+        await asyncio.wait(tasks)
+        sent = [n for n in range(10) if n not in cancelled]
+        step.check(part.log == [b"ok", *(bytes([n, 77]) for n in sent)], f"{part.log} was sent")
+        for n, one in enumerate(expected):
+            one.ran() if n in sent else one.cancelled()
 
 
 @operation(1)
