@@ -377,9 +377,9 @@ def test_readers_and_others_share_a_busy_bus(run_reader: Run) -> None:
 
 
 def test_a_reader_that_blocks_waits_too_but_its_close_does_not(hw_board: sim.Board) -> None:
-    hw_board.attach_rc522("spi0.0")
+    hw_board.attach_rc522("spi0.0").present(sim.MifareClassic1K(uid=UID))
     reader, other = rc522.Reader(), spi.Device("spi0.1")
-    reader.blocking.request()
+    reader.blocking.open()
     held, enough = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -390,7 +390,7 @@ def test_a_reader_that_blocks_waits_too_but_its_close_does_not(hw_board: sim.Boa
     holding = threading.Thread(target=hold)
     holding.start()
     assert held.wait(60)
-    asking = threading.Thread(target=reader.blocking.request)
+    asking = threading.Thread(target=reader.blocking.wait_for_tag)
     sent = reader.spi.messages
     asking.start()
     while other.core.waiting < 1:
