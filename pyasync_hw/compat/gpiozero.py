@@ -7,8 +7,6 @@ of; what a callback is told is the time of its edge, not of the call.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
 from typing import Any
 
@@ -27,6 +25,7 @@ from gpiozero.pins.local import LocalPiFactory, LocalPiPin
 from .. import hardware
 from .._core import EdgeEvent
 from .edge_detect import _now_ns
+from .edge_order import EdgeOrder
 from .gpio_channel import Bias, Channel
 from .gpiozero_spi import HardwareSPI, SharedHardwareSPI
 from .rpi_info import revision
@@ -44,8 +43,7 @@ class Factory(LocalPiFactory):
     def __init__(self) -> None:
         super().__init__()
         self.pin_class = Pin
-        self._due: list[tuple[int, int, Pin, EdgeEvent]] = []  # a heap, of the service thread
-        self._count = itertools.count()
+        self._order = EdgeOrder()
 
     def _get_revision(self) -> int:
         if hasattr(hardware.current(), "model"):
@@ -62,18 +60,6 @@ class Factory(LocalPiFactory):
     def ticks() -> float:
         """Now, in seconds on the clock of the time stamps."""
         return _now_ns() / 1e9
-
-    def _happened(self, pin: Pin, event: EdgeEvent) -> None:
-        """Have the pin told in turn: who comes first is known when all lines were read."""
-        heapq.heappush(self._due, (event.timestamp_ns, next(self._count), pin, event))
-        service.call(self._tell_next)
-
-    def _tell_next(self) -> None:
-        _, _, pin, event = heapq.heappop(self._due)
-        try:
-            pin._tell(event)
-        except BaseException as exc:
-            report(exc)
 
 
 class Pin(LocalPiPin):
@@ -233,10 +219,7 @@ class Pin(LocalPiPin):
 
     async def _read(self, line: Channel) -> None:
         try:
-            while True:
-                self._factory._happened(self, await line.next_edge())
-                while (event := line.take_edge()) is not None:
-                    self._factory._happened(self, event)
+            await self._factory._order.read(line, self._tell)
         except (OSError, ValueError) as exc:
             if not line.closed:
                 report(exc)

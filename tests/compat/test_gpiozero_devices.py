@@ -58,6 +58,19 @@ def test_a_closed_pin_is_an_input(board: sim.Board) -> None:
     ]
 
 
+def test_rotary_encoder(board: sim.Board) -> None:
+    turned = threading.Semaphore(0)
+    with gpiozero.RotaryEncoder(21, 20, max_steps=4) as rotor:
+        rotor.when_rotated = turned.release
+        # Gray code: A, then B, both low when they close their contacts.
+        for first, second, steps in ((21, 20, 1), (21, 20, 2), (20, 21, 1)):
+            for pin, level in ((first, 0), (second, 0), (first, 1), (second, 1)):
+                board.line(pin).drive(level)
+            assert turned.acquire(timeout=PATIENCE_S)
+            until(lambda steps=steps: rotor.steps == steps)
+        assert rotor.value == 0.25
+
+
 def test_angular_servo(board: sim.Board) -> None:
     with gpiozero.AngularServo(17, min_angle=-42, max_angle=44) as servo:
         for angle, duty in ((0.0, 0.0744), (44.0, 0.1), (-42.0, 0.05)):
