@@ -66,7 +66,8 @@ i2c_transfer(void *self, struct i2c_message *messages, unsigned n)
                                                       .buf = messages[i].data};
     }
     const struct i2c_abi_rdwr rdwr = {.msgs = kernel_messages, .nmsgs = n};
-    return ioctl_retry(i2c->fd, ABI_RDWR, &rdwr);
+    int sent = ioctl_retry(i2c->fd, ABI_RDWR, &rdwr);
+    return sent >= 0 && (unsigned)sent < n ? -EIO : sent; /* cut off */
 }
 
 static int

@@ -147,7 +147,8 @@ spi_message(void *self, const struct spi_xfer *xfers, unsigned n)
     if (kernel_xfers[n - 1].cs_change) {
         return -EINVAL; /* it would keep chip select asserted */
     }
-    return ioctl_retry(spi->fd, SPI_MESSAGE(n), kernel_xfers);
+    int sent = ioctl_retry(spi->fd, SPI_MESSAGE(n), kernel_xfers);
+    return sent >= 0 && (uint64_t)sent < total ? -EIO : sent; /* cut off */
 }
 
 static int

@@ -120,6 +120,9 @@ raise_error(DeviceObject *self, int err, struct asked asked)
         case -EBUSY:
             remedy = "a driver of the kernel has this address";
             break;
+        case -EIO:
+            remedy = "the transfer was cut off, or its adapter fails (dmesg may say)";
+            break;
         case -ETIMEDOUT:
             remedy =
                 "the bus hangs: a device holds SCL low, or the pull-ups are missing";
@@ -136,7 +139,8 @@ raise_error(DeviceObject *self, int err, struct asked asked)
         default:
             break;
     }
-    return ah_raise_errno_remedy(err, self->what, remedy);
+    return remedy != NULL ? ah_raise_errno_remedy(err, self->what, remedy)
+                          : ah_raise_errno(err, self->what);
 }
 
 /* What a call of the bus came to. */

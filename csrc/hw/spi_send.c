@@ -67,6 +67,10 @@ raise_send_error(SPIDeviceObject *self, int err)
         case -EINVAL:
             remedy = "the controller can't do this speed or number of bits per word";
             break;
+        case -EIO:
+            remedy =
+                "the transfer was cut off, or its controller fails (dmesg may say)";
+            break;
         case -ETIMEDOUT:
             remedy = "the controller has not ended the transfer";
             break;

@@ -20,7 +20,7 @@ static uint32_t mode32, speed_hz;
 static uint8_t bits_per_word;
 static unsigned messages, last_count;
 static struct wire_xfer last[SPI_MESSAGE_MAX];
-static int next_error;
+static int next_error, cut_off;
 static uint32_t fastest = UINT32_MAX; /* that the controller can do */
 
 static int
@@ -39,7 +39,7 @@ fake_message(const struct wire_xfer *xfers, unsigned n)
         }
         total += (int)xfers[i].len;
     }
-    return total;
+    return total - cut_off;
 }
 
 int
@@ -217,6 +217,9 @@ test_limits(void)
     next_error = ETIMEDOUT;
     CHECK_EQ(device->ops->message(device->self, xfers, 1), -ETIMEDOUT);
     CHECK_EQ(messages, before + 2);
+    cut_off = 1;
+    CHECK_EQ(device->ops->message(device->self, xfers, 1), -EIO);
+    cut_off = 0;
     device->ops->close(device->self);
 }
 

@@ -43,13 +43,12 @@ def run(
     return asyncio.run if request.param == "asyncio" else run_on_uvloop  # type: ignore[no-any-return]
 
 
-@pytest.fixture(scope="session")
-def on_fake_kernel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def _on_kernel(source: str, folder: Path) -> Callable[[str], str]:
     """Run a program on it, with a file's name as argument: what it prints."""
-    library = tmp_path_factory.mktemp("kernel") / "fake_kernel.so"
-    source = Path(__file__).with_name("fake_kernel.c")
+    library = folder / "fake_kernel.so"
     command = ["gcc", "-shared", "-fPIC", "-Wall", "-D_GNU_SOURCE", f"-I{ROOT / 'csrc'}"]
-    subprocess.run([*command, str(source), "-o", str(library), "-ldl", "-pthread"], check=True)
+    path = str(Path(__file__).with_name(source))
+    subprocess.run([*command, path, "-o", str(library), "-ldl", "-pthread"], check=True)
     preload = " ".join(filter(None, (os.environ.get("LD_PRELOAD"), str(library))))
 
     def run(program: str) -> str:
@@ -64,3 +63,15 @@ def on_fake_kernel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
         return process.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def on_fake_kernel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Run a program on fake_kernel.c."""
+    return _on_kernel("fake_kernel.c", tmp_path_factory.mktemp("kernel"))
+
+
+@pytest.fixture(scope="session")
+def on_fake_buses(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Run a program on fake_buses.c."""
+    return _on_kernel("fake_buses.c", tmp_path_factory.mktemp("buses"))
