@@ -15,7 +15,7 @@ MODULES = [
     "pyasync_hw",
     *(
         f"pyasync_hw.{name}"
-        for name in ("errors", "executor", "gpio", "hardware", "i2c", "insight")
+        for name in ("errors", "executor", "gpio", "gpio.line", "hardware", "i2c", "insight")
     ),
     *(f"pyasync_hw.{name}" for name in ("loop", "rc522", "sim", "spi", "tags", "testing")),
 ]
@@ -34,6 +34,7 @@ PICKLED = {
         "ButtonEvent ButtonEvents Chip ChipInfo EdgeEvent EdgeIterator InfoEvent "
         "InfoEventIterator Input Jitter LED LineInfo LineRequest Output PWM request_lines"
     ),
+    "pyasync_hw.gpio.line": "Bias Clock Direction Drive Edge Value",
     "pyasync_hw.hardware": (
         "Backend ChipBackend ConfigError KernelBackend LineSettings Loops PartWiring "
         "ReaderWiring Use Wiring chosen current is_raspberry_pi keep_to_the_end load_board "
