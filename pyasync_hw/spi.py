@@ -279,7 +279,9 @@ class SpidevPackageBus:
                     setattr(self._spi, name, True)
         except OSError as error:
             self._spi.close()
-            remedy = _REMEDIES.get(error.errno or 0, "")
+            if error.errno is None:  # a text of the package's own
+                raise
+            remedy = _REMEDIES.get(error.errno, "")
             raise OSError(
                 error.errno, f"{error.strerror}{remedy}", f"/dev/spidev{bus}.{cs}"
             ) from error

@@ -10,6 +10,7 @@ import errno
 import re
 import shutil
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from typing import Any
 
 import pytest
@@ -188,3 +189,42 @@ def test_what_the_kernel_refuses(on_fake_buses: Callable[[str], str]) -> None:
     ]
     for line, pattern in zip(on_fake_buses(PROGRAM).splitlines(), expected, strict=True):
         assert re.fullmatch(pattern, line)
+
+
+PACKAGE = """
+import asyncio, ctypes, errno
+from pyasync_hw import hardware, spi
+from pyasync_hw.spi import Transfer
+
+kernel = ctypes.CDLL(None)
+board = hardware.KernelBackend()
+
+
+async def main():
+    async with spi.Device("spi0.0", via=VIA, board=board, mode=1) as device:
+        print(device.mode, await device.transfer(b"abc"), len(await device.transfer(4096)))
+        print(await device.message([Transfer(b"a", cs_change=True), b"bc"]), device.stats)
+        kernel.fake_next(errno.ETIMEDOUT, 0)
+        for transfer in device.transfer, device.blocking.transfer:
+            try:
+                answer = transfer(b"a")
+                await answer
+            except OSError as error:
+                print(errno.errorcode[error.errno])
+    try:
+        spi.Device("spi0.1", via=VIA, board=board)
+    except OSError as error:
+        print(error)
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="its kernel is built with gcc")
+def test_the_package_of_pypi_does_as_our_own_calls_do(on_fake_buses: Callable[[str], str]) -> None:
+    """With the package as it is, where it is installed."""
+    told = on_fake_buses(f"VIA = 'board'{PACKAGE}")
+    assert told.count("ETIMEDOUT") == 2 and "add the user to group spi" in told
+    if PathFinder.find_spec("spidev") is not None:
+        assert on_fake_buses(f"VIA = 'spidev'{PACKAGE}") == told
