@@ -93,7 +93,9 @@ PROGRAMS = {
     },
     "blocking": BLOCKING,
 }
-UNDER_RUN = {"RPi.GPIO": RPI_GPIO, "gpiozero": GPIOZERO}
+UNDER_RUN = {"RPi.GPIO": RPI_GPIO}
+if importlib.util.find_spec("gpiozero"):
+    UNDER_RUN["gpiozero"] = GPIOZERO
 
 Counts = dict[str, tuple[str, ...]]
 
