@@ -120,9 +120,6 @@ sysfs_stop(void *self)
 {
     struct sysfs_pwm *pwm = self;
     struct pwm_wave rest = pwm->wave;
-    if (rest.period_ns == 0) {
-        rest.period_ns = NS_PER_MS; /* it never had one */
-    }
     rest.high_ns = pwm->rest ? rest.period_ns : 0;
     int err = write_wave(pwm, &rest);
     return err < 0 ? err : write_number(pwm->files[ENABLE], pwm->rest);
@@ -184,10 +181,16 @@ set_up(struct sysfs_pwm *pwm, bool active_low)
             return pwm->files[i];
         }
     }
+    int err = read_number(pwm->files[PERIOD], &pwm->wave.period_ns);
+    if (err == 0 && pwm->wave.period_ns == 0) {
+        /* It was never used: until it has a period all else is -EINVAL
+         * (drivers/pwm/core.c, pwm_apply_state() of Linux 6.6). */
+        pwm->wave.period_ns = NS_PER_MS;
+        err = write_number(pwm->files[PERIOD], pwm->wave.period_ns);
+    }
     /* What another program has left: the polarity of one that runs stays. */
-    int err = write_number(pwm->files[ENABLE], 0);
     if (err == 0) {
-        err = read_number(pwm->files[PERIOD], &pwm->wave.period_ns);
+        err = write_number(pwm->files[ENABLE], 0);
     }
     if (err == 0) {
         err = read_number(pwm->files[DUTY], &pwm->wave.high_ns);

@@ -52,6 +52,33 @@ text_of(const char *name)
     return text;
 }
 
+/* As sysfs does: no period is 0, or shorter than the time on, when anything is set. */
+ssize_t
+pwrite(int fd, const void *text, size_t size, off_t at)
+{
+    char link[64], path[256] = "", period[32] = "0", duty[32] = "0";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    CHECK(readlink(link, path, sizeof path - 1) > 0);
+    char *name = strrchr(path, '/') + 1;
+    const bool is_channel = strstr(path, "/pwm1/") != NULL;
+    if (is_channel) {
+        snprintf(period, sizeof period, "%s", text_of("pwm1/period"));
+        snprintf(duty, sizeof duty, "%s", text_of("pwm1/duty_cycle"));
+    }
+    if (strcmp(name, "period") == 0) {
+        snprintf(period, sizeof period, "%.*s", (int)size, (const char *)text);
+    }
+    if (strcmp(name, "duty_cycle") == 0) {
+        snprintf(duty, sizeof duty, "%.*s", (int)size, (const char *)text);
+    }
+    if (is_channel && (atoll(period) == 0 || atoll(duty) > atoll(period))) {
+        errno = EINVAL;
+        return -1;
+    }
+    CHECK_EQ(lseek(fd, at, SEEK_SET), at);
+    return write(fd, text, size);
+}
+
 static void
 make_chip(void)
 {
