@@ -28,7 +28,11 @@ static int
 thread_start(void *self, const struct pwm_wave *wave)
 {
     struct pwm_line *pwm = self;
-    return pwm_thread_start(pwm->thread, &pwm->channel, wave);
+    int err = pwm_thread_start(pwm->thread, &pwm->channel, wave);
+    if (err < 0) {
+        (void)line_set(pwm->line, 1, pwm->rest); /* it may be high by now */
+    }
+    return err;
 }
 
 static int

@@ -97,7 +97,7 @@ pwm_thread_start(struct pwm_thread *thread, struct pwm_channel *channel,
         if (err == 0) {
             err = wall_clock_expect(&thread->wall, due);
         }
-        if (err < 0 && is_new) {
+        if (err < 0) {
             pthread_mutex_lock(&thread->lock);
             pwm_stop(&thread->schedule, channel);
             pthread_mutex_unlock(&thread->lock);

@@ -27,7 +27,7 @@ void pwm_thread_destroy(struct pwm_thread *thread); /* no channel is left */
 /* In a fork's child, where the thread is not: no channel is left. */
 void pwm_thread_in_child(struct pwm_thread *thread);
 
-/* Begin, or go on with another wave. */
+/* Begin, or go on with another wave; after a failure with none. */
 int pwm_thread_start(struct pwm_thread *thread, struct pwm_channel *channel,
                      const struct pwm_wave *wave);
 /* Afterwards set() is not called any more.  Idempotent. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,6 +143,36 @@ test_stop_rests_and_start_goes_on(void)
     pwm_thread_destroy(&thread);
 }
 
+/* For want of a descriptor there is no thread: the line does not stay high. */
+static void
+test_one_that_cannot_begin_rests(void)
+{
+    struct pwm_thread thread;
+    struct rlimit limit;
+    bool closed;
+    struct fake_line line = fake_new(&closed);
+    const struct pwm_wave low = {NS_PER_MS, 0}, wave = {NS_PER_MS, NS_PER_MS / 2};
+    CHECK_EQ(pwm_thread_init(&thread), 0);
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    for (int of_a_level = 0; of_a_level < 2; of_a_level++) {
+        struct pwm_device *pwm = open_pwm(&line, &thread, false);
+        if (of_a_level) {
+            CHECK_EQ(pwm->ops->start(pwm->self, &low), 0);
+        }
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+        CHECK_EQ(pwm->ops->start(pwm->self, &wave), -EMFILE);
+        CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        CHECK_EQ(line.level, 0);
+        CHECK_EQ(thread.users, 0);
+        int rises = line.rises;
+        CHECK_EQ(pwm->ops->start(pwm->self, &wave), 0);
+        wait_for(&line.rises, rises + 3);
+        pwm->ops->close(pwm->self);
+    }
+    pwm_thread_destroy(&thread);
+}
+
 /* Where the system permits it, and never claimed else. */
 static void
 test_realtime_is_what_the_thread_has(void)
@@ -273,6 +304,7 @@ main(void)
 {
     RUN(test_one_thread_for_all_as_long_as_there_are_channels);
     RUN(test_stop_rests_and_start_goes_on);
+    RUN(test_one_that_cannot_begin_rests);
     RUN(test_realtime_is_what_the_thread_has);
     RUN(test_an_unplugged_line_ends_its_wave_only);
     RUN(test_a_forks_child_has_no_thread_and_no_wave);
