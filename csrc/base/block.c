@@ -23,6 +23,9 @@ block_until(struct vclock *clock, int fd, const struct token_set *tokens,
     if (clock == NULL) {
         return block_monotonic(fd, tokens, deadline_ns);
     }
-    struct clock_wait wait = {.deadline = deadline_ns, .fd = fd, .tokens = tokens};
+    struct clock_wait wait = {.deadline = deadline_ns,
+                              .fd = fd,
+                              .tokens = tokens,
+                              .outside = tokens != NULL && tokens->outside};
     return vclock_wait_until(clock, &wait);
 }

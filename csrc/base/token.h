@@ -28,6 +28,7 @@ struct token_set {
     struct cancel_token *tokens[TOKEN_SET_MAX];
     int count;
     const void *job_clock; /* the virtual clock that the waiting job holds, or NULL */
+    bool outside;          /* who cancels may do so in real time: see clock.h */
 };
 
 static inline void

@@ -17,6 +17,7 @@ typedef struct {
     PyObject *loop;   /* owned while it waits: whom to tell, */
     PyObject *future; /* owned: and what */
     bool is_long;
+    bool entered;
     bool is_inside; /* of what holds the bus: it needs no turn */
     bool sending;
     bool stopped;
@@ -32,7 +33,7 @@ end_turn(BusMessageObject *self)
 }
 
 /* A loop that can't be told gives its turn back. */
-static void
+static bool
 tell_loop(struct bus_turn *turn)
 {
     BusMessageObject *self =
@@ -40,15 +41,18 @@ tell_loop(struct bus_turn *turn)
     PyObject *loop = self->loop;
     PyObject *future = self->future;
     self->loop = self->future = NULL;
+    bool told = true;
     Py_INCREF(self);
     if (future != NULL &&
         hw_future_tell(self->st, loop, future, NULL) < 0) { /* runs Python */
-        PyErr_WriteUnraisable(future);
-        bus_turn_leave(turn); /* runs Python */
+        PyErr_WriteUnraisable(future);                      /* runs Python */
+        told = turn->state != TURN_ON; /* it has been passed on already */
+        turn->state = TURN_OVER;
     }
     Py_XDECREF(future);
     Py_XDECREF(loop); /* runs Python */
-    Py_DECREF(self);
+    Py_DECREF(self);  /* runs Python */
+    return told;
 }
 
 /* -- life ------------------------------------------------------------------ */
@@ -137,14 +141,20 @@ BusDevice_get_waiting(BusDeviceObject *self, void *Py_UNUSED(closure))
 /* -- Python methods -------------------------------------------------------- */
 
 static int
-check_new(const BusMessageObject *self)
+raise_entered(void)
 {
-    if (!self->stopped && !self->is_inside && !self->turn.turn.waited &&
-        self->turn.turn.state == TURN_OVER) {
-        return 0;
-    }
     PyErr_SetString(PyExc_RuntimeError, "a message enters once");
     return -1;
+}
+
+static int
+enter_once(BusMessageObject *self)
+{
+    if (self->entered || self->stopped) {
+        return raise_entered();
+    }
+    self->entered = true;
+    return 0;
 }
 
 /* Is the bus free, or held for this task?  What holds it notes the task.  -1 with an
@@ -161,9 +171,9 @@ enter_at_once(BusMessageObject *self, PyObject *loop)
     }
     PyObject *task =
         PyObject_CallOneArg(self->st->current_task, loop); /* runs Python */
-    if (task == NULL || check_new(self) < 0) {
+    if (task == NULL || self->stopped) {
         Py_XDECREF(task);
-        return -1;
+        return task == NULL ? -1 : raise_entered();
     }
     self->is_inside = bus->on != NULL && bus->on->task == task && task != Py_None;
     if (self->payload == NULL && !self->is_inside) {
@@ -177,7 +187,7 @@ static PyObject *
 BusMessage_enter(BusMessageObject *self, PyObject *loop)
 {
     if (ah_device_use_loop(&self->device->device, loop) < 0 || /* runs Python */
-        check_new(self) < 0) {
+        enter_once(self) < 0) {
         return NULL;
     }
     int entered = enter_at_once(self, loop); /* runs Python */
@@ -188,7 +198,10 @@ BusMessage_enter(BusMessageObject *self, PyObject *loop)
         Py_RETURN_NONE;
     }
     PyObject *future = PyObject_CallMethod(loop, "create_future", NULL);
-    if (future == NULL || /* it ran Python */ check_new(self) < 0) {
+    if (future == NULL || /* it ran Python */ self->stopped) {
+        if (future != NULL) {
+            (void)raise_entered();
+        }
         Py_XDECREF(future);
         return NULL;
     }
@@ -210,7 +223,7 @@ BusMessage_block(BusMessageObject *self, PyObject *Py_UNUSED(ignored))
         PyErr_SetString(PyExc_RuntimeError, "a message does not block");
         return NULL;
     }
-    if (check_new(self) < 0 || ah_device_begin(&self->device->device) == NULL) {
+    if (enter_once(self) < 0 || ah_device_begin(&self->device->device) == NULL) {
         return NULL;
     }
     int alone = ah_bus_take_turn(self->device, &self->turn); /* runs Python */
@@ -270,9 +283,13 @@ BusMessage_send(BusMessageObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *
 BusMessage_leave(BusMessageObject *self, PyObject *Py_UNUSED(ignored))
 {
+    const bool blocks = self->turn.token != NULL && self->turn.turn.state == TURN_WAITS;
     self->stopped = true;
     if (!self->sending) {
         end_turn(self); /* runs Python */
+    }
+    if (blocks) {
+        (void)self->turn.turn.tell(&self->turn.turn); /* in another thread */
     }
     Py_RETURN_NONE;
 }

@@ -37,7 +37,7 @@ bus_queue_must_wait(const struct bus_queue *self, const BusDeviceObject *device)
            on->thread != PyThread_get_thread_ident();
 }
 
-static void
+static bool
 tell(struct bus_turn *turn)
 {
     struct bus_thread_turn *self = (struct bus_thread_turn *)turn;
@@ -45,6 +45,7 @@ tell(struct bus_turn *turn)
     if (err < 0 && ah_raise_errno(err, "eventfd") < 0) {
         PyErr_WriteUnraisable((PyObject *)self->token); /* runs Python */
     }
+    return true;
 }
 
 int
@@ -63,8 +64,13 @@ bus_queue_wait(struct bus_queue *self, BusDeviceObject *device)
     }
     turn->turn.tell = tell;
     turn->turn.thread = 0;
-    bus_turn_wait(&turn->turn, device);
     self->waits = true;
+    if (bus_turn_enter(&turn->turn, device->bus)) {
+        (void)tell(&turn->turn); /* it was given back meanwhile */
+    }
+    else {
+        bus_turn_wait(&turn->turn, device);
+    }
     return fd;
 }
 

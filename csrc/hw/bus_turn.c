@@ -93,12 +93,13 @@ withdraw(struct bus_turn *turn)
     }
 }
 
-static void
+static bool
 tell(struct bus_turn *turn)
 {
     PyObject *exc = ah_take_exception(); /* of the message that is over */
-    turn->tell(turn);                    /* runs Python */
+    bool told = turn->tell(turn);        /* runs Python */
     ah_restore_exception(exc);
+    return told;
 }
 
 void
@@ -113,22 +114,24 @@ ah_bus_fail(DeviceObject *device)
         }
         withdraw(turn);
         turn->state = TURN_OVER;
-        tell(turn); /* runs Python */
+        (void)tell(turn); /* runs Python */
         turn = bus->waiting;
     }
 }
 
+/* To the first who can be told; the caller's device keeps the bus. */
 static void
 pass_on(struct bus *bus)
 {
-    struct bus_turn *next = bus->waiting;
-    bus->on = next;
-    if (next == NULL) {
-        return;
-    }
-    bus->waiting = next->next;
-    next->state = TURN_ON;
-    tell(next); /* runs Python */
+    struct bus_turn *next;
+    do {
+        next = bus->waiting;
+        bus->on = next;
+        if (next != NULL) {
+            bus->waiting = next->next;
+            next->state = TURN_ON;
+        }
+    } while (next != NULL && !tell(next)); /* runs Python */
 }
 
 void

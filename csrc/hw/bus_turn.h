@@ -24,7 +24,8 @@ struct bus_turn {
     bool waited;
     unsigned long thread; /* that waits or sends; 0: nobody yet */
     PyObject *task;       /* owned: whose messages are let in meanwhile, or NULL */
-    void (*tell)(struct bus_turn *turn); /* it waits no more; runs Python */
+    /* It waits no more; false: it is over, for it cannot be told.  Runs Python. */
+    bool (*tell)(struct bus_turn *turn);
 };
 
 struct bus {

@@ -5,7 +5,7 @@
 #include "py/blocking.h"
 #include "py/errors.h"
 
-static void
+static bool
 tell_thread(struct bus_turn *turn)
 {
     struct bus_thread_turn *self = (struct bus_thread_turn *)turn;
@@ -13,6 +13,7 @@ tell_thread(struct bus_turn *turn)
     if (err < 0 && ah_raise_errno(err, "eventfd") < 0) {
         PyErr_WriteUnraisable((PyObject *)self->token); /* runs Python */
     }
+    return true;
 }
 
 /* Does a loop run in this thread?  -1 with an exception. */
@@ -39,12 +40,15 @@ block_for_turn(BusDeviceObject *self, struct bus_thread_turn *turn)
     ModuleState *st = self->device.st;
     const char *what = self->device.what;
     int status = ah_wait_tokens(st, (PyObject *)turn->token, &tokens);
+    tokens.set.outside = true; /* who has the bus need not be on the clock */
     while (status == 0 && turn->turn.state == TURN_WAITS) {
         if (PyErr_CheckSignals() < 0) { /* runs Python */
             status = -1;
             break;
         }
-        int result = ah_block_once(NULL, -1, &tokens.set, NS_NEVER, what);
+        const struct device_time *time = self->device.time; /* NULL: closed */
+        int result = ah_block_once(time != NULL ? time->clock : NULL, -1, &tokens.set,
+                                   NS_NEVER, what); /* runs Python */
         if (turn->turn.state != TURN_WAITS) {
             break; /* told; what has failed besides matters no more */
         }
@@ -56,7 +60,13 @@ block_for_turn(BusDeviceObject *self, struct bus_thread_turn *turn)
         }
     }
     if (status == 0 && turn->turn.state == TURN_OVER) {
-        status = ah_bus_raise_closed(self);
+        if (ah_device_is_closed(&self->device)) {
+            status = ah_bus_raise_closed(self);
+        }
+        else {
+            PyErr_SetString(PyExc_RuntimeError, "left while it was waited for");
+            status = -1;
+        }
     }
     ah_wait_tokens_clear(&tokens);
     return status;

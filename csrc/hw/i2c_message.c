@@ -1,6 +1,7 @@
 #include "hw/i2c_message.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "py/errors.h"
 
@@ -39,6 +40,7 @@ parse_read(PyObject *arg, struct i2c_messages *messages, unsigned i)
     if (data == NULL) {
         return -1;
     }
+    memset(PyBytes_AS_STRING(data), 0, (size_t)len); /* what a driver leaves out */
     messages->read[i] = data;
     messages->messages[i].flags |= I2C_READ;
     messages->messages[i].len = (uint16_t)len;

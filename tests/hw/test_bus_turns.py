@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
@@ -46,9 +47,9 @@ class Part:
 class Bench:
     """A board with such a part on its bus, and two ways of who has no object in common there."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, clock: pyasync_hw.VirtualClock | None = None) -> None:
         self.part = Part()
-        self.board = sim.Board("pi-5")
+        self.board = sim.Board("pi-5", clock=clock)
         self.devices: list[Any] = []
         if kind == "spi":
             for cs in (0, 1):
@@ -243,6 +244,81 @@ def test_a_lock_that_blocks(bench: Bench) -> None:
         bench.send_blocking(1, b"a")
     thread.join(60)
     assert bench.part.log == b"0a1"
+
+
+def test_a_lock_that_blocks_is_entered_once_and_may_be_left_meanwhile(bench: Bench) -> None:
+    held, message = bench.core.hold(), bench.core.hold()
+    held.block()
+    entered: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            message.block()
+        except RuntimeError as error:
+            entered.append(error)
+
+    threads = [threading.Thread(target=enter) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while len(entered) != 1 or bench.core.waiting != 1:
+        threads[0].join(0.001)
+    message.leave()
+    for thread in threads:
+        thread.join()
+    assert len(entered) == 2
+    assert bench.core.waiting == 0
+    held.leave()
+    bench.send_blocking(0, b"1")
+
+
+@pytest.mark.parametrize("new_loop", [pyasync_hw.new_event_loop, asyncio.new_event_loop])
+def test_all_that_wait_on_a_closed_loop_let_go(
+    bench: Bench,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda failure: refused.append(failure.exc_type))
+    held = bench.core.hold()
+    messages = [bench.core.hold() for _ in range(5000)]
+
+    def fill_and_leave() -> None:
+        loop = new_loop()
+        assert held.enter(loop) is None
+        for message in messages:
+            turn = message.enter(loop)
+            assert turn is not None
+            turn.add_done_callback(refused.append)
+        loop.close()
+        held.leave()
+
+    size = threading.stack_size(256 * 1024)
+    thread = threading.Thread(target=fill_and_leave)
+    thread.start()
+    threading.stack_size(size)
+    thread.join()
+    assert refused == [RuntimeError] * len(messages)
+    bench.send_blocking(0, b"1")
+    assert bench.part.log == b"1"
+
+
+@pytest.mark.parametrize("kind", ["spi", "i2c"])
+def test_a_thread_that_waits_lets_virtual_time_pass(kind: str) -> None:
+    clock = pyasync_hw.VirtualClock()
+    bench = Bench(kind, clock)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with bench.lock():
+            sent = loop.run_in_executor(None, bench.send_blocking, 1, b"1")
+            await bench.wait_for(1)
+            await asyncio.sleep(3600)
+            assert not sent.done()
+        await sent
+
+    pyasync_hw.run(main(), clock=clock)
+    assert bench.part.log == b"1"
+    bench.close()
 
 
 def test_a_lock_that_blocks_is_not_for_a_loops_thread(bench: Bench, run: Run) -> None:
