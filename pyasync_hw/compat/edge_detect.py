@@ -11,6 +11,7 @@ from collections.abc import Callable
 from .. import hardware
 from .._core import CancelToken, EdgeEvent
 from ..gpio import Edge
+from .edge_order import read_in_order
 from .gpio_channel import Channel
 from .legacy_asyncio import FutureCancelledError
 from .service import report, service
@@ -186,9 +187,7 @@ class Watch:
         while self._blocked:  # they were told to leave the line to us
             await asyncio.sleep(0.001)
         try:
-            while self._line is line:
-                self._deliver(await line.next_edge())
-                await asyncio.sleep(0)  # callbacks run now; edges wait in the line
+            await read_in_order(line, self._deliver, lambda: self._line is line)
         except (OSError, ValueError) as exc:
             self._fail(line, exc)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import bisect
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from .._core import EdgeEvent
 from .gpio_channel import Channel
 from .service import report, service
 
-__all__ = ["EdgeOrder"]
+__all__ = ["read_in_order"]
 
 Tell = Callable[[EdgeEvent], None]
 
@@ -23,9 +24,10 @@ Tell = Callable[[EdgeEvent], None]
 class _Reading:
     """A line, and those of its edges that were taken and are not told."""
 
-    def __init__(self, line: Channel, tell: Tell) -> None:
+    def __init__(self, line: Channel, tell: Tell, wanted: Callable[[], bool]) -> None:
         self.line = line
         self.tell = tell
+        self.wanted = wanted
         self.edges: list[EdgeEvent] = []  # in order
         self.all_told = asyncio.Event()
 
@@ -35,7 +37,7 @@ class _Reading:
 
     def look(self) -> None:
         """Take an edge, if none is known; one that is being waited for comes by itself."""
-        if self.edges:
+        if self.edges or not self.wanted():
             return
         try:
             event = self.line.take_edge()
@@ -45,22 +47,19 @@ class _Reading:
             self.take(event)
 
 
-class EdgeOrder:
-    """The lines that are read; all of it runs in the service thread."""
+class _Order:
+    """The lines that are read by one loop, that of the service thread."""
 
     def __init__(self) -> None:
         self._readings: list[_Reading] = []
         self._telling = False
 
-    async def read(self, line: Channel, tell: Tell) -> None:
-        """Have `tell` called with each edge, while no loop runs there, until it is cancelled.
-
-        Raises what the line does: OSError, and ValueError when it was closed.
-        """
-        reading = _Reading(line, tell)
+    async def read(self, line: Channel, tell: Tell, wanted: Callable[[], bool]) -> None:
+        """See read_in_order()."""
+        reading = _Reading(line, tell, wanted)
         self._readings.append(reading)
         try:
-            while True:
+            while wanted():
                 reading.take(await line.next_edge())
                 if not self._telling:
                     self._telling = True
@@ -98,3 +97,15 @@ class EdgeOrder:
             report(exc)
         finally:
             told.set()
+
+
+_orders: WeakKeyDictionary[asyncio.AbstractEventLoop, _Order] = WeakKeyDictionary()
+
+
+async def read_in_order(line: Channel, tell: Tell, wanted: Callable[[], bool]) -> None:
+    """In the service thread: have `tell` called there with each edge of a line, while no loop runs.
+
+    Until it is cancelled, or no edge is wanted any more: then they stay for others.  Raises
+    what the line does: OSError, and ValueError when it was closed.
+    """
+    await _orders.setdefault(asyncio.get_running_loop(), _Order()).read(line, tell, wanted)

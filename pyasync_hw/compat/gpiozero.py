@@ -25,7 +25,7 @@ from gpiozero.pins.local import LocalPiFactory, LocalPiPin
 from .. import hardware
 from .._core import EdgeEvent
 from .edge_detect import _now_ns
-from .edge_order import EdgeOrder
+from .edge_order import read_in_order
 from .gpio_channel import Bias, Channel
 from .gpiozero_spi import HardwareSPI, SharedHardwareSPI
 from .rpi_info import revision
@@ -43,7 +43,6 @@ class Factory(LocalPiFactory):
     def __init__(self) -> None:
         super().__init__()
         self.pin_class = Pin
-        self._order = EdgeOrder()
 
     def _get_revision(self) -> int:
         if hasattr(hardware.current(), "model"):
@@ -219,7 +218,7 @@ class Pin(LocalPiPin):
 
     async def _read(self, line: Channel) -> None:
         try:
-            await self._factory._order.read(line, self._tell)
+            await read_in_order(line, self._tell, lambda: self._read_line is line)
         except (OSError, ValueError) as exc:
             if not line.closed:
                 report(exc)

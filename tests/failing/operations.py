@@ -438,6 +438,32 @@ def edges_awaited() -> Act:
 
 
 @operation
+def waves() -> Act:
+    board = sim.Board("pi-zero-w", clock=VirtualClock())
+
+    def act() -> None:
+        with (
+            gpio.PWM("GPIO18", 100, duty=0.5, board=board) as one,
+            gpio.PWM("GPIO19", 50, board=board) as other,
+        ):
+            other.change(frequency=200, duty=0.25)
+            clock.advance(0.1)
+            if one.jitter.edges < 19:
+                raise AssertionError(f"{one.jitter} in 0.1 s")
+            one.stop()
+            one.start()
+
+    assert board.clock is not None
+    clock = board.clock
+    yield act
+    gc.collect()
+    with gpio.PWM("GPIO18", 100, duty=0.5, board=board):
+        clock.advance(0.1)
+        assert board.line(18).pwm == (100.0, 0.5)
+    board.close()
+
+
+@operation
 def several_lines() -> Act:
     board = sim.Board("pi-zero-w", clock=VirtualClock())
     both = gpio.LineSettings(direction="input", edge_detection="both", bias="pull_up")

@@ -28,6 +28,28 @@ async def edges(step: Step) -> None:
 
 
 @operation(1)
+async def waves(step: Step) -> None:
+    with sim.Board("pi-zero-w") as board:
+        pins = step.rng.sample((17, 18, 22, 27), step.rng.randrange(1, 4))
+        pwms = [gpio.PWM(pin, step.rng.choice((500, 2000)), duty=0.5) for pin in pins]
+        with gpio.Input(4) as line:  # a wire from the first of them
+            wire = board.attach(sim.Wire(pins[0], 4))
+            expected = step.expect("edges of a wave", 3)
+            for _ in range(3):
+                await line.wait_for_edge()
+            expected.ran()
+        step.check(pwms[0].jitter.edges >= 2, f"{wire} carried edges, but {pwms[0].jitter}")
+        for pwm in pwms:
+            if step.chance(0.5):
+                pwm.change(frequency=100, duty=step.rng.choice((0, 0.25, 1)))
+            if step.chance(0.3):
+                pwm.stop()
+            pwm.close()
+        levels = [board.line(pin).value for pin in pins[1:]]
+        step.check(not any(levels), f"{pins} are {levels} when their waves have ended")
+
+
+@operation(1)
 async def edges_by_an_iterator(step: Step) -> None:
     with sim.Board("pi-zero-w") as board, gpio.Input("GPIO4", bias="pull_up") as button:
         count, line = step.rng.randrange(1, 12), board.line("GPIO4")
