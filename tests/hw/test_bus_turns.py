@@ -354,6 +354,23 @@ def test_a_closed_device_takes_no_turn(bench: Bench, run: Run) -> None:
     run(main())
 
 
+def test_time_goes_on_while_a_job_waits_for_its_turn(bench: Bench) -> None:
+    clock = pyasync_hw.VirtualClock()
+
+    async def main() -> None:
+        async with bench.lock():
+            job = asyncio.ensure_future(asyncio.to_thread(bench.send_blocking, 1, b"1"))
+            while bench.core.waiting < 1:
+                await asyncio.sleep(0)
+            await asyncio.sleep(1)
+            await bench.send(0, b"0")
+        await job
+        assert 1_000_000_000 <= clock.time_ns() < 1_100_000_000
+
+    pyasync_hw.run(main(), clock=clock)
+    assert bench.part.log == b"01"
+
+
 # -- a reader is one of those who wait ---------------------------------------------
 
 UID = "a61d227e"
