@@ -77,6 +77,39 @@ def use_line(world: World) -> None:
 
 
 @verb(1)
+def open_pwm(world: World) -> None:
+    pin = world.rng.choice(PINS) if world.chance(0.9) else values.value(world)
+    # Slow, for nobody knows how far a virtual clock is going to jump.
+    frequency = world.rng.choice((0.5, 0.01)) if world.chance(0.9) else 0.001
+    options = {"realtime": world.chance(0.1), "active_low": world.chance(0.2)}
+    world.remember("pwm", gpio.PWM(pin, frequency, duty=0.5, board=board_of(world), **options))
+
+
+@verb(3)
+def use_pwm(world: World) -> None:
+    pwm = world.pick("pwm")
+    if pwm is None:
+        return
+    kind = world.rng.randrange(8)
+    if kind == 0:
+        pwm.start()
+    elif kind == 1:
+        pwm.stop()
+    elif kind == 2:
+        pwm.duty = world.rng.choice((0, 0.25, 1, values.value(world)))
+    elif kind == 3:
+        pwm._core.start(values.value(world), values.value(world))
+    elif kind == 4:
+        pwm._core.use_loop(loop_of(world) if world.chance(0.8) else hostile.hostile(world))
+    elif kind == 5:
+        pwm.close()
+    elif kind == 6:
+        _ = pwm.jitter, pwm.made_by, pwm.realtime
+    else:
+        repr(pwm), pwm.change(frequency=0.1, duty=0.75)
+
+
+@verb(1)
 def use_edges(world: World) -> None:
     edges = world.pick("edges")
     if edges is not None:
