@@ -231,7 +231,7 @@ SimWorld_request_lines(SimWorldObject *self, PyObject *args)
         return NULL;
     }
     int n = parse_lines(self, offsets_arg, settings_arg, offsets, settings);
-    if (n < 0 || ah_sim_check_open(self) < 0) {
+    if (n < 0 || ah_sim_check_outside(self) < 0) {
         return NULL;
     }
     int err;
@@ -268,7 +268,7 @@ SimWorld_open_gpiochip(SimWorldObject *self, PyObject *Py_UNUSED(ignored))
 {
     struct line_chip *chip;
     const char *label = PyUnicode_AsUTF8(self->name);
-    if (label == NULL || ah_sim_check_open(self) < 0) {
+    if (label == NULL || ah_sim_check_outside(self) < 0) {
         return NULL;
     }
     int err;
@@ -292,7 +292,7 @@ SimWorld_open_spi(SimWorldObject *self, PyObject *args)
                           &config.mode)) {
         return NULL;
     }
-    if (ah_sim_check_open(self) < 0) {
+    if (ah_sim_check_outside(self) < 0) {
         return NULL;
     }
     int err;

@@ -177,7 +177,7 @@ SimWorld_open_i2c(SimWorldObject *self, PyObject *args)
     int reads_last;
     struct i2c_bus *opened;
     if (!PyArg_ParseTuple(args, "IIp:open_i2c", &bus, &funcs, &reads_last) ||
-        ah_sim_check_open(self) < 0) {
+        ah_sim_check_outside(self) < 0) {
         return NULL;
     }
     int err;

@@ -29,6 +29,21 @@ ah_sim_check_open(SimWorldObject *self)
     return 0;
 }
 
+int
+ah_sim_check_outside(SimWorldObject *self)
+{
+    if (ah_sim_check_open(self) < 0) {
+        return -1;
+    }
+    if (world_is_inside(&self->world)) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the code of a card or part, which answers a message, cannot "
+                        "open devices of its board: open them before");
+        return -1;
+    }
+    return 0;
+}
+
 void
 ah_sim_drop_idle_cards(SimWorldObject *self)
 {

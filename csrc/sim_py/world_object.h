@@ -31,6 +31,8 @@ AH_RAISES int ah_sim_check_own(SimWorldObject *self);
 
 /* In a child, or closed: -1 with RuntimeError, ValueError. */
 AH_RAISES int ah_sim_check_open(SimWorldObject *self);
+/* May the caller open devices?  Not code of a card or part: see world.h. */
+AH_RAISES int ah_sim_check_outside(SimWorldObject *self);
 
 /* Lock for a method; -1 with ValueError when the board is closed. */
 AH_RAISES int ah_sim_enter(SimWorldObject *self);

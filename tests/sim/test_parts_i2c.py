@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pyasync_hw
-from pyasync_hw import i2c, sim
+from pyasync_hw import gpio, i2c, sim, spi
 from pyasync_hw.hardware import load_board
 
 
@@ -232,3 +232,29 @@ def test_they_are_in_a_file(tmp_path: Path) -> None:
             sim.ADXL345,
             sim.MPU6050,
         ]
+
+
+def test_what_answers_a_message_opens_no_devices() -> None:
+    """Who closes the board or changes its clock waits for the message, and has their list."""
+    board = sim.Board("pi-5")
+    refused: list[str] = []
+
+    class Opens:
+        def write(self, data: bytes) -> None:
+            for open_one in (
+                lambda: gpio.Input(17, board=board),
+                lambda: gpio.Chip("gpiochip0", board=board),
+                lambda: spi.Device("spi0.0", board=board),
+                lambda: i2c.Device(1, 0x21, board=board),
+            ):
+                with pytest.raises(RuntimeError, match="cannot open devices of its board") as info:
+                    open_one()
+                refused.append(str(info.value))
+
+        def read(self, n: int) -> bytes:
+            return bytes(n)
+
+    board.attach_i2c(1, 0x20, Opens())
+    with i2c.Device(1, 0x20, board=board) as device, board:
+        device.blocking.write(b"1")
+    assert len(refused) == 4
