@@ -7,11 +7,11 @@ from __future__ import annotations
 
 # get_type_hints() looks here for what the classes name.
 from collections.abc import Mapping as Mapping
-from datetime import timedelta as timedelta
 from typing import Any as Any
 from typing import Literal as Literal
 
 from .backend import Backend, ChipBackend, LineSettings
+from .backend import Duration as Duration
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi

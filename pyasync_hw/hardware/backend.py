@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -15,6 +14,14 @@ if TYPE_CHECKING:
     from ..sim import SimReader
 
 __all__ = ["Backend", "ChipBackend", "LineSettings", "level"]
+
+
+@runtime_checkable
+class Duration(Protocol):
+    """A timedelta.  Several interpreters at once do not survive module datetime in 3.13."""
+
+    def total_seconds(self) -> float:
+        """How long it is, in seconds."""
 
 
 def _word(value: object) -> Any:
@@ -47,7 +54,7 @@ class LineSettings:
     event_clock: Literal["monotonic", "realtime", "hte"] = "monotonic"
     active_low: bool = False
     output_value: bool = False
-    debounce_period: float | timedelta = 0.0
+    debounce_period: float | Duration = 0.0
 
     def __post_init__(self) -> None:
         for name in ("direction", "edge_detection", "bias", "drive", "event_clock"):
@@ -56,7 +63,9 @@ class LineSettings:
                 object.__setattr__(self, name, _word(value))
         if isinstance(self.output_value, Enum):
             object.__setattr__(self, "output_value", level(self.output_value, "output_value"))
-        if isinstance(self.debounce_period, timedelta):
+        if not isinstance(self.debounce_period, (int, float)) and isinstance(
+            self.debounce_period, Duration
+        ):
             object.__setattr__(self, "debounce_period", self.debounce_period.total_seconds())
 
     @classmethod
