@@ -216,6 +216,8 @@ class World:
         for watching in self.open("watch"):
             with contextlib.suppress(AttributeError):  # its __init__() was called again
                 watching.stop()
+        for wave in self.open("pwm"):
+            wave.close()  # or a virtual clock goes on for ever, and no wait ends in a deadlock
         for loop in self.open("loop"):
             self._close_loop(loop)
         for message in self.objects.pop("bus message", []):
