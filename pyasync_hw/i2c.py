@@ -39,12 +39,27 @@ _READ_TO_SCAN = frozenset([*range(0x30, 0x38), *range(0x50, 0x60)])
 
 
 def _messages(messages: Iterable[tuple[int, Data]], flags: int) -> list[tuple[int, Data, int]]:
+    """As the core takes them.  TypeError: one is neither bytes nor a number."""
     checked: list[tuple[int, Data, int]] = []
     for address, data in messages:
         if not isinstance(data, int):
-            data = bytes(memoryview(data))  # what the caller changes meanwhile is not sent
+            data = _to_write(data)  # a copy: what the caller changes meanwhile is not sent
         checked.append((address, data, flags))
     return checked
+
+
+def _each(messages: Iterable[Data]) -> Iterable[Data]:
+    if isinstance(messages, (bytes, bytearray, memoryview)):  # of which each is a number
+        raise TypeError(f"messages are several, such as [{bytes(messages)!r}, 1]; not bytes")
+    return messages
+
+
+def _to_write(data: Buffer) -> bytes:
+    try:
+        return bytes(memoryview(data))
+    except TypeError:  # a number would be read, and bytes() of one are as many zeros
+        wanted = f"; for one byte write bytes([{data}])" if isinstance(data, int) else ""
+        raise TypeError(f"what is written is bytes, not {data!r}{wanted}") from None
 
 
 @contextlib.contextmanager
@@ -62,6 +77,8 @@ class BlockingBus(BlockingLife):
 
     Raises OSError with a remedy, ValueError.
     """
+
+    __slots__ = ("core", "name")
 
     def __init__(self, spec: int | str = "i2c-1", *, board: hardware.Backend | None = None) -> None:
         number = parse_i2c(spec)
@@ -125,6 +142,8 @@ class BlockingBus(BlockingLife):
 class Bus(DeviceLife):
     """An I2C bus, whose calls are awaited; otherwise as BlockingBus."""
 
+    __slots__ = ("blocking", "name")
+
     def __init__(self, spec: int | str = "i2c-1", *, board: hardware.Backend | None = None) -> None:
         self.blocking = BlockingBus(spec, board=board)
         self.name = self.blocking.name
@@ -184,6 +203,8 @@ class Bus(DeviceLife):
 class BlockingDevice(BlockingLife):
     """A device on a bus: Device.blocking, or BlockingBus.device()."""
 
+    __slots__ = ("address", "bus", "ten_bit")
+
     def __init__(self, bus: BlockingBus, address: int, ten_bit: bool = False) -> None:
         self.bus = bus
         self.address = i2c_address(address, ten_bit)
@@ -191,7 +212,7 @@ class BlockingDevice(BlockingLife):
 
     def transfer(self, messages: Iterable[Data]) -> list[bytes]:
         """Messages with no stop between them: bytes to write, or how many to read."""
-        to_here = ((self.address, data) for data in messages)
+        to_here = ((self.address, data) for data in _each(messages))
         return self.bus.transfer(to_here, ten_bit=self.ten_bit)
 
     def read(self, n: int) -> bytes:
@@ -200,11 +221,11 @@ class BlockingDevice(BlockingLife):
 
     def write(self, data: Buffer) -> None:
         """Write bytes, up to 8192."""
-        self.transfer([data])
+        self.transfer([_to_write(data)])
 
     def write_read(self, data: Buffer, n: int) -> bytes:
         """Write bytes, a register's address say, and read n with no stop between."""
-        return self.transfer([data, n])[0]
+        return self.transfer([_to_write(data), n])[0]
 
     @property
     def blocking(self) -> BlockingDevice:
@@ -233,6 +254,8 @@ class Device(DeviceLife):
     Of a name it opens the bus, and closes it.  Raises OSError with a remedy, ValueError.
     """
 
+    __slots__ = ("_owns_bus", "address", "bus", "ten_bit")
+
     def __init__(
         self,
         bus: int | str | Bus,
@@ -257,7 +280,7 @@ class Device(DeviceLife):
 
         What was read, one for each read.  OSError (EREMOTEIO or ENXIO): nothing answers.
         """
-        to_here = ((self.address, data) for data in messages)
+        to_here = ((self.address, data) for data in _each(messages))
         return await self.bus.transfer(to_here, ten_bit=self.ten_bit)
 
     async def read(self, n: int) -> bytes:
@@ -266,11 +289,11 @@ class Device(DeviceLife):
 
     async def write(self, data: Buffer) -> None:
         """Write bytes, up to 8192."""
-        await self.transfer([data])
+        await self.transfer([_to_write(data)])
 
     async def write_read(self, data: Buffer, n: int) -> bytes:
         """Write bytes, a register's address say, and read n with no stop between."""
-        return (await self.transfer([data, n]))[0]
+        return (await self.transfer([_to_write(data), n]))[0]
 
     @property
     def closed(self) -> bool:

@@ -65,6 +65,8 @@ def _kept(opened: contextlib.ExitStack, part: Any) -> Any:
 class _Face(BlockingLife):
     """A reader but for its verbs, which are awaited or block."""
 
+    __slots__ = ("_chip", "_spi", "_verbs")
+
     # The chip and no Reader, which refers to its blocking face: no cycle keeps the lines.
     _chip: Chip
     _spi: _core.SPIDevice
@@ -130,6 +132,8 @@ class Reader(DeviceLife, _Face):
     sets up the chip.  Raises OSError with a remedy, ValueError.  Verbs raise
     ChipNotFoundError when no chip answers.
     """
+
+    __slots__ = ("blocking", "name")
 
     def __init__(
         self,
@@ -277,6 +281,8 @@ class BlockingReader(_Face):
     A second thread waits until the first is done.  While a loop awaits a verb, a
     blocking one raises RuntimeError.  Signal handlers run meanwhile (PEP 475).
     """
+
+    __slots__ = ()
 
     def __init__(self, chip: Chip, spi: _core.SPIDevice) -> None:
         self._chip = chip

@@ -59,6 +59,12 @@ class Transfer(NamedTuple):
     bits_per_word: int = 0
 
 
+def _each(transfers: Iterable[bytes | int | Transfer]) -> Iterable[bytes | int | Transfer]:
+    if isinstance(transfers, (bytes, bytearray, memoryview, Transfer)):  # each item is a number
+        raise TypeError(f"transfers are several, such as [{transfers!r}]; or is it transfer()?")
+    return transfers
+
+
 class Stats(NamedTuple):
     """What has been sent so far."""
 
@@ -79,8 +85,10 @@ def _flag(bit: int, doc: str) -> property:
     return property(get, put, doc=doc)
 
 
-class _Settings:
+class _Settings(BlockingLife):
     """What both faces of a device have: its settings, which raise ValueError when closed."""
+
+    __slots__ = ("_package", "core", "spec")
 
     cs_high = _flag(CS_HIGH, "Is chip select active high?")
     lsb_first = _flag(LSB_FIRST, "Does the lowest bit of a word go first?")
@@ -145,8 +153,10 @@ class _Settings:
         return f"<{type(self).__name__} {self.spec!r} {state}>"
 
 
-class BlockingDevice(_Settings, BlockingLife):
+class BlockingDevice(_Settings):
     """The verbs of a Device, blocking, without the GIL; from any thread: Device.blocking."""
+
+    __slots__ = ()
 
     def transfer(self, data: bytes | int) -> bytes:
         """Send bytes (int: so many zeros) under one chip select; what came back meanwhile."""
@@ -159,7 +169,7 @@ class BlockingDevice(_Settings, BlockingLife):
         sent in several calls, cut where chip select goes up.  Raises OSError (EMSGSIZE) when
         what goes out under one chip select is longer, before anything is sent.
         """
-        return self.core.message(transfers)
+        return self.core.message(_each(transfers))
 
     def lock(self) -> AbstractContextManager[None]:
         """`with device.blocking.lock():` as Device.lock(), for this thread."""
@@ -171,13 +181,15 @@ class BlockingDevice(_Settings, BlockingLife):
         return self
 
 
-class Device(_Settings, DeviceLife):
+class Device(DeviceLife, _Settings):
     """An SPI device: "spi0.0" is chip select 0 of bus 0.
 
     speed_hz: clock rate in Hz; mode: 0 to 3, and the flags of linux/spi/spi.h, of which six
     have arguments, and properties, of their own.  via: "board" or "spidev" (the package).
     Raises OSError with a remedy, ValueError.
     """
+
+    __slots__ = ("blocking",)
 
     def __init__(
         self,
@@ -238,7 +250,7 @@ class Device(_Settings, DeviceLife):
         by the loop's executor.  A cancel ends the wait at once.  What is being sent stops
         at the next end of a frame, where chip select goes up, and has the bus until then.
         """
-        return await turns.send(self.core.begin(transfers))
+        return await turns.send(self.core.begin(_each(transfers)))
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """`async with device.lock():` nobody else's message comes between those in it.

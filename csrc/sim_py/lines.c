@@ -304,7 +304,7 @@ SimWorld_open_spi(SimWorldObject *self, PyObject *args)
         PyOS_snprintf(what, sizeof what, "spi%u.%u", bus, cs);
         (void)ah_raise_errno_remedy(
             err, what,
-            err == -EINVAL ? "speed_hz must be above 0 and mode 0 to 3" : NULL);
+            err == -EINVAL ? "the controller can't do this mode or speed" : NULL);
         return NULL;
     }
     return ah_spi_device_new(self->st, device, (PyObject *)self);

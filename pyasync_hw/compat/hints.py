@@ -22,12 +22,15 @@ _HINTS = {
     "board": _BLINKA,
     "busio": _BLINKA,
     "digitalio": _BLINKA,
-    "gpiod": _KERNEL,
+    "gpiod": "it is not replaced; pyasync_hw.gpio has its names (docs/devices.md), and on a "
+    "Raspberry Pi: {pip} gpiod",
     "gpiozero": "it runs on a pin factory that is here: {pip} gpiozero",
     "lgpio": _KERNEL,
     "machine": _MICROPYTHON,
     "mfrc522": _MFRC522,
     "micropython": _MICROPYTHON,
+    "periphery": "it is not replaced; on a Raspberry Pi: {pip} python-periphery. "
+    "pyasync_hw.gpio, spi and i2c are here",
     "pigpio": "it talks to pigpiod, which is not simulated; RPi.GPIO's names are here, and "
     "gpiozero's pin factory",
     "pirc522": _SHIM,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from .. import _core, hardware
 from .._core import EdgeEvent
+from ..hardware.backend import number
 from ..hardware.device import cancel_task
 from .edges import EdgeIterator
 from .lines import Input
@@ -18,6 +19,7 @@ __all__ = ["Button", "ButtonEvent", "ButtonEvents"]
 
 Kind = Literal["pressed", "released", "held", "double_clicked"]
 Callback = Callable[..., Any]
+SECONDS_MAX = 4294  # as of a debounce_period
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,11 @@ class Button(Input):
     """An Input that is 1 while the button is pressed.
 
     pull_up: the button connects the line to ground (True) or to 3.3 V.  bounce_time:
-    seconds, see Input's debounce_period.  hold_time, double_click_time: seconds.
+    seconds, see Input's debounce_period.  hold_time, double_click_time: seconds, which
+    count for the events() from then on.
     """
+
+    __slots__ = ("_callbacks", "_caller", "_double_click_time", "_hold_time", "_running")
 
     def __init__(
         self,
@@ -116,6 +121,8 @@ class Button(Input):
         board: hardware.Backend | None = None,
         consumer: str = "pyasync_hw",
     ) -> None:
+        self.hold_time = hold_time
+        self.double_click_time = double_click_time
         super().__init__(
             spec,
             bias="pull_up" if pull_up else "pull_down",
@@ -125,11 +132,27 @@ class Button(Input):
             board=board,
             consumer=consumer,
         )
-        self.hold_time = hold_time
-        self.double_click_time = double_click_time
         self._callbacks: dict[Kind, Callback | None] = {}
         self._caller: asyncio.Task[None] | None = None
         self._running: set[asyncio.Future[Any]] = set()
+
+    @property
+    def hold_time(self) -> float:
+        """Seconds."""
+        return self._hold_time
+
+    @hold_time.setter
+    def hold_time(self, seconds: float) -> None:
+        self._hold_time = number("hold_time", seconds, 0, SECONDS_MAX)
+
+    @property
+    def double_click_time(self) -> float:
+        """Seconds."""
+        return self._double_click_time
+
+    @double_click_time.setter
+    def double_click_time(self, seconds: float) -> None:
+        self._double_click_time = number("double_click_time", seconds, 0, SECONDS_MAX)
 
     @property
     def is_pressed(self) -> bool:

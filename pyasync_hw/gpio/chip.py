@@ -27,6 +27,8 @@ class Chip(DeviceLife):
     offsets on the chip, or names of lines.  Raises OSError with a remedy.
     """
 
+    __slots__ = ("_backend", "_core")
+
     def __init__(self, path: str, *, board: hardware.Backend | None = None) -> None:
         if not isinstance(path, str):
             raise TypeError(f"a chip is a path, name or label, not {path!r}")
@@ -151,6 +153,8 @@ class InfoEventIterator(AsyncIterator[InfoEvent]):
 
 class BlockingChip(BlockingLife):
     """A Chip whose waits block.  Made by Chip.blocking."""
+
+    __slots__ = ("_chip",)
 
     def __init__(self, chip: Chip) -> None:
         self._chip = chip

@@ -6,8 +6,9 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 
+from .. import hardware
 from ..hardware.device import cancel_task
-from .lines import Output
+from .lines import Bias, Drive, Output
 from .pwm import PWM
 
 __all__ = ["LED"]
@@ -24,8 +25,34 @@ class LED(Output):
     which the LED is off.  The next on(), off(), toggle(), blink() or pulse() ends it.
     """
 
-    _task: asyncio.Task[None] | None = None
-    _pwm: PWM | None = None  # of a pulse
+    __slots__ = ("_pwm", "_task")
+
+    def __init__(
+        self,
+        spec: int | str,
+        *,
+        value: int = 0,
+        drive: Drive = "push_pull",
+        bias: Bias = "as_is",
+        active_low: bool = False,
+        safe: int | None = None,
+        chip: str | None = None,
+        board: hardware.Backend | None = None,
+        consumer: str = "pyasync_hw",
+    ) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._pwm: PWM | None = None  # of a pulse
+        super().__init__(
+            spec,
+            value=value,
+            drive=drive,
+            bias=bias,
+            active_low=active_low,
+            safe=safe,
+            chip=chip,
+            board=board,
+            consumer=consumer,
+        )
 
     def _set(self, value: int) -> None:
         self._stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 import weakref
 from contextlib import suppress
 from dataclasses import replace
@@ -21,10 +22,13 @@ Bias = Literal["as_is", "disabled", "pull_up", "pull_down"]
 Drive = Literal["push_pull", "open_drain", "open_source"]
 
 EDGES_MAX = 65536
+DEBOUNCE_USUAL_S = 5  # more is meant to be milliseconds, as RPi.GPIO's is
 
 
 class Line(DeviceLife):
     """One requested line: what Input and Output have in common."""
+
+    __slots__ = ("_backend", "_chip", "_core", "_settings", "spec")
 
     _core: _core.LineRequest
 
@@ -104,6 +108,8 @@ class Input(Line):
     edge that it asked for.  Raises OSError (EBUSY: in use, and by whom), ValueError.
     """
 
+    __slots__ = ()
+
     def __init__(
         self,
         spec: int | str,
@@ -127,6 +133,14 @@ class Input(Line):
             event_clock=event_clock,
         )
         super().__init__(spec, settings, chip, board, consumer, event_buffer_size)
+        period = settings.debounce_period
+        if isinstance(period, (int, float)) and period > DEBOUNCE_USUAL_S:
+            warnings.warn(
+                f"the bounce time of {spec!r} is {period:g} seconds; of milliseconds that would "
+                f"be {period / 1000:g}",
+                RuntimeWarning,
+                stacklevel=2 if type(self) is Input else 3,
+            )
 
     async def wait_for_edge(self, edge: Edge = "both") -> EdgeEvent:
         """The oldest edge of that kind that nobody has taken yet, or the next one.
@@ -173,8 +187,15 @@ class Input(Line):
 class BlockingInput(BlockingLife):
     """An Input whose waits block.  Not together with awaiting on a loop."""
 
+    __slots__ = ("_line",)
+
     def __init__(self, line: Input) -> None:
         self._line = line
+
+    @property
+    def spec(self) -> int | str:
+        """See Input.spec."""
+        return self._line.spec
 
     @property
     def value(self) -> int:
@@ -252,6 +273,8 @@ class Output(Line):
     What the line does once nobody has it is up to the board (on a Pi it may become an
     input): a pull or a resistor keeps it.
     """
+
+    __slots__ = ("_make_safe",)
 
     def __init__(
         self,

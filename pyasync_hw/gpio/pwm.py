@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import math
 import warnings
 from typing import Literal, NamedTuple
 
 from .. import _core, hardware
 from ..hardware import LineSettings
-from ..hardware.backend import level
+from ..hardware.backend import level, number
 from ..hardware.device import DeviceLife
 from ..hardware.pins import parse_pin
 from ..hardware.pwm import how_to_enable
@@ -59,6 +58,8 @@ class PWM(DeviceLife):
     kernel, and what would give the pin one), ValueError.
     """
 
+    __slots__ = ("_core", "_duty", "_frequency", "_running", "_wants_realtime", "spec")
+
     def __init__(
         self,
         spec: int | str,
@@ -76,8 +77,8 @@ class PWM(DeviceLife):
         if not isinstance(spec, (int, str)):
             raise TypeError(f"a pin is a GPIO number or a name such as 'GPIO17', not {spec!r}")
         self.spec = spec
-        self._frequency = _number("frequency", frequency, FREQUENCY_MIN, FREQUENCY_MAX)
-        self._duty = _number("duty", duty, 0, 1)
+        self._frequency = number("frequency", frequency, FREQUENCY_MIN, FREQUENCY_MAX)
+        self._duty = number("duty", duty, 0, 1)
         backend = hardware.chosen(board, chip)
         core = None
         if isinstance(backend, hardware.KernelBackend) and kernel is not False:
@@ -151,9 +152,9 @@ class PWM(DeviceLife):
         """Both in one step, from the next period on."""
         new_frequency, new_duty = self._frequency, self._duty
         if frequency is not None:
-            new_frequency = _number("frequency", frequency, FREQUENCY_MIN, FREQUENCY_MAX)
+            new_frequency = number("frequency", frequency, FREQUENCY_MIN, FREQUENCY_MAX)
         if duty is not None:
-            new_duty = _number("duty", duty, 0, 1)
+            new_duty = number("duty", duty, 0, 1)
         if self._running:
             self._core.start(*wave(new_frequency, new_duty))
         self._frequency, self._duty = new_frequency, new_duty
@@ -195,10 +196,3 @@ def _no_kernel_pwm(spec: int | str, chip: str | None) -> OSError:
         return OSError(errno.ENOENT, "only pins of the header have the kernel's PWM", str(spec))
     remedy = how_to_enable(parse_pin(spec))
     return OSError(errno.ENOENT, f"no PWM of the kernel: {remedy}", str(spec))
-
-
-def _number(name: str, value: float, least: float, most: float) -> float:
-    number = math.fabs(value) * math.copysign(1, value)  # TypeError: it is no number
-    if not least <= number <= most:  # NaN is neither
-        raise ValueError(f"{name} must be {least:g} to {most:g}, not {value!r}")
-    return number

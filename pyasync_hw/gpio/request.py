@@ -46,6 +46,8 @@ class LineRequest(DeviceLife):
     (after active_low).
     """
 
+    __slots__ = ("_core", "_index", "_settings", "lines")
+
     def __init__(
         self,
         backend: hardware.Backend,
@@ -213,6 +215,8 @@ class LineRequest(DeviceLife):
 
 class BlockingLineRequest(BlockingLife):
     """A LineRequest whose waits block.  Not together with awaiting on a loop."""
+
+    __slots__ = ("_request",)
 
     def __init__(self, request: LineRequest) -> None:
         self._request = request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -13,7 +14,7 @@ from .wiring import ReaderWiring
 if TYPE_CHECKING:
     from ..sim import SimReader
 
-__all__ = ["Backend", "ChipBackend", "LineSettings", "level"]
+__all__ = ["Backend", "ChipBackend", "LineSettings", "level", "number"]
 
 
 @runtime_checkable
@@ -29,6 +30,19 @@ def _word(value: object) -> Any:
     if isinstance(value, Enum) and not isinstance(value, (str, int)):
         return value.name.lower()
     return value
+
+
+def number(name: str, value: float, least: float, most: float) -> float:
+    """A setting that is a number, in its range.  Raises TypeError, ValueError."""
+    try:
+        given = math.ldexp(value, 0)  # float(), but not of a str
+    except TypeError:
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
+    except OverflowError:
+        given = math.inf
+    if not least <= given <= most:  # NaN is neither
+        raise ValueError(f"{name} must be {least:g} to {most:g}, not {value!r}")
+    return given
 
 
 def level(value: object, what: str = "value") -> bool:

@@ -46,7 +46,12 @@ def cancel_task(task: asyncio.Task[Any]) -> None:
 
 
 class BlockingLife:
-    """One for `with`."""
+    """One for `with`.
+
+    It and what is made of it has slots: a setting that is misspelt is an AttributeError.
+    """
+
+    __slots__ = ("__weakref__",)
 
     if TYPE_CHECKING:  # no ABC: its metaclass would be that of every class made of a device
 
@@ -70,6 +75,8 @@ class BlockingLife:
 
 class DeviceLife(BlockingLife):
     """One for `with` and `async with`."""
+
+    __slots__ = ()
 
     async def _begin_awaiting(self) -> None:
         """_begin(), on a loop."""

@@ -206,9 +206,15 @@ def test_garbage_may_use_its_devices_in_del():
             self.line.on()
             seen.append((self.line.value, self.device.blocking.transfer(b"\x80\0")))
 
+    class Output(gpio.Output):
+        """With room for its user."""
+
+    class Device(spi.Device):
+        """With room for its user."""
+
     with sim.Board() as board:
-        line = gpio.Output(17)  # older than its user: the collector finds it first
-        device = spi.Device("spi0.1")
+        line = Output(17)  # older than its user: the collector finds it first
+        device = Device("spi0.1")
         user = User()
         user.line, user.device, user.itself = line, device, user
         line.user = user

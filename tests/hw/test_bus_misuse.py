@@ -59,17 +59,25 @@ class Part:
         return data
 
 
+class SPIDevice(spi.Device):
+    """With room for `send`."""
+
+
+class I2CDevice(i2c.Device):
+    """With room for `send`."""
+
+
 @pytest.fixture(params=["spi", "i2c"])
 def device(request: pytest.FixtureRequest, hw_board: sim.Board) -> Any:
     part = Part()
     if request.param == "spi":
         hw_board.attach_spi(0, 0, part)
-        found: Any = spi.Device("spi0.0", speed_hz=100_000)
+        found: Any = SPIDevice("spi0.0", speed_hz=100_000)
         found.send = found.transfer
         found.send_blocking = found.blocking.transfer
     else:
         hw_board.attach_i2c(1, 0x20, part)
-        found = i2c.Device("i2c-1", 0x20)
+        found = I2CDevice("i2c-1", 0x20)
         found.send = found.write
         found.send_blocking = found.blocking.write
     found.part = part

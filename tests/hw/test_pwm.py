@@ -231,7 +231,7 @@ def test_unplugged(hw_board: sim.Board) -> None:
         ((99, 50), ValueError, "99"),
         ((18, 0), ValueError, "frequency must be 0.001 to 1e.06, not 0"),
         ((18, float("nan")), ValueError, "frequency must be"),
-        ((18, "50"), TypeError, "must be real number, not str"),
+        ((18, "50"), TypeError, "frequency must be a number, not '50'"),
     ],
 )
 def test_bad_arguments(
