@@ -54,9 +54,22 @@ void
 ah_bus_in_child(PyObject *device)
 {
     struct bus *bus = ((BusDeviceObject *)device)->bus;
-    if (bus != NULL) {
-        bus->on = bus->waiting = NULL;
+    if (bus == NULL) {
+        return;
     }
+    unsigned long thread = PyThread_get_thread_ident();
+    struct bus_turn *mine = bus->waiting;
+    while (mine != NULL && mine->thread != thread) {
+        mine = mine->next;
+    }
+    if (mine == NULL && bus->on != NULL && bus->on->thread == thread) {
+        mine = bus->on;
+    }
+    if (mine != NULL) {
+        mine->state = TURN_ON;
+    }
+    bus->on = mine;
+    bus->waiting = NULL;
 }
 
 int

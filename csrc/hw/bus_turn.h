@@ -42,7 +42,7 @@ struct bus {
 AH_RAISES int ah_bus_get(BusDeviceObject *device, const void *world, const char *name);
 
 /* For the kinds of devices: give it back; who waits is told of a close(); in a fork's
- * child, who had it, or waits, is not here. */
+ * child, who had it, or waits, is not here, but for the thread that has forked. */
 void ah_bus_put(DeviceObject *device);
 void ah_bus_fail(DeviceObject *device); /* runs Python */
 void ah_bus_in_child(PyObject *device);

@@ -46,6 +46,9 @@ block_for_turn(BusDeviceObject *self, struct bus_thread_turn *turn)
             status = -1;
             break;
         }
+        if (turn->turn.state != TURN_WAITS) {
+            break; /* a signal handler has forked, and this is the child */
+        }
         const struct device_time *time = self->device.time; /* NULL: closed */
         int result = ah_block_once(time != NULL ? time->clock : NULL, -1, &tokens.set,
                                    NS_NEVER, what); /* runs Python */

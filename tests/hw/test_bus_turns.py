@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -502,3 +504,39 @@ def test_a_reader_that_blocks_waits_too_but_its_close_does_not(hw_board: sim.Boa
     enough.set()
     holding.join(60)
     other.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_by_a_signal_handler_ends_the_childs_wait(bench: Bench) -> None:
+    parent, children, outcome = os.getpid(), [], "sent"
+    held = bench.core.hold()
+
+    def fork(*_: object) -> None:
+        children.append(os.fork())
+        signal.alarm(0 if children[0] else 30)
+
+    def hold() -> None:
+        held.block()
+        has_bus.set()
+        while not bench.core.waiting:
+            pass
+        os.kill(parent, signal.SIGUSR1)
+        while not children:
+            pass
+        held.leave()
+
+    has_bus = threading.Event()
+    before = signal.signal(signal.SIGUSR1, fork)
+    thread = threading.Thread(target=hold)
+    thread.start()
+    has_bus.wait()
+    try:
+        bench.send_blocking(0, b"1")
+    except RuntimeError as error:
+        outcome = str(error)
+    if os.getpid() != parent:
+        os._exit(0 if "can't be used after fork" in outcome else 1)
+    thread.join()
+    signal.signal(signal.SIGUSR1, before)
+    assert outcome == "sent"
+    assert os.waitpid(children[0], 0)[1] == 0
