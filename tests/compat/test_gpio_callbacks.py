@@ -53,6 +53,44 @@ came = threading.Event()
     assert done == (0, f"no running event loop\n{none}\n{none}\n17\n17\n", "")
 
 
+COROUTINE = """\
+async def callback(channel):
+    await asyncio.sleep(0.001)
+    print(channel, threading.current_thread().name)
+    came.set()
+    1 / 0
+"""
+
+
+def test_it_may_be_a_coroutine_function(program, tmp_path):
+    """Of the loop that runs when it is given; what it raises is not lost."""
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(SCENARIO)
+    main = """
+async def main():
+    global came
+    came = asyncio.Event()
+    GPIO.add_event_detect(17, GPIO.RISING)
+    GPIO.add_event_callback(17, callback)
+    await came.wait()
+
+asyncio.run(main())
+GPIO.cleanup()
+"""
+    code, out, err = run("--scenario", str(scenario), program(BEGIN + COROUTINE + main))
+    assert (code, out) == (0, "17 MainThread\n")
+    assert "in callback" in err and "ZeroDivisionError" in err
+
+
+def test_a_coroutine_function_without_a_loop(with_callback):
+    """Nobody knows which is to run it, and Python says so."""
+    call = "def after(channel):\n    came.set()\n\ncame = threading.Event()\n"
+    rest = "GPIO.add_event_callback(17, after)\ncame.wait(30)\nGPIO.cleanup()\n"
+    code, out, err = with_callback(COROUTINE + call, rest)
+    assert (code, out) == (0, "")
+    assert "coroutine 'callback' was never awaited" in err
+
+
 def test_what_it_raises_is_the_programs_own(with_callback):
     status, out, err = with_callback(
         "def callback(channel):\n    came.set()\n    1 / 0\n\ncame = threading.Event()\n",

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from ... import hardware
 from ...gpio import Edge
 from ...hardware.pins import BOARD_TO_BCM
+from ..coroutine_callback import as_called
 from ..edge_detect import Watch
 from ..gpio_channel import Bias, Channel
 from ..hints import no_such_name
@@ -319,7 +320,7 @@ def add_event_detect(
         ):
             raise RuntimeError("Conflicting edge detection already enabled for this GPIO channel")
         if callback is not None:
-            watch.callbacks.append(callback)
+            watch.callbacks.append(as_called(callback))
         watch.detect()
 
 
@@ -353,7 +354,7 @@ def add_event_callback(gpio: int, callback: Callable[[int], object]) -> None:
         raise RuntimeError(
             "Add event detection using add_event_detect first before adding a callback"
         )
-    watch.callbacks.append(callback)
+    watch.callbacks.append(as_called(callback))
 
 
 def remove_event_detect(gpio: int) -> None:

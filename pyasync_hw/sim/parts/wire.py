@@ -98,7 +98,8 @@ class KeyMatrix(Joint):
     def _contact(self, key: str | tuple[int, int]) -> tuple[str, str]:
         if isinstance(key, str):
             if key not in self.keys:
-                raise ValueError(f"no key {key!r}; there are: {' '.join(self.keys) or 'none'}")
+                there_are = " ".join(self.keys) or "none; keys= says what is written on them"
+                raise ValueError(f"no key {key!r}; there are: {there_are}")
             row, column = divmod(self.keys.index(key), self._size[1])
         else:
             row, column = key
