@@ -85,23 +85,30 @@ read_number(int fd, int64_t *number)
     return 0;
 }
 
+/* To a file whose content is `*written`. */
+static int
+write_change(int fd, int64_t number, int64_t *written)
+{
+    int err = number != *written ? write_number(fd, number) : 0;
+    if (err == 0) {
+        *written = number;
+    }
+    return err;
+}
+
 /* The time on is never longer than the period, which the kernel refuses. */
 static int
 write_wave(struct sysfs_pwm *pwm, const struct pwm_wave *wave)
 {
-    bool longer = wave->period_ns >= pwm->wave.period_ns;
     int err = 0;
-    if (longer && wave->period_ns != pwm->wave.period_ns) {
-        err = write_number(pwm->files[PERIOD], wave->period_ns);
-    }
-    if (err == 0 && wave->high_ns != pwm->wave.high_ns) {
-        err = write_number(pwm->files[DUTY], wave->high_ns);
-    }
-    if (err == 0 && !longer) {
-        err = write_number(pwm->files[PERIOD], wave->period_ns);
+    if (wave->period_ns > pwm->wave.period_ns) {
+        err = write_change(pwm->files[PERIOD], wave->period_ns, &pwm->wave.period_ns);
     }
     if (err == 0) {
-        pwm->wave = *wave;
+        err = write_change(pwm->files[DUTY], wave->high_ns, &pwm->wave.high_ns);
+    }
+    if (err == 0) {
+        err = write_change(pwm->files[PERIOD], wave->period_ns, &pwm->wave.period_ns);
     }
     return err;
 }

@@ -13,6 +13,7 @@
 #define MS NS_PER_MS
 
 static char chip[128];
+static bool refuses_duty; /* the driver */
 
 static const char *const files[] = {"export",          "unexport",      "pwm1/period",
                                     "pwm1/duty_cycle", "pwm1/polarity", "pwm1/enable"};
@@ -69,6 +70,10 @@ pwrite(int fd, const void *text, size_t size, off_t at)
         snprintf(period, sizeof period, "%.*s", (int)size, (const char *)text);
     }
     if (strcmp(name, "duty_cycle") == 0) {
+        if (refuses_duty) {
+            errno = ERANGE;
+            return -1;
+        }
         snprintf(duty, sizeof duty, "%.*s", (int)size, (const char *)text);
     }
     if (is_channel && (atoll(period) == 0 || atoll(duty) > atoll(period))) {
@@ -168,6 +173,24 @@ test_what_it_was_before_is_no_obstacle(void)
 }
 
 static void
+test_what_was_refused_half_way_is_written_again(void)
+{
+    struct pwm_device *pwm = NULL;
+    const struct pwm_wave wave = {2 * MS, MS}, slow = {20 * MS, 3 * MS};
+    make_chip();
+    REQUIRE(pwm_sysfs_open(chip, 1, false, false, &pwm) == 0);
+    CHECK_EQ(pwm->ops->start(pwm->self, &wave), 0);
+    refuses_duty = true;
+    CHECK_EQ(pwm->ops->start(pwm->self, &slow), -ERANGE);
+    refuses_duty = false;
+    check_written("20000000", "1000000", "1");
+    CHECK_EQ(pwm->ops->start(pwm->self, &wave), 0);
+    check_written("2000000", "1000000", "1");
+    pwm->ops->close(pwm->self);
+    remove_chip();
+}
+
+static void
 test_no_such_chip_or_channel(void)
 {
     struct pwm_device *pwm = NULL;
@@ -190,6 +213,7 @@ main(void)
     RUN(test_a_wave_and_its_end);
     RUN(test_one_that_rests_high);
     RUN(test_what_it_was_before_is_no_obstacle);
+    RUN(test_what_was_refused_half_way_is_written_again);
     RUN(test_no_such_chip_or_channel);
     return check_done();
 }
