@@ -56,18 +56,19 @@ plan_read(struct plan *plan, const struct smbus_call *call, uint16_t len,
                                                      .data = plan->got};
 }
 
-/* The bytes of a command that has a block: their number, or -EINVAL. */
+/* The bytes of a command that has a block: their number, which may be 0, or -EINVAL. */
 static int
 block_len(const struct smbus_call *call)
 {
     int len = call->data[0];
-    return len >= 1 && len <= SMBUS_BLOCK_MAX ? len : -EINVAL;
+    return len <= SMBUS_BLOCK_MAX ? len : -EINVAL;
 }
 
 static int
 plan_block(struct plan *plan, uint32_t funcs, const struct smbus_call *call)
 {
     bool counted = call->size != SMBUS_I2C_BLOCK;
+    bool sends = !call->read || call->size == SMBUS_BLOCK_PROC_CALL;
     bool answers = call->read || call->size == SMBUS_BLOCK_PROC_CALL;
     if (answers && counted && (funcs & I2C_CAN_READ_BLOCK) == 0) {
         return -EOPNOTSUPP;
@@ -76,7 +77,7 @@ plan_block(struct plan *plan, uint32_t funcs, const struct smbus_call *call)
     if (len < 0) {
         return len;
     }
-    if (call->read) {
+    if (!sends) {
         plan_write(plan, call, call->command, NULL, 0);
     }
     else if (counted) {

@@ -40,6 +40,8 @@ def part(hw_board: sim.Board) -> Recorder:
         ("write_word_data", (1, 0x1234), [b"\x01\x34\x12"]),
         ("write_block_data", (1, [7, 8]), [b"\x01\x02\x07\x08"]),
         ("write_i2c_block_data", (1, [7, 8]), [b"\x01\x07\x08"]),
+        ("write_block_data", (1, []), [b"\x01\x00"]),
+        ("write_i2c_block_data", (1, []), [b"\x01"]),  # a command alone
     ],
 )
 def test_writes(part: Recorder, name: str, args: tuple, log: list) -> None:
@@ -56,6 +58,7 @@ def test_writes(part: Recorder, name: str, args: tuple, log: list) -> None:
         ("read_word_data", (3,), [b"\x03", 2], 0x0281),
         ("process_call", (3, 0x1234), [b"\x03\x34\x12", 2], 0x0281),
         ("read_i2c_block_data", (3, 4), [b"\x03", 4], [0x81, 2, 3, 4]),
+        ("read_i2c_block_data", (3, 0), [b"\x03", 0], []),
     ],
 )
 def test_reads(part: Recorder, name: str, args: tuple, log: list, answer: object) -> None:
