@@ -32,6 +32,15 @@ runs_a_loop(ModuleState *st)
     return loop != Py_None;
 }
 
+/* The virtual clock that stands still for this job unless it waits on it, or NULL: on
+ * its own a wait for the bus lets no time pass. */
+static struct vclock *
+clock_of_job(const BusDeviceObject *self, const struct token_set *tokens)
+{
+    const struct device_time *time = self->device.time; /* NULL: closed */
+    return time != NULL && time->clock == tokens->job_clock ? time->clock : NULL;
+}
+
 /* It waits; until it is on, or -1 with an exception. */
 static int
 block_for_turn(BusDeviceObject *self, struct bus_thread_turn *turn)
@@ -49,8 +58,7 @@ block_for_turn(BusDeviceObject *self, struct bus_thread_turn *turn)
         if (turn->turn.state != TURN_WAITS) {
             break; /* a signal handler has forked, and this is the child */
         }
-        const struct device_time *time = self->device.time; /* NULL: closed */
-        int result = ah_block_once(time != NULL ? time->clock : NULL, -1, &tokens.set,
+        int result = ah_block_once(clock_of_job(self, &tokens.set), -1, &tokens.set,
                                    NS_NEVER, what); /* runs Python */
         if (turn->turn.state != TURN_WAITS) {
             break; /* told; what has failed besides matters no more */

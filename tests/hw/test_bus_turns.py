@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import pyasync_hw
-from pyasync_hw import i2c, rc522, sim, spi
+from pyasync_hw import gpio, i2c, rc522, sim, spi
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 LONG = bytes(1000)  # some ms: by the executor
@@ -320,6 +320,25 @@ def test_a_thread_that_waits_lets_virtual_time_pass(kind: str) -> None:
 
     pyasync_hw.run(main(), clock=clock)
     assert bench.part.log == b"1"
+    bench.close()
+
+
+@pytest.mark.parametrize("kind", ["spi", "i2c"])
+def test_no_virtual_time_passes_for_a_wait_between_threads(kind: str) -> None:
+    bench = Bench(kind, pyasync_hw.VirtualClock())
+    bench.board.line(17).drive(0, at=3600)
+    line = gpio.Input(17, board=bench.board)  # the hour begins
+    held = bench.core.hold()
+    held.block()
+    thread = threading.Thread(target=bench.send_blocking, args=(1, b"1"))
+    thread.start()
+    while not bench.core.waiting:
+        pass
+    thread.join(0.05)  # it has every opportunity
+    held.leave()
+    thread.join()
+    assert bench.board.time() < 1
+    line.close()
     bench.close()
 
 
