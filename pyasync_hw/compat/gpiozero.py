@@ -7,7 +7,9 @@ of; what a callback is told is the time of its edge, not of the call.
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from gpiozero.exc import (
@@ -74,6 +76,8 @@ class Pin(LocalPiPin):
         self._edges = "both"
         self._since_ns = 0  # of the edges that count
         self._last_ns: int | None = None  # the one that counted last
+        self._last_level = False  # what it led to
+        self._end_settling: Callable[[], object] | None = None
         self._driven: bool | None = None  # what it was driven to last
         self._frequency: float | None = None  # of its wave, if it has one
         self._duty = 0.0
@@ -89,6 +93,9 @@ class Pin(LocalPiPin):
         """Give the line back, as an input, for it stays an output else; it may be used again."""
         self.frequency = None
         self.when_changed = None
+        end_settling, self._end_settling = self._end_settling, None
+        if end_settling is not None:
+            end_settling()
         with self._lock:
             line, self._line = self._line, None
             self._pull = self.info.pull or "floating"
@@ -224,16 +231,43 @@ class Pin(LocalPiPin):
                 report(exc)
 
     def _tell(self, event: EdgeEvent) -> None:
-        now, watcher = event.timestamp_ns, self._when_changed
-        if watcher is None or now < self._since_ns or self._edges not in ("both", event.event_type):
+        now = event.timestamp_ns
+        if now < self._since_ns or self._edges not in ("both", event.event_type):
             return
         if self._bounce and self._last_ns is not None:
             since_last = now - self._last_ns
             if 0 <= since_last <= self._bounce * 1e9:
+                if self._end_settling is None and self._edges == "both":
+                    settling = self._settle(self._last_ns, self._bounce)
+                    self._end_settling = service.spawn(settling)
                 return
-        self._last_ns = now
+        self._change(now, event.event_type == "rising")
+
+    def _change(self, now: int, level: bool) -> None:
+        watcher = self._when_changed
+        if watcher is None:
+            return
+        self._last_ns, self._last_level = now, level
         method = watcher()
         if method is None:  # its object has gone
             self.when_changed = None
         else:
-            method(now / 1e9, int(event.event_type == "rising"))
+            method(now / 1e9, int(level))
+
+    async def _settle(self, counted_ns: int, bounce: float) -> None:
+        """When edges are not ignored any more: one that was may have been the last."""
+        end_ns = counted_ns + round(bounce * 1e9)
+        await asyncio.sleep(max(0, end_ns - _now_ns()) / 1e9)
+        service.call(lambda: self._settled(counted_ns, end_ns))
+
+    def _settled(self, counted_ns: int, end_ns: int) -> None:
+        self._end_settling = None
+        line = self._line
+        if line is None or self._last_ns != counted_ns:  # closed, or an edge came since
+            return
+        try:
+            level = bool(line.value)
+            if level != self._last_level:
+                self._change(end_ns, level)
+        except BaseException as exc:
+            report(exc)

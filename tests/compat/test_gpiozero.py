@@ -171,6 +171,29 @@ def test_a_button_that_bounces(board):
         assert pressed.none
 
 
+def test_a_press_that_is_shorter_than_the_bounce_time(gpio_board):
+    """It is over when edges are not ignored any more; nothing is held."""
+    from pyasync_hw.compat.gpiozero import Factory
+
+    line, factory = gpio_board.line(17), Factory()
+    pressed, released = Count(), Count()
+    try:
+        with gpiozero.Button(17, bounce_time=0.2, hold_time=3600, pin_factory=factory) as button:
+            button.when_pressed = pressed.happened
+            button.when_released = released.happened
+            for _ in range(3):
+                line.drive(0)
+                pressed.wait()
+                line.drive(1)
+                released.wait()
+                assert not button.is_pressed
+            line.drive(0)
+            pressed.wait()
+            line.drive(1)  # what would settle now ends with the button
+    finally:
+        factory.close()
+
+
 class Echo:
     """An HC-SR04: after each trigger its echo pin is high for as long as sound takes."""
 
