@@ -66,7 +66,8 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
         }
     }
     bool take_edges = step->take_edges && self->irq != NULL;
-    const bool waits = !self->chip.leaving; /* not to end what runs, or all */
+    /* Not to end what runs, or all: who has the bus may never give it back. */
+    const bool waits = !self->chip.leaving && !self->cancelling;
     int result =
         ah_spi_message(self->device.handle, step->xfers, step->num_xfers, waits);
     if (take_edges && result >= 0) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import signal
@@ -522,6 +523,36 @@ def test_a_reader_that_blocks_waits_too_but_its_close_does_not(hw_board: sim.Boa
     assert reader.spi.messages > sent
     enough.set()
     holding.join(60)
+    other.close()
+
+
+def test_a_reader_whose_loop_stands_still_ends_without_a_turn(hw_board: sim.Board) -> None:
+    hw_board.attach_rc522("spi0.0").present(sim.MifareClassic1K(uid=UID))
+    reader, other = rc522.Reader(), spi.Device("spi0.1")
+    loop = pyasync_hw.new_event_loop()
+
+    async def hold() -> None:
+        async with other.lock():
+            await loop.create_future()
+
+    async def until_it_waits() -> None:
+        while other.core.waiting < 1:
+            await asyncio.sleep(0.001)
+
+    loop.run_until_complete(reader.open())
+    holding = loop.create_task(hold())
+    coroutine = reader.wait_for_tag()
+    finding = loop.create_task(coroutine)
+    loop.run_until_complete(until_it_waits())
+    sent = reader.spi.messages
+    coroutine.close()  # as a loop that is closed drops it
+    assert reader.spi.messages > sent and other.core.waiting == 0
+    for task in (holding, finding):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        loop.run_until_complete(asyncio.gather(holding, finding))
+    loop.close()
+    reader.close()
     other.close()
 
 

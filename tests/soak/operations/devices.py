@@ -38,7 +38,7 @@ async def waves(step: Step) -> None:
             for _ in range(3):
                 await line.wait_for_edge()
             expected.ran()
-        step.check(pwms[0].jitter.edges >= 2, f"{wire} carried edges, but {pwms[0].jitter}")
+        step.check(pwms[0].jitter.edges >= 1, f"{wire} carried edges, but {pwms[0].jitter}")
         for pwm in pwms:
             if step.chance(0.5):
                 pwm.change(frequency=100, duty=step.rng.choice((0, 0.25, 1)))
