@@ -182,7 +182,7 @@ EdgeQueue_close(EdgeQueueObject *self, PyObject *Py_UNUSED(ignored))
     struct edge_waiter *waiter = edge_queue_take_waiting(&self->queue);
     while (waiter != NULL) {
         struct edge_waiter *next = waiter->next;
-        if (hw_future_tell(self->st, loop, waiter->future, NULL) < 0) {
+        if (hw_future_tell_if_open(self->st, loop, waiter->future) < 0) {
             ah_keep_exception(&error, (PyObject *)self); /* runs Python */
         }
         edge_waiter_free(waiter); /* runs Python */

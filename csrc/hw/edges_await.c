@@ -44,7 +44,7 @@ on_readable(struct hw_wait *wait, int what)
     return err;
 }
 
-/* Is edges->wait free for `loop`?  A closed loop's waiters never come back. */
+/* Is edges->wait free for `loop`? */
 static int
 claim_loop(struct line_edges *edges, PyObject *loop)
 {
@@ -62,7 +62,7 @@ claim_loop(struct line_edges *edges, PyObject *loop)
     if (other == NULL || other == loop) {
         return 0;
     }
-    int is_closed = hw_loop_is_closed(other); /* runs Python */
+    int is_closed = ah_edges_forget_closed_loop(edges); /* runs Python */
     if (is_closed == 0) {
         PyErr_Format(PyExc_RuntimeError,
                      "edges of %s are awaited on another event loop",
@@ -71,8 +71,6 @@ claim_loop(struct line_edges *edges, PyObject *loop)
     if (is_closed <= 0) {
         return -1;
     }
-    ah_edges_drop_waiters(edges); /* runs Python */
-    ah_edges_release_idle(edges); /* runs Python */
     if (edges->wait.loop != NULL) {
         PyErr_Format(PyExc_RuntimeError,
                      "edges of %s are awaited on a closed event loop",

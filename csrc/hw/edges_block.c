@@ -101,7 +101,10 @@ ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *arg
         0) { /* runs Python */
         goto done;
     }
-    ah_edges_release_idle(edges); /* runs Python */
+    ah_edges_release_idle(edges);                 /* runs Python */
+    if (ah_edges_forget_closed_loop(edges) < 0) { /* runs Python */
+        goto done;
+    }
     if (hw_wait_is_armed(&edges->wait)) {
         PyErr_Format(PyExc_RuntimeError,
                      "edges of %s are awaited on an event loop: await them there, or "

@@ -24,7 +24,7 @@ ah_edges_announce(struct line_edges *edges, bool by_loop)
         PyObject *future = Py_NewRef(waiter->future);
         PyObject *loop = by_loop ? NULL : Py_XNewRef(edges->wait.loop);
         int woken =
-            hw_future_tell(edges->line->st, loop, future, NULL); /* runs Python */
+            hw_future_tell_if_open(edges->line->st, loop, future); /* runs Python */
         Py_XDECREF(loop);
         if (woken < 0) {
             ah_keep_exception(&error, owner); /* runs Python */

@@ -92,6 +92,18 @@ ah_edges_drop_waiters(struct line_edges *edges)
     edge_waiters_free(ah_edges_take_waiters(edges)); /* runs Python */
 }
 
+int
+ah_edges_forget_closed_loop(struct line_edges *edges)
+{
+    PyObject *loop = edges->wait.loop;
+    int is_closed = loop == NULL ? 0 : hw_loop_is_closed(loop); /* runs Python */
+    if (is_closed > 0) {
+        ah_edges_drop_waiters(edges); /* runs Python */
+        ah_edges_release_idle(edges); /* runs Python */
+    }
+    return is_closed;
+}
+
 void
 ah_edges_wake_blockers(struct line_edges *edges)
 {

@@ -51,6 +51,10 @@ void ah_edges_release_idle(struct line_edges *edges); /* runs Python */
 struct edge_waiter *ah_edges_take_waiters(struct line_edges *edges);
 void ah_edges_drop_waiters(struct line_edges *edges); /* runs Python */
 
+/* A closed loop's waiters never come back.  1: there is one, and they are dropped; 0:
+ * they wait on one that is open, or nobody does; -1. */
+AH_RAISES int ah_edges_forget_closed_loop(struct line_edges *edges); /* runs Python */
+
 /* Every blocked thread looks again. */
 void ah_edges_wake_blockers(struct line_edges *edges);
 

@@ -1,6 +1,7 @@
 /* Telling a future of a loop; see loop_future.h. */
 #include "hw/loop_future.h"
 
+#include "hw/wait.h"
 #include "loop/loop.h"
 
 /* done() or is_running().  -1 with an exception. */
@@ -73,6 +74,16 @@ runs_elsewhere(ModuleState *st, PyObject *loop)
     }
     Py_DECREF(current);
     return current != loop;
+}
+
+int
+hw_future_tell_if_open(ModuleState *st, PyObject *loop, PyObject *future)
+{
+    int is_closed = loop == NULL ? 0 : hw_loop_is_closed(loop); /* runs Python */
+    if (is_closed != 0) {
+        return is_closed < 0 ? -1 : 0;
+    }
+    return hw_future_tell(st, loop, future, NULL); /* runs Python */
 }
 
 int

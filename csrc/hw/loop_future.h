@@ -11,6 +11,10 @@
 AH_RAISES int hw_future_tell(ModuleState *st, PyObject *loop, PyObject *future,
                              PyObject *error); /* runs Python */
 
+/* The same without an error; 0 also when `loop` was closed: its futures never go on. */
+AH_RAISES int hw_future_tell_if_open(ModuleState *st, PyObject *loop,
+                                     PyObject *future); /* runs Python */
+
 /* After that, where it may have been in a signal handler: another loop than ours does
  * not look after one before its select() ends.  Reports its errors. */
 void hw_loop_wake(ModuleState *st, PyObject *loop); /* runs Python */

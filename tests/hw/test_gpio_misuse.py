@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import pyasync_hw
 from pyasync_hw import gpio, sim
 
 CHIP = "gpiochip0"
@@ -424,3 +425,36 @@ pyasync_hw.run(main())
 """
     turns = [1] * 16 + [2] * 16 + [3] * 8
     assert on_fake_kernel(BEGINNING + program) == f"3 {turns}\n"
+
+
+@pytest.mark.parametrize("new_loop", [pyasync_hw.new_event_loop, asyncio.SelectorEventLoop])
+@pytest.mark.parametrize("how", ["await", "block", "close"])
+def test_an_edge_is_not_for_who_waits_on_a_closed_loop(
+    hw_board: sim.Board, new_loop: Callable[[], asyncio.AbstractEventLoop], how: str
+) -> None:
+    """It never goes on: the edge is for the next who asks."""
+    loop = new_loop()
+    with gpio.Input(17, bias="pull_up") as button:
+        edges = button.edges()
+
+        async def begin() -> list[asyncio.Task[Any]]:
+            waits = [asyncio.ensure_future(button.wait_for_edge()) for _ in range(2)]
+            waits.append(asyncio.ensure_future(anext(edges)))  # type: ignore[arg-type]
+            await asyncio.sleep(0)
+            return waits
+
+        tasks = loop.run_until_complete(begin())
+        loop.close()
+        hw_board.line(17).drive(0)
+        if how == "await":
+            event = pyasync_hw.run(button.wait_for_edge("falling"))
+        elif how == "block":
+            event = button.blocking.wait_for_edge("falling", timeout=30)
+        else:
+            edges.close()
+            event = button.blocking.wait_for_edge("falling", timeout=30)
+        assert event.event_type == "falling"
+        edges.close()
+    for task in tasks:  # who drops a pending one is told
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        task.get_coro().close()  # type: ignore[union-attr]
