@@ -202,7 +202,7 @@ class Button(Input):
             )
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be callable or None, not {callback!r}")
-        if self._caller is None or self._caller.done():
+        if self._caller is None or self._caller.done() or self._caller.get_loop().is_closed():
             loop = asyncio.get_running_loop()
             self._caller = loop.create_task(self._call_back(self.events()))
         self._callbacks[kind] = callback
@@ -220,7 +220,9 @@ class Button(Input):
                         task = asyncio.ensure_future(result)
                         self._running.add(task)
                         task.add_done_callback(self._running.discard)
-                except Exception as exc:
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as exc:  # as a loop does with its callbacks'
                     loop.call_exception_handler(
                         {"message": f"callback of {self!r} failed", "exception": exc}
                     )

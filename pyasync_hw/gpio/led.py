@@ -102,6 +102,7 @@ class LED(Output):
             raise ValueError(f"n must be a number of times or None, not {n!r}")
         self._stop()
         self._task = loop.create_task(self._until_stopped(work, first, second, n))
+        self._task.add_done_callback(self._end_task)  # one may be cancelled before it begins
         return self._task
 
     async def _until_stopped(self, work: _Work, first: float, second: float, n: int | None) -> None:
@@ -113,10 +114,13 @@ class LED(Output):
                 raise
             raise asyncio.CancelledError from None  # another thread has closed it
         finally:
-            if self._task is task:  # else somebody has set it meanwhile
-                self._task = None
-                self._end_pulse()
-                super()._set(0)
+            self._end_task(task)
+
+    def _end_task(self, task: asyncio.Task[None] | None) -> None:
+        if self._task is task:  # else somebody has set it meanwhile
+            self._task = None
+            self._end_pulse()
+            super()._set(0)
 
     async def _blink(self, on_time: float, off_time: float, n: int | None) -> None:
         due = asyncio.get_running_loop().time()

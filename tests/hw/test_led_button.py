@@ -84,6 +84,47 @@ def test_wrong_times(virtual: Runner, hw_board: sim.Board) -> None:
     virtual(main())
 
 
+def test_a_blink_that_is_cancelled_before_it_begins(virtual: Runner, hw_board: sim.Board) -> None:
+    async def main() -> None:
+        with gpio.LED(17, value=1) as led:
+            for begin in (led.blink, led.pulse):
+                led.on()
+                task = begin()
+                task.cancel()
+                await asyncio.wait([task])
+                assert task.cancelled() and not led.is_lit and hw_board.line(17).value == 0
+
+    virtual(main())
+
+
+@pytest.mark.parametrize("new_loop", [pyasync_hw.new_event_loop, asyncio.SelectorEventLoop])
+def test_a_button_calls_back_on_the_next_loop(
+    hw_board: sim.Board, run: Runner, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """The one before was closed as it stood, with whom it was to call."""
+    loop = new_loop()
+    button = gpio.Button(17)
+
+    async def begin() -> None:
+        button.on("pressed", print)
+        await asyncio.sleep(0)
+
+    async def main() -> None:
+        pressed = asyncio.Event()
+        button.on("pressed", pressed.set)
+        await asyncio.sleep(0)
+        hw_board.line(17).drive(0)
+        await asyncio.wait_for(pressed.wait(), 30)
+
+    loop.run_until_complete(begin())
+    (task,) = asyncio.all_tasks(loop)
+    loop.close()
+    with button:
+        run(main())
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    task.get_coro().close()  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("new_loop", [pyasync_hw.new_event_loop, asyncio.SelectorEventLoop])
 def test_devices_outlive_the_loop_of_their_tasks(
     hw_board: sim.Board, new_loop: Callable[[], asyncio.AbstractEventLoop]
@@ -313,6 +354,31 @@ def test_waits_and_callbacks(hw_board: sim.Board, run: Runner) -> None:
                 button.on("pushed", fails)  # type: ignore[arg-type]
 
     run(main())
+
+
+@pytest.mark.parametrize("wrong", [asyncio.CancelledError, GeneratorExit, BaseException])
+def test_a_callback_may_raise_anything(
+    hw_board: sim.Board, virtual: Runner, wrong: type[BaseException]
+) -> None:
+    """result() of a cancelled future, say; the next press calls again."""
+
+    async def main() -> None:
+        errors: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, c: errors.append(c["exception"]))
+
+        def fails() -> None:
+            raise wrong
+
+        with gpio.Button(17) as button:
+            button.on("pressed", fails)
+            for _ in range(2):
+                await asyncio.sleep(1)
+                hw_board.line(17).drive(0)
+                await asyncio.sleep(1)
+                hw_board.line(17).release()
+        assert [type(error) for error in errors] == [wrong, wrong]
+
+    virtual(main())
 
 
 def test_waiting_for_hold_and_double_click(virtual: Runner, hw_board: sim.Board) -> None:
