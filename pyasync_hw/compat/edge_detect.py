@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable
 
-from .. import hardware
 from .._core import CancelToken, EdgeEvent
 from ..gpio import Edge
 from .edge_order import read_in_order
@@ -21,19 +20,20 @@ __all__ = ["Watch"]
 Callback = Callable[[int], object]
 
 
-def _now_ns() -> int:
-    """Now, on the clock of the time stamps."""
-    clock = getattr(hardware.current(), "clock", None)
-    return time.monotonic_ns() if clock is None else clock.time_ns()
-
-
 class _Wait:
     """One thread in wait_for_edge()."""
 
-    def __init__(self, edge: Edge, bounce_ms: int | None, timeout_ms: int | None) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        bounce_ms: int | None,
+        timeout_ms: int | None,
+        now_ns: Callable[[], int],
+    ) -> None:
         self.edge = edge
         self.bounce_ms = bounce_ms
-        self.since_ns = _now_ns()
+        self._now_ns = now_ns
+        self.since_ns = now_ns()
         self.until_ns = None if timeout_ms is None else self.since_ns + timeout_ms * 1_000_000
         self.found = False
         self.thread = threading.get_ident()
@@ -42,7 +42,7 @@ class _Wait:
 
     def left(self) -> float | None:
         """Seconds; None: no timeout."""
-        return None if self.until_ns is None else (self.until_ns - _now_ns()) / 1e9
+        return None if self.until_ns is None else (self.until_ns - self._now_ns()) / 1e9
 
 
 class Watch:
@@ -66,6 +66,7 @@ class Watch:
         self.bounce_ms = bounce_ms
         self.callbacks: list[Callback] = []
         self._channel = channel
+        self._now_ns = line.now_ns  # the time of its own board, whichever is current
         self._since_ns: int | None = None  # of the edges that count; None: no detection
         self._happened = False
         self._last_ns: int | None = None
@@ -94,7 +95,7 @@ class Watch:
 
     def detect(self) -> None:
         """From now on edges make event_detected() true, and callbacks run."""
-        self._since_ns = _now_ns()
+        self._since_ns = self._now_ns()
         self._start_reading()
 
     def _start_reading(self) -> None:
@@ -145,7 +146,7 @@ class Watch:
         line = self._line
         if line is not None and not line.closed and not self._served and not self._waits:
             line.clear()
-        wait = _Wait(edge, bounce_ms, timeout_ms)
+        wait = _Wait(edge, bounce_ms, timeout_ms, self._now_ns)
         self._waits.append(wait)
         try:
             while not wait.found:

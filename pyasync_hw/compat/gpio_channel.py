@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import replace
 from typing import Literal
 
@@ -17,24 +18,40 @@ from ..gpio.pwm import wave
 from ..hardware import LineSettings
 from ..hardware.pins import HEADER_GPIOS
 
-__all__ = ["Bias", "Channel"]
+__all__ = ["Bias", "Channel", "now_ns"]
 
 Bias = Literal["disabled", "pull_down", "pull_up"]
+
+
+def now_ns(board: hardware.Backend) -> int:
+    """Now, on the clock of the time stamps there."""
+    clock = getattr(board, "clock", None)
+    return time.monotonic_ns() if clock is None else int(clock.time_ns())
 
 
 class Channel(Line):
     """A GPIO, on the header or not; at first as it is, which another program may have left."""
 
-    def __init__(self, gpio: int, settings: LineSettings | None = None) -> None:
-        chip = None if gpio in HEADER_GPIOS else hardware.current().find_line(0)[0]
+    def __init__(
+        self,
+        gpio: int,
+        settings: LineSettings | None = None,
+        board: hardware.Backend | None = None,
+    ) -> None:
+        board = board or hardware.current()
+        chip = None if gpio in HEADER_GPIOS else board.find_line(0)[0]
         self._pid = os.getpid()
         self._pwm: _core.PWM | None = None
-        super().__init__(gpio, settings or LineSettings(), chip, None, "pyasync_hw")
+        super().__init__(gpio, settings or LineSettings(), chip, board, "pyasync_hw")
         self._gpio = gpio
 
     def another_user(self) -> Channel:
         """The same line once more, with its own edges from now on."""
-        return Channel(self._gpio, self._settings)
+        return Channel(self._gpio, self._settings, self._backend)
+
+    def now_ns(self) -> int:
+        """Now, on the clock of its edges' time stamps."""
+        return now_ns(self._backend)
 
     @property
     def is_input(self) -> bool:
@@ -85,7 +102,7 @@ class Channel(Line):
         period, high = wave(frequency, duty)
         if self._pwm is None or self._pwm.closed:
             settings = replace(self._settings, output_value=bool(self.value))
-            self._pwm = _core.pwm_of_line(Channel(self._gpio, settings)._core, False)
+            self._pwm = _core.pwm_of_line(Channel(self._gpio, settings, self._backend)._core, False)
         self._pwm.start(period, high)
 
     def end_wave(self) -> None:

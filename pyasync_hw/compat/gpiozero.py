@@ -26,9 +26,8 @@ from gpiozero.pins.local import LocalPiFactory, LocalPiPin
 
 from .. import hardware
 from .._core import EdgeEvent
-from .edge_detect import _now_ns
 from .edge_order import read_in_order
-from .gpio_channel import Bias, Channel
+from .gpio_channel import Bias, Channel, now_ns
 from .gpiozero_spi import HardwareSPI, SharedHardwareSPI
 from .rpi_info import revision
 from .service import report, service
@@ -60,7 +59,7 @@ class Factory(LocalPiFactory):
     @staticmethod
     def ticks() -> float:
         """Now, in seconds on the clock of the time stamps."""
-        return _now_ns() / 1e9
+        return now_ns(hardware.current()) / 1e9
 
 
 class Pin(LocalPiPin):
@@ -214,7 +213,7 @@ class Pin(LocalPiPin):
 
     def _enable_event_detect(self) -> None:
         line = self._open()
-        self._since_ns, self._last_ns = _now_ns(), None
+        self._since_ns, self._last_ns = line.now_ns(), None
         with self._lock:
             is_read, self._read_line = self._read_line is line, line
         if not is_read:

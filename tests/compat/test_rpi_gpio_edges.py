@@ -588,3 +588,18 @@ def test_threads_that_do_as_they_like_on_one_channel(button, caplog):
         for thread in threads:
             thread.join()
     assert (unexpected, caplog.messages) == ([], [])
+
+
+def test_edges_count_in_the_time_of_their_board(gpio_board):
+    """Whatever board is current where they are asked for: its clock may be far ahead."""
+    clock = VirtualClock()
+    gpio_board._world.use_clock(clock)
+    GPIO.setmode(GPIO.BCM)
+    GPIO.setup(17, GPIO.IN, GPIO.PUD_UP)
+    came = threading.Event()
+    with sim.Board("pi-zero-w"):
+        GPIO.add_event_detect(17, GPIO.FALLING, lambda channel: came.set())
+        gpio_board.line(17).drive(0)
+        assert came.wait(30)
+    GPIO.cleanup()
+    gpio_board._world.use_clock(None)

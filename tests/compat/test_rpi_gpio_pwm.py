@@ -176,3 +176,13 @@ def test_a_program_that_forgets_it_ends_silently(program):
         """
     )
     assert run(path) == (0, "end\n", "")
+
+
+def test_a_wave_is_on_the_board_of_its_channel(gpio_board, clock):
+    """Not on the one that is current when it starts."""
+    pwm = GPIO.PWM(18, 50)
+    with sim.Board("pi-zero-w") as other:
+        pwm.start(50)
+        assert other.line(18).consumer is None
+    assert seen(gpio_board, clock) == (50.0, 0.5)
+    pwm.stop()
