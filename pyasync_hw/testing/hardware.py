@@ -55,14 +55,8 @@ class _CarriedOutput(gpio.Output):
     def _physical(self) -> int:
         return self._core.get(1) ^ self._settings.active_low
 
-    @property
-    def value(self) -> int:
-        """See gpio.Output.value."""
-        return self._core.get(1)
-
-    @value.setter
-    def value(self, value: int) -> None:
-        gpio.Output.value.__set__(self, value)  # type: ignore[attr-defined]
+    def _set(self, value: int) -> None:
+        super()._set(value)
         self._wire.carry(self._physical)
 
 
