@@ -256,7 +256,9 @@ class Pin(LocalPiPin):
     async def _settle(self, counted_ns: int, bounce: float) -> None:
         """When edges are not ignored any more: one that was may have been the last."""
         end_ns = counted_ns + round(bounce * 1e9)
-        await asyncio.sleep(max(0, end_ns - _now_ns()) / 1e9)
+        line = self._read_line  # of an edge that came: there is one
+        left_ns = 0 if line is None else max(0, end_ns - line.now_ns())
+        await asyncio.sleep(left_ns / 1e9)
         service.call(lambda: self._settled(counted_ns, end_ns))
 
     def _settled(self, counted_ns: int, end_ns: int) -> None:
