@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import operator
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING
@@ -42,10 +43,19 @@ def _messages(messages: Iterable[tuple[int, Data]], flags: int) -> list[tuple[in
     """As the core takes them.  TypeError: one is neither bytes nor a number."""
     checked: list[tuple[int, Data, int]] = []
     for address, data in messages:
-        if not isinstance(data, int):
+        count = _count(data)
+        if count is None:
             data = _to_write(data)  # a copy: what the caller changes meanwhile is not sent
-        checked.append((address, data, flags))
+        checked.append((address, data if count is None else count, flags))
     return checked
+
+
+def _count(data: object) -> int | None:
+    """A number of bytes to read.  One of numpy has a buffer, too, and must not be written."""
+    try:
+        return operator.index(data)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def _each(messages: Iterable[Data]) -> Iterable[Data]:
@@ -54,12 +64,16 @@ def _each(messages: Iterable[Data]) -> Iterable[Data]:
     return messages
 
 
-def _to_write(data: Buffer) -> bytes:
+def _to_write(data: Data) -> bytes:
+    count = _count(data)
+    if count is not None:  # it would be read, and bytes() of one are as many zeros
+        raise TypeError(
+            f"what is written is bytes, not {data!r}; for one byte write bytes([{count}])"
+        )
     try:
-        return bytes(memoryview(data))
-    except TypeError:  # a number would be read, and bytes() of one are as many zeros
-        wanted = f"; for one byte write bytes([{data}])" if isinstance(data, int) else ""
-        raise TypeError(f"what is written is bytes, not {data!r}{wanted}") from None
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"what is written is bytes, not {data!r}") from None
 
 
 @contextlib.contextmanager

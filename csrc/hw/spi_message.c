@@ -37,9 +37,19 @@ transfer_parse(PyObject *item, struct transfer *transfer)
                                             32, &bits_per_word) < 0)) {
         return -1;
     }
-    if (PyLong_Check(data)) {
+    /* numpy's numbers have buffers, too; its arrays' nb_index refuses */
+    PyObject *number =
+        PyIndex_Check(data) ? PyNumber_Index(data) : NULL; /* runs Python */
+    if (number == NULL && PyErr_Occurred() &&
+        !PyErr_ExceptionMatches(PyExc_TypeError)) {
+        return -1;
+    }
+    PyErr_Clear();
+    if (number != NULL) {
         long long count;
-        if (ah_integer_arg(data, "bytes to read", 0, READ_MAX, &count) < 0) {
+        int err = ah_integer_arg(number, "bytes to read", 0, READ_MAX, &count);
+        Py_DECREF(number);
+        if (err < 0) {
             return -1;
         }
         transfer->tx.len = (Py_ssize_t)count;

@@ -328,3 +328,34 @@ def test_a_real_bus_is_not_for_a_virtual_clock_and_says_how_to_switch_it_on() ->
     assert caught.value.filename == "/dev/i2c-250"
     with pytest.raises(OSError, match="it is no I2C bus"):
         _core.open_i2cdev("/dev/null", "i2c-0")
+
+
+class Count:
+    """A number as numpy's are: with a buffer, where Python lets a class have one (3.12)."""
+
+    def __index__(self) -> int:
+        return 3
+
+    def __buffer__(self, flags: int) -> memoryview:
+        return memoryview(b"12345678")
+
+
+def test_a_count_that_has_a_buffer_is_read_and_never_written(hw_board: sim.Board) -> None:
+    written: list[bytes] = []
+
+    class Part:
+        def write(self, data: bytes) -> None:
+            written.append(data)
+
+        def read(self, n: int) -> bytes:
+            return bytes(n)
+
+    hw_board.attach_i2c(1, 0x50, Part())
+    with i2c.Device(1, 0x50) as device:
+        count: Any = Count()
+        assert device.blocking.read(count) == bytes(3)
+        assert device.blocking.write_read(b"a", count) == bytes(3)
+        assert device.blocking.transfer([count]) == [bytes(3)]
+        with pytest.raises(TypeError, match=r"what is written is bytes, .*write bytes\(\[3\]\)"):
+            device.blocking.write(count)
+    assert written == [b"a"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -252,3 +253,19 @@ def test_an_adapters_errors_reach_the_caller(answer: object, error: type[Excepti
     with pytest.raises(error):
         device.transfer(b"a")
     device.close()
+
+
+def test_a_count_that_has_a_buffer_is_a_count(hw_board: sim.Board) -> None:
+    """As numpy's numbers have; where Python lets a class have one (3.12)."""
+
+    class Count:
+        def __index__(self) -> int:
+            return 3
+
+        def __buffer__(self, flags: int) -> memoryview:
+            return memoryview(b"12345678")
+
+    count: Any = Count()
+    with spi.Device("spi0.0") as device:
+        assert len(device.blocking.transfer(count)) == 3
+        assert [len(part) for part in device.blocking.message([count, b"ab"])] == [3, 2]
