@@ -118,15 +118,7 @@ SimWorld_attach_part(SimWorldObject *self, PyObject *args)
     if (ah_sim_leave(self) < 0) {
         return NULL;
     }
-    if (err < 0) {
-        char what[32];
-        PyOS_snprintf(what, sizeof what, "spi%u.%u", bus, cs);
-        (void)ah_raise_errno_remedy(
-            err, what,
-            err == -EBUSY ? "something is on this chip select already" : NULL);
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return ah_sim_attached_spi(err, bus, cs);
 }
 
 void

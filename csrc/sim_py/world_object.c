@@ -1,6 +1,7 @@
 /* What every method of a SimWorld begins and ends with; see world_object.h. */
 #include "sim_py/world_object.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -114,6 +115,19 @@ ah_sim_seconds(PyObject *arg, const char *name, bool *given, int64_t *ns)
     }
     *ns = (int64_t)llround(seconds * 1e9);
     return 0;
+}
+
+PyObject *
+ah_sim_attached_spi(int err, unsigned bus, unsigned cs)
+{
+    char what[32];
+    if (err >= 0) {
+        Py_RETURN_NONE;
+    }
+    PyOS_snprintf(what, sizeof what, "spi%u.%u", bus, cs);
+    (void)ah_raise_errno_remedy(
+        err, what, err == -EBUSY ? "something is on this chip select already" : NULL);
+    return NULL;
 }
 
 int

@@ -49,6 +49,9 @@ AH_RAISES int ah_sim_seconds(PyObject *arg, const char *name, bool *given, int64
 
 AH_RAISES int ah_sim_check_line(SimWorldObject *self, int line);
 
+/* None; or OSError, for what was not attached to a chip select (`err` < 0). */
+AH_RAISES PyObject *ah_sim_attached_spi(int err, unsigned bus, unsigned cs);
+
 /* Entered.  Let `plan` happen, with `card` unless it is NULL. */
 AH_RAISES int ah_sim_schedule(SimWorldObject *self, const struct world_action *plan,
                               struct sim_card *card);
