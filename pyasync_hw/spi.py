@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from . import _core, hardware
 from .hardware import turns
-from .hardware.device import BlockingLife, DeviceLife
+from .hardware.device import BlockingLife, ClosedOnError, DeviceLife
 from .hardware.pins import parse_spi
 
 __all__ = ["BlockingDevice", "Device", "SpidevPackageBus", "Stats", "Transfer"]
@@ -226,18 +226,16 @@ class Device(DeviceLife, _Settings):
         package: SpidevPackageBus | None = None
         if chosen == "spidev":
             package = SpidevPackageBus(bus, cs, speed_hz, mode)
-            core = _core.adapt_spi(package, f"spi{bus}.{cs}", speed_hz, mode)
+            with ClosedOnError(package):
+                core = _core.adapt_spi(package, f"spi{bus}.{cs}", speed_hz, mode)
         else:
             core = hardware.chosen(board).open_spi(bus, cs, speed_hz, mode)
         super().__init__(spec, core, package)
-        self.blocking = BlockingDevice(spec, core, package)
-        try:
+        with ClosedOnError(self):
+            self.blocking = BlockingDevice(spec, core, package)
             hardware.use_running_loop(core)
             if bits_per_word != core.bits_per_word:
                 core.bits_per_word = bits_per_word
-        except BaseException:
-            self.close()
-            raise
 
     async def transfer(self, data: bytes | int) -> bytes:
         """As BlockingDevice.transfer(); see message()."""
@@ -283,14 +281,14 @@ class SpidevPackageBus:
         self._speed_hz = speed_hz
         self._spi = _spidev_package().SpiDev()
         try:
-            self._spi.open(bus, cs)
-            self._spi.max_speed_hz = speed_hz
-            self._spi.mode = mode & 3
-            for flag, name in _PACKAGES_FLAGS.items():
-                if mode & flag:
-                    setattr(self._spi, name, True)
+            with ClosedOnError(self._spi):
+                self._spi.open(bus, cs)
+                self._spi.max_speed_hz = speed_hz
+                self._spi.mode = mode & 3
+                for flag, name in _PACKAGES_FLAGS.items():
+                    if mode & flag:
+                        setattr(self._spi, name, True)
         except OSError as error:
-            self._spi.close()
             if error.errno is None:  # a text of the package's own
                 raise
             remedy = _REMEDIES.get(error.errno, "")

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from .. import hardware
 from .._core import I2CBus
+from ..hardware.device import ClosedOnError
 from ..hardware.pins import parse_i2c
 from .hints import no_such_name
 
@@ -129,7 +130,8 @@ class SMBus:
             bus = _number_of(bus)
         self.close()
         self._core = hardware.current().open_i2c(int(bus))
-        self.funcs = I2cFunc(self._core.funcs)
+        with ClosedOnError(self):
+            self.funcs = I2cFunc(self._core.funcs)
 
     def close(self) -> None:
         """Give the bus back; idempotent."""

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from .. import hardware
 from .._core import SPIDevice
+from ..hardware.device import ClosedOnError
 from ..hardware.pins import parse_spi
 from .hints import no_such_name
 
@@ -177,11 +178,12 @@ class SpiDev:
         self.close()
         backend = hardware.current()
         self._core = backend.open_spi(bus, device, _DEFAULT_HZ, 0)
-        if not isinstance(backend, hardware.KernelBackend):
-            _warn_of_nothing(backend, bus, device)
-        else:
-            self._path = f"/dev/spidev{bus}.{device}"
-            self._block = _block_size()
+        with ClosedOnError(self):
+            if not isinstance(backend, hardware.KernelBackend):
+                _warn_of_nothing(backend, bus, device)
+            else:
+                self._path = f"/dev/spidev{bus}.{device}"
+                self._block = _block_size()
 
     def open_path(self, path: str | bytes | os.PathLike[str]) -> None:
         """Open an SPI device by its path, following symbolic links."""

@@ -123,6 +123,9 @@ class Button(Input):
     ) -> None:
         self.hold_time = hold_time
         self.double_click_time = double_click_time
+        self._callbacks: dict[Kind, Callback | None] = {}
+        self._caller: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Future[Any]] = set()
         super().__init__(
             spec,
             bias="pull_up" if pull_up else "pull_down",
@@ -132,9 +135,6 @@ class Button(Input):
             board=board,
             consumer=consumer,
         )
-        self._callbacks: dict[Kind, Callback | None] = {}
-        self._caller: asyncio.Task[None] | None = None
-        self._running: set[asyncio.Future[Any]] = set()
 
     @property
     def hold_time(self) -> float:

@@ -13,7 +13,7 @@ from .. import _core, hardware
 from .._core import EdgeEvent
 from ..hardware import LineSettings
 from ..hardware.backend import level
-from ..hardware.device import BlockingLife, DeviceLife
+from ..hardware.device import BlockingLife, ClosedOnError, DeviceLife
 from .edges import BlockingEdgeIterator, Edge, EdgeIterator, next_edge
 
 __all__ = ["Bias", "BlockingInput", "Drive", "Input", "Line", "Output"]
@@ -132,7 +132,6 @@ class Input(Line):
             debounce_period=debounce_period,
             event_clock=event_clock,
         )
-        super().__init__(spec, settings, chip, board, consumer, event_buffer_size)
         period = settings.debounce_period
         if isinstance(period, (int, float)) and period > DEBOUNCE_USUAL_S:
             warnings.warn(
@@ -141,6 +140,7 @@ class Input(Line):
                 RuntimeWarning,
                 stacklevel=2 if type(self) is Input else 3,
             )
+        super().__init__(spec, settings, chip, board, consumer, event_buffer_size)
 
     async def wait_for_edge(self, edge: Edge = "both") -> EdgeEvent:
         """The oldest edge of that kind that nobody has taken yet, or the next one.
@@ -299,7 +299,9 @@ class Output(Line):
         )
         super().__init__(spec, settings, chip, board, consumer)
         self._make_safe: weakref.finalize[..., Output] | None = None
-        if safe_level is not None:
+        if safe_level is None:
+            return
+        with ClosedOnError(self._core):
             self._make_safe = weakref.finalize(self, _leave_at, self._core, safe_level, os.getpid())
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from .. import _core, hardware
 from ..hardware import LineSettings
 from ..hardware.backend import level, number
-from ..hardware.device import DeviceLife
+from ..hardware.device import ClosedOnError, DeviceLife
 from ..hardware.pins import parse_pin
 from ..hardware.pwm import how_to_enable
 
@@ -90,16 +90,14 @@ class PWM(DeviceLife):
                 direction="output", active_low=active_low, output_value=level(rest)
             )
             line = backend.request_lines({spec: settings}, consumer, chip=chip)
-            core = _core.pwm_of_line(line, level(rest))
+            with ClosedOnError(line):
+                core = _core.pwm_of_line(line, level(rest))
         self._core = core
-        hardware.use_running_loop(self._core)
         self._running = False
         self._wants_realtime = realtime
-        try:
+        hardware.use_running_loop(self._core)
+        with ClosedOnError(core):
             self.start()
-        except BaseException:
-            self.close()
-            raise
 
     def start(self) -> None:
         """Begin again after stop(); it has begun already when it was opened."""

@@ -17,7 +17,7 @@ from .. import _core, hardware
 from .._core import EdgeEvent
 from ..hardware import LineSettings
 from ..hardware.backend import level
-from ..hardware.device import BlockingLife, DeviceLife
+from ..hardware.device import BlockingLife, ClosedOnError, DeviceLife
 from .edges import BlockingEdgeIterator, EdgeIterator, edge_comes, next_edge
 
 __all__ = ["BlockingLineRequest", "LineConfig", "LineRequest", "request_lines"]
@@ -69,6 +69,8 @@ class LineRequest(DeviceLife):
                 wanted[line], direction="output", output_value=_level(line, value)
             )
         self._settings = list(wanted.values())
+        self.lines = tuple(wanted)
+        """The lines as they were requested, in that order."""
         if consumer is None:
             consumer = "pyasync_hw"
         elif not isinstance(consumer, str):
@@ -77,11 +79,10 @@ class LineRequest(DeviceLife):
         self._core = backend.request_lines(
             wanted, consumer, chip=chip, event_buffer_size=buffer_size
         )
-        self.lines = tuple(wanted)
-        """The lines as they were requested, in that order."""
         self._index: dict[int | str, int] = {}
-        for i, (line, offset) in enumerate(zip(self.lines, self._core.offsets, strict=True)):
-            self._index[line] = self._index[offset] = i
+        with ClosedOnError(self._core):
+            for i, (line, offset) in enumerate(zip(self.lines, self._core.offsets, strict=True)):
+                self._index[line] = self._index[offset] = i
         hardware.use_running_loop(self._core)
 
     # Values and settings.

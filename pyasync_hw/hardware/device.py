@@ -6,11 +6,34 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from .. import _core
 
-__all__ = ["BlockingLife", "DeviceLife", "cancel_task", "use_running_loop"]
+__all__ = ["BlockingLife", "ClosedOnError", "DeviceLife", "cancel_task", "use_running_loop"]
+
+
+class _Closes(Protocol):
+    def close(self) -> None: ...
+
+
+class ClosedOnError:
+    """A context for what follows the opening of a device, while nobody can close it yet.
+
+    The exception's traceback would keep it open.
+    """
+
+    __slots__ = ("_opened",)
+
+    def __init__(self, opened: _Closes) -> None:
+        self._opened = opened
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._opened.close()
 
 
 def use_running_loop(
@@ -18,17 +41,14 @@ def use_running_loop(
 ) -> None:
     """A device that is opened on a loop lives in that loop's time.
 
-    Closes it and raises RuntimeError for a real device on a virtual clock.
+    Closes it when that fails; raises RuntimeError for a real device on a virtual clock.
     """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # a program without a loop
-        return
-    try:
+    with ClosedOnError(core):
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a program without a loop
+            return
         core.use_loop(loop)
-    except BaseException:
-        core.close()
-        raise
 
 
 def cancel_task(task: asyncio.Task[Any]) -> None:

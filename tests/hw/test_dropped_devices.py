@@ -110,3 +110,15 @@ def test_a_simulated_reader_knows_its_board_as_long_as_there_is_one() -> None:
     field = sim.Board(name="bench").attach_rc522()
     with pytest.raises(ReferenceError, match="bench"):
         _ = field.board
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("device", [gpio.Input, gpio.Button])
+def test_what_a_warning_refuses_is_not_left_open(
+    board: sim.Board, device: type[gpio.Input]
+) -> None:
+    bounce = "bounce_time" if device is gpio.Button else "debounce_period"
+    with pytest.raises(RuntimeWarning) as refused:
+        device(4, **{bounce: 50})  # type: ignore[arg-type]
+    assert refused.value.__traceback__ is not None  # which keeps the device
+    assert board.line(4).consumer is None
