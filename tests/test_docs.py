@@ -113,7 +113,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in [*PAGES, *ROOT.glob("examples/*/README.md"), ROOT / "CHANGELOG.md"]:
+    for page in [*PAGES, *ROOT.glob("examples/**/README.md"), ROOT / "CHANGELOG.md"]:
         prose = re.sub(r"`[^`\n]*`", "", page.read_text())
         for link in re.findall(r"\]\(([^)\s]+)\)", prose):
             if "://" in link:
