@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .. import new_event_loop
-from ..compat import gpiozero_default, legacy_asyncio, shims
+from ..compat import gpiozero_default, legacy_asyncio, shims, upy
 from .machine import set_up
 
 __all__ = ["put_in_place"]
@@ -43,6 +43,8 @@ def put_in_place(hw: str, board: str | None, scenario: str | None, names: Iterab
     shims.install(names)
     if "gpiozero" in names:
         gpiozero_default.install()
+    if "micropython" in names:
+        upy.install()
     legacy_asyncio.install(new_event_loop)
     place = _Place(hw, _absolute(board), _absolute(scenario), tuple(names))
 

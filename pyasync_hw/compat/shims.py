@@ -6,13 +6,14 @@ package, for our own code that wants the real one.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from types import ModuleType
+
+from .alias import AliasFinder
 
 __all__ = ["NAMES", "install", "original", "parse_list", "when_imported"]
 
@@ -27,8 +28,9 @@ _MODULES = {
     "smbus2": "pyasync_hw.compat.smbus2",
     "spidev": "pyasync_hw.compat.spidev",
 }
-# What --shims= chooses from; gpiozero is the installed one, on our pin factory.
-NAMES = ("RPi.GPIO", "gpiozero", "pirc522", "smbus", "smbus2", "spidev")
+# What --shims= chooses from; gpiozero is the installed one, on our pin factory, and
+# micropython all that compat.upy has.
+NAMES = ("RPi.GPIO", "gpiozero", "micropython", "pirc522", "smbus", "smbus2", "spidev")
 
 
 def parse_list(text: str) -> tuple[str, ...]:
@@ -42,55 +44,21 @@ def parse_list(text: str) -> tuple[str, ...]:
     return names
 
 
-class _AliasLoader(Loader):
-    """Gives the module `target` where another name was imported."""
-
-    def __init__(self, target: str) -> None:
-        self._target = target
-        self._spec: ModuleSpec | None = None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(self._target)
-        self._spec = module.__spec__
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        # The import system has put the alias's spec into the module.
-        module.__spec__ = self._spec
-
-
-class _AliasFinder(MetaPathFinder):
-    def __init__(self, names: Iterable[str]) -> None:
-        roots = {name.partition(".")[0] for name in names}
-        self._targets = {
-            name: target for name, target in _MODULES.items() if name.partition(".")[0] in roots
-        }
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
-        ours = self._targets.get(fullname)
-        if ours is None:
-            return None
-        return ModuleSpec(fullname, _AliasLoader(ours), is_package=not fullname.count("."))
-
-
 def install(names: Iterable[str] = NAMES) -> Callable[[], None]:
     """Make the import names `names` ours; returns what undoes it.
 
     A module of that name that is already imported is imported anew.
     """
-    finder = _AliasFinder(names)
-    hidden = {name: sys.modules.pop(name) for name in finder._targets if name in sys.modules}
+    roots = {name.partition(".")[0] for name in names}
+    finder = AliasFinder(
+        {name: target for name, target in _MODULES.items() if name.partition(".")[0] in roots}
+    )
+    hidden = finder.forget()
     sys.meta_path.insert(0, finder)
 
     def uninstall() -> None:
         sys.meta_path.remove(finder)
-        for name in finder._targets:
-            sys.modules.pop(name, None)
+        finder.forget()
         sys.modules.update(hidden)
 
     return uninstall

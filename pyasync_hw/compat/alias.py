@@ -1,0 +1,51 @@
+"""Import names that stand for modules of another name."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+__all__ = ["AliasFinder"]
+
+
+class _AliasLoader(Loader):
+    """Gives the module `target` where another name was imported."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._spec: ModuleSpec | None = None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self._target)
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system has put the alias's spec into the module.
+        module.__spec__ = self._spec
+
+
+class AliasFinder(MetaPathFinder):
+    """Finds the modules `targets[name]` as `name`, where no finder before it has one."""
+
+    def __init__(self, targets: Mapping[str, str]) -> None:
+        self._targets = dict(targets)
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        ours = self._targets.get(fullname)
+        if ours is None:
+            return None
+        return ModuleSpec(fullname, _AliasLoader(ours), is_package=not fullname.count("."))
+
+    def forget(self) -> dict[str, ModuleType]:
+        """Take its names out of sys.modules; returns those that were there."""
+        return {name: sys.modules.pop(name) for name in self._targets if name in sys.modules}
