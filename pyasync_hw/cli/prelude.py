@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .. import new_event_loop
-from ..compat import gpiozero_default, legacy_asyncio, shims, upy
+from ..compat import gpiozero_default, legacy, shims, upy
 from .machine import set_up
 
 __all__ = ["put_in_place"]
@@ -45,7 +45,7 @@ def put_in_place(hw: str, board: str | None, scenario: str | None, names: Iterab
         gpiozero_default.install()
     if "micropython" in names:
         upy.install()
-    legacy_asyncio.install(new_event_loop)
+    legacy.install(new_event_loop)
     place = _Place(hw, _absolute(board), _absolute(scenario), tuple(names))
 
     def tell_children(spawn: Any) -> None:

@@ -12,7 +12,7 @@ from .._core import CancelToken, EdgeEvent
 from ..gpio import Edge
 from .edge_order import read_in_order
 from .gpio_channel import Channel
-from .legacy_asyncio import FutureCancelledError
+from .legacy.cancelled import FutureCancelledError
 from .service import report, service
 
 __all__ = ["Watch"]

@@ -1,10 +1,15 @@
 """For the tests of other libraries' names: boards, a module as it is imported, programs."""
 
+import asyncio
+import concurrent.futures
 import textwrap
+import warnings
 
 import pytest
 
+import pyasync_hw
 from pyasync_hw import hardware, sim
+from pyasync_hw.compat import legacy as legacy_asyncio
 from pyasync_hw.compat.pirc522 import RFID
 from pyasync_hw.compat.RPi import GPIO
 from pyasync_hw.compat.service import service
@@ -45,3 +50,20 @@ def program(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture
+def legacy():
+    """asyncio's old names, warnings as errors, and a current loop closed at the end."""
+    before = {name: getattr(asyncio, name) for name in ("Task", "iscoroutine", "sleep")}
+    uninstall = legacy_asyncio.install(pyasync_hw.new_event_loop)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+            asyncio.get_event_loop().close()
+    finally:
+        uninstall()
+    assert {name: getattr(asyncio, name) for name in before} == before
+    assert not hasattr(asyncio, "run_in_executor")
+    assert concurrent.futures.CancelledError is not asyncio.CancelledError

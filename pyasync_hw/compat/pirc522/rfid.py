@@ -19,7 +19,7 @@ from ... import _core, rc522
 from ...errors import CollisionError, CRCError, RC522Error, TagTimeoutError
 from ...gpio import Input
 from ..hints import no_such_name
-from ..legacy_asyncio import FutureCancelledError
+from ..legacy.cancelled import FutureCancelledError
 from ..RPi import GPIO
 from ..spidev import SpiDev
 from .util import RFIDUtil

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ... import CancelToken
 from ...gpio import Input
-from .. import legacy_asyncio
+from ..legacy.cancelled import FutureCancelledError
 
 __all__ = ["SharedWake", "Wake"]
 
@@ -89,7 +89,7 @@ class Wake(threading.Event):
             if not line.closed:
                 raise
             return super().wait(timeout)
-        except legacy_asyncio.FutureCancelledError:
+        except FutureCancelledError:
             pass  # by set(), or by the edge that another thread saw
         finally:
             self._tokens.discard(token)

@@ -4,27 +4,10 @@ import asyncio
 import concurrent.futures
 import sys
 import types
-import warnings
 
 import pytest
 
 import pyasync_hw
-from pyasync_hw.compat import legacy_asyncio
-
-
-@pytest.fixture
-def legacy():
-    """The old names, warnings as errors, and a current loop closed at the end."""
-    before = {name: getattr(asyncio, name) for name in ("Task", "iscoroutine")}
-    uninstall = legacy_asyncio.install(pyasync_hw.new_event_loop)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-    asyncio.get_event_loop().close()
-    uninstall()
-    assert {name: getattr(asyncio, name) for name in before} == before
-    assert not hasattr(asyncio, "run_in_executor")
-    assert concurrent.futures.CancelledError is not asyncio.CancelledError
 
 
 def test_current_loop_is_made_on_demand_and_is_ours(legacy):
@@ -107,7 +90,6 @@ def test_generators_are_coroutines(legacy):
     assert loop.run_until_complete(asyncio.gather(plain(), asyncio.Task(plain()))) == ["plain"] * 2
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="asyncio.iscoroutinefunction warns")
 def test_decorated_functions_are_coroutine_functions(legacy):
     @asyncio.coroutine
     def decorated():
@@ -156,7 +138,7 @@ def test_current_loop_after_asyncio_run(legacy):
         return type(asyncio.get_running_loop()), asyncio.Task.current_task()
 
     kind, task = asyncio.run(main())
-    assert kind is pyasync_hw.EventLoop and isinstance(task, legacy_asyncio.Task)
+    assert kind is pyasync_hw.EventLoop and isinstance(task, asyncio.Task)
     assert not asyncio.get_event_loop().is_closed()
 
 

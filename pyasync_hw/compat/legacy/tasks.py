@@ -1,0 +1,69 @@
+"""asyncio.Task with what it had up to Python 3.8, and for generators too."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import types
+from collections.abc import Callable
+from typing import Any
+
+from ..patches import Patches
+from .generators import as_coroutine
+
+__all__ = ["Task", "install", "run_in_executor"]
+
+_StandardTask: Any = asyncio.Task
+
+
+class _TaskType(type):
+    """isinstance(x, asyncio.Task) also holds for tasks of the standard class."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _StandardTask)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, _StandardTask)
+
+
+class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
+    """asyncio.Task with the class methods that Python 3.9 removed."""
+
+    def __init__(self, coro: Any, **options: Any) -> None:
+        if isinstance(coro, types.GeneratorType):
+            coro = as_coroutine(coro)
+        super().__init__(coro, **options)
+
+    def set_name(self, value: object) -> None:
+        """Name the task; None, which 3.13.0 passes after a task factory, is no name."""
+        if value is not None:
+            super().set_name(value)
+
+    @classmethod
+    def all_tasks(cls, loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
+        """Tasks of `loop` (default: the current loop) that are not done.
+
+        Python 3.5 also listed done tasks that were still referenced.
+        """
+        return asyncio.all_tasks(asyncio.get_event_loop() if loop is None else loop)
+
+    @classmethod
+    def current_task(
+        cls, loop: asyncio.AbstractEventLoop | None = None
+    ) -> asyncio.Task[Any] | None:
+        """The task that `loop` (default: the current loop) runs now, or None."""
+        return asyncio.current_task(asyncio.get_event_loop() if loop is None else loop)
+
+
+def run_in_executor(
+    executor: concurrent.futures.Executor | None, func: Callable[..., Any], *args: Any
+) -> asyncio.Future[Any]:
+    """loop.run_in_executor() of the current loop: never asyncio's, but written in tutorials."""
+    return asyncio.get_event_loop().run_in_executor(executor, func, *args)
+
+
+def install(patches: Patches) -> None:
+    """Loops make their tasks by this name, too."""
+    for module in (asyncio, asyncio.tasks):
+        patches.set(module, "Task", Task)
+    patches.add(asyncio, "run_in_executor", run_in_executor)
