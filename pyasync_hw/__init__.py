@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import sim as sim
     from . import spi as spi
     from . import tags as tags
+    from .delay import Delay
     from .errors import SleepForeverError, TimeLimitError
     from .loop.policy import EventLoopPolicy  # deprecated in Python
     from .loop.runners import install, run
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CancelToken",
+    "Delay",
     "EventLoop",
     "SleepForeverError",
     "TimeLimitError",
@@ -51,6 +53,7 @@ if sys.version_info < (3, 16):
 # Only programs that use them pay for importing them.
 _MODULES = ("executor", "gpio", "i2c", "insight", "rc522", "sim", "spi", "tags")
 _FOUND_IN = {
+    "Delay": "delay",
     "EventLoopPolicy": "loop.policy",
     "SleepForeverError": "errors",
     "TimeLimitError": "errors",

@@ -24,6 +24,7 @@ PROLOGUES = {
 # By the first line of a block, or what its prologue stands for: what it prints.
 PRINTS = {
     "# A lamp": r"pressed\nheld\n0\n",
+    "# The light on a landing": r"True True 55\.0\n",
     "# Two switches": r"27 falling \[1, 0, 1\]\nswitches\n",
     "# A servo": r"\(50\.0, 0\.075\)\n\(50\.0, 0\.1\) 0\.0\n0\n",
     "from pyasync_hw import rc522, run, sim": r"tag a61d227e\n",

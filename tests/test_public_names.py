@@ -22,7 +22,7 @@ MODULES = [
 
 # Where pickles find the classes and functions of these modules; only ever longer.
 PICKLED = {
-    "pyasync_hw": "CancelToken EventLoopPolicy VirtualClock install run",
+    "pyasync_hw": "CancelToken Delay EventLoopPolicy VirtualClock install run",
     "pyasync_hw._core": "current_token sleep",
     "pyasync_hw.errors": (
         "AuthenticationError CRCError ChipNotFoundError CollisionError NakError RC522Error "

@@ -1,4 +1,4 @@
-"""A button: pressed, released, held, clicked twice, by the time stamps of its edges."""
+"""A button: pressed, released, held, clicked once or twice, by the time stamps of its edges."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .. import _core, hardware
 from .._core import EdgeEvent
@@ -17,7 +17,7 @@ from .lines import Input
 
 __all__ = ["Button", "ButtonEvent", "ButtonEvents"]
 
-Kind = Literal["pressed", "released", "held", "double_clicked"]
+Kind = Literal["pressed", "released", "held", "clicked", "double_clicked"]
 Callback = Callable[..., Any]
 SECONDS_MAX = 4294  # as of a debounce_period
 
@@ -34,7 +34,9 @@ class ButtonEvents(AsyncIterator[ButtonEvent]):
     """What happens to a button from now on, with a queue of its own.  Made by events().
 
     The time stamps decide, not when the loop came to see them: a button that was held is
-    so before it is released, however late the loop is.
+    so before it is released, however late the loop is.  "clicked" is a press that was let go
+    before hold_time and is no part of a double click, which is known when double_click_time
+    is over.
     """
 
     def __init__(self, queue: _core.EdgeQueue, hold_time: float, double_click_time: float) -> None:
@@ -43,8 +45,9 @@ class ButtonEvents(AsyncIterator[ButtonEvent]):
         self._hold_ns = round(hold_time * 1e9)
         self._double_ns = round(double_click_time * 1e9)
         self._down: bool | None = None  # the first edge tells what it was before
-        self._hold_at: int | None = None  # of a press that is not held yet
-        self._last_press: int | None = None
+        # When what comes next by itself: a press is held, or one that is over was a click.
+        self._due: tuple[int, Kind] | None = None
+        self._last_press: int | None = None  # which another one makes a double click
         self._ready: list[ButtonEvent] = []
 
     async def __anext__(self) -> ButtonEvent:
@@ -53,42 +56,53 @@ class ButtonEvents(AsyncIterator[ButtonEvent]):
         return self._ready.pop(0)
 
     async def _look(self) -> None:
-        if self._hold_at is None:
+        if self._due is None:
             self._feed(await anext(self._edges))
             return
+        when = self._due[0]
         try:
-            async with asyncio.timeout_at(self._hold_at / 1e9):
+            async with asyncio.timeout_at(when / 1e9):
                 edge: EdgeEvent | None = await anext(self._edges)
         except TimeoutError:
             edge = None if self._core.closed else self._core.take()
         if edge is not None:  # also one that came before, on a loop that is late
             self._feed(edge)
         else:
-            self._hold(self._hold_at)
+            self._pass(when)
 
-    def _hold(self, when: int) -> None:
-        if self._hold_at is not None and when >= self._hold_at:
-            self._ready.append(ButtonEvent("held", self._hold_at))
-            self._hold_at = None
+    def _pass(self, now: int) -> None:
+        """What comes by itself until then."""
+        if self._due is not None and now >= self._due[0]:
+            self._ready.append(ButtonEvent(self._due[1], self._due[0]))
+            self._due = None
 
     def _feed(self, edge: EdgeEvent) -> None:
         now = edge.timestamp_ns
         if edge.dropped:  # who knows whether that was one press
-            self._hold_at = self._last_press = None
-        self._hold(now)
+            self._due = self._last_press = None
+        self._pass(now)
         pressed = edge.event_type == "rising"
         if self._down or (self._down is None and not pressed):
-            self._ready.append(ButtonEvent("released", now))
-        self._down, self._hold_at = False, None
-        if not pressed:
-            return
-        self._down, self._hold_at = True, now + self._hold_ns
+            self._release(now)
+        self._down = pressed
+        if pressed:
+            self._press(now)
+
+    def _press(self, now: int) -> None:
         self._ready.append(ButtonEvent("pressed", now))
+        self._due = (now + self._hold_ns, "held")
         if self._last_press is not None and now - self._last_press <= self._double_ns:
             self._ready.append(ButtonEvent("double_clicked", now))
             self._last_press = None
         else:
             self._last_press = now
+
+    def _release(self, now: int) -> None:
+        self._ready.append(ButtonEvent("released", now))
+        held, self._due = self._due is None, None
+        if self._last_press is not None and not held:
+            self._due = (max(now, self._last_press + self._double_ns + 1), "clicked")
+            self._pass(now)
 
     def close(self) -> None:
         """See no more events; whoever waits gets StopAsyncIteration.  Idempotent."""
@@ -171,6 +185,10 @@ class Button(Input):
         """The end of hold_time of a press from now on."""
         return await self._next("held")
 
+    async def wait_for_click(self) -> ButtonEvent:
+        """A press from now on that was neither held nor one of a double click."""
+        return await self._next("clicked")
+
     async def wait_for_double_click(self) -> ButtonEvent:
         """The second press of two from now on, at most double_click_time apart."""
         return await self._next("double_clicked")
@@ -196,10 +214,8 @@ class Button(Input):
         It may be a coroutine function, which then runs as a task.  Needs a running loop;
         None: call nobody.  What it raises goes to the loop's exception handler.
         """
-        if kind not in ("pressed", "released", "held", "double_clicked"):
-            raise ValueError(
-                f"kind must be 'pressed', 'released', 'held' or 'double_clicked', not {kind!r}"
-            )
+        if kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, not {kind!r}")
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be callable or None, not {callback!r}")
         if self._caller is None or self._caller.done() or self._caller.get_loop().is_closed():

@@ -214,6 +214,96 @@ def test_a_button_by_its_time_stamps(virtual: Runner, hw_board: sim.Board) -> No
     virtual(main())
 
 
+# By (seconds, level): what comes, and when.
+CLICKS = {
+    "one": ([(1, 0), (1.1, 1)], [("clicked", 1.4)]),
+    "two that are no double click": (
+        [(1, 0), (1.1, 1), (1.5, 0), (1.6, 1)],
+        [("clicked", 1.4), ("clicked", 1.9)],
+    ),
+    "slow, but not held": ([(1, 0), (1.7, 1)], [("clicked", 1.7)]),
+    "held": ([(1, 0), (2.5, 1)], [("held", 2.0)]),
+    "double": ([(1, 0), (1.1, 1), (1.2, 0), (1.3, 1)], [("double_clicked", 1.2)]),
+    "double at the last moment": (
+        [(1, 0), (1.1, 1), (1.4, 0), (1.5, 1)],
+        [("double_clicked", 1.4)],
+    ),
+    "the second one held": (
+        [(1, 0), (1.1, 1), (1.2, 0), (3.0, 1)],
+        [("double_clicked", 1.2), ("held", 2.2)],
+    ),
+    "three": (
+        [(1, 0), (1.1, 1), (1.2, 0), (1.3, 1), (1.35, 0), (1.4, 1)],
+        [("double_clicked", 1.2), ("clicked", 1.75)],
+    ),
+    "let go": ([(0, 0), (1.1, 1)], []),  # who knows when it was pressed
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("case", CLICKS)
+def test_what_is_a_click(virtual: Runner, hw_board: sim.Board, case: str, late: bool) -> None:
+    """Neither held nor one of two; it makes no difference when the loop comes to see it."""
+    edges, expected = CLICKS[case]
+
+    async def main() -> None:
+        line, seen = hw_board.line(17), []
+        for at, level in [*edges, (10, 0)]:
+            line.drive(level, at=at)
+        await asyncio.sleep(0)
+        with gpio.Button(17, hold_time=1.0, double_click_time=0.4) as button:
+            start = asyncio.get_running_loop().time()
+            events = button.events()
+            if late:
+                await asyncio.sleep(20)
+            async for event in events:
+                at = event.timestamp_ns / 1e9 - start
+                if at > 9:
+                    break
+                if event.kind not in ("pressed", "released"):
+                    seen.append((event.kind, pytest.approx(at)))
+            assert seen == expected
+
+    virtual(main())
+
+
+def test_callbacks_of_each_kind(virtual: Runner, hw_board: sim.Board) -> None:
+    """Coroutine functions, as of a Pushbutton's release after neither long nor double."""
+
+    async def main() -> None:
+        called: list[tuple[str, int]] = []
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+
+        def note(kind: str) -> Callable[[], Awaitable[None]]:
+            async def run() -> None:
+                await asyncio.sleep(0.01)
+                called.append((kind, round((loop.time() - start) * 100)))
+
+            return run
+
+        with gpio.Button(17) as button:
+            for kind in ("held", "clicked", "double_clicked"):
+                button.on(kind, note(kind))
+            for at, level in [
+                (1, 0),
+                (3, 1),
+                (4, 0),
+                (4.1, 1),
+                (6, 0),
+                (6.1, 1),
+                (6.2, 0),
+                (6.3, 1),
+            ]:
+                hw_board.line(17).drive(level, at=at)
+            click = asyncio.ensure_future(button.wait_for_click())
+            await asyncio.sleep(10)
+            assert called == [("held", 201), ("clicked", 441), ("double_clicked", 621)]
+            assert (await click).kind == "clicked"
+
+    virtual(main())
+
+
 def test_a_late_loop_sees_the_same(hw_board: sim.Board) -> None:
     """Edges that were queued before anybody looked."""
 

@@ -107,7 +107,7 @@ async def button_and_light(step: Step) -> None:
         for number in range(2 * count):
             board.line("GPIO17").drive(number % 2)
             event = await anext(events)
-            while event.kind == "double_clicked":
+            while event.kind in ("clicked", "double_clicked"):
                 event = await anext(events)
             step.check(event.kind == ("pressed", "released")[number % 2], f"{event} came")
             await step.turns(step.rng.randrange(3))
