@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .. import new_event_loop
-from ..compat import gpiozero_default, legacy, shims, upy
+from ..compat import gpiozero_default, legacy, shims, source, upy
 from .machine import set_up
 
 __all__ = ["put_in_place"]
@@ -25,6 +25,7 @@ class _Place(NamedTuple):
     board: str | None
     scenario: str | None
     names: tuple[str, ...]
+    folder: str | None
 
     def __reduce__(self) -> Any:
         return put_in_place, tuple(self)
@@ -34,10 +35,13 @@ def _absolute(path: str | None) -> str | None:
     return None if path is None else os.path.abspath(path)
 
 
-def put_in_place(hw: str, board: str | None, scenario: str | None, names: Iterable[str]) -> None:
+def put_in_place(
+    hw: str, board: str | None, scenario: str | None, names: Iterable[str], folder: str | None
+) -> None:
     """Hardware, import names and asyncio's old names, for this process and its children.
 
-    Raises ConfigError, OSError or MachineError.
+    `folder`: where sources are rewritten; None: nowhere.  Raises ConfigError, OSError or
+    MachineError.
     """
     hw = set_up(hw, board, scenario)
     shims.install(names)
@@ -46,7 +50,9 @@ def put_in_place(hw: str, board: str | None, scenario: str | None, names: Iterab
     if "micropython" in names:
         upy.install()
     legacy.install(new_event_loop)
-    place = _Place(hw, _absolute(board), _absolute(scenario), tuple(names))
+    if folder is not None:
+        source.install(folder)
+    place = _Place(hw, _absolute(board), _absolute(scenario), tuple(names), _absolute(folder))
 
     def tell_children(spawn: Any) -> None:
         original = spawn.get_preparation_data

@@ -11,10 +11,19 @@ import zipfile
 from collections.abc import Callable, Sequence
 from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import CodeType, TracebackType
+from typing import NamedTuple
 
 from ..compat.hints import add_hint
+from ..compat.source import compile_program
 
-__all__ = ["find_program"]
+__all__ = ["Program", "find_program"]
+
+
+class Program(NamedTuple):
+    """What runs it, and the folder that its modules are in."""
+
+    run: Callable[[], None]
+    folder: str
 
 
 def _own_traceback(exc: BaseException, code: CodeType | None) -> TracebackType | None:
@@ -77,7 +86,7 @@ def _run_source(
     compiled: list[CodeType] = []
 
     def run() -> None:
-        compiled.append(compile(source, filename, "exec", dont_inherit=True))
+        compiled.append(compile_program(source, filename))
         exec(compiled[0], sys.modules["__main__"].__dict__)
 
     _run(run, lambda: compiled[0] if compiled else None, argv, folder, **names)
@@ -88,7 +97,7 @@ def _run_module(name: str, argv: Sequence[str], folder: str) -> None:
     _run(lambda: entry(name, name != "__main__"), lambda: entry.__code__, argv, folder)
 
 
-def find_program(app: str, args: Sequence[str]) -> Callable[[], None]:
+def find_program(app: str, args: Sequence[str]) -> Program:
     """What runs `app` with `args`: a file, a folder or zip file, "-m" and "-c" as Python's, "-".
 
     The caller must let what it raises reach the interpreter, which prints it without
@@ -99,28 +108,38 @@ def find_program(app: str, args: Sequence[str]) -> Callable[[], None]:
         if not args:
             raise ValueError(f"{app} needs an argument")
         first, argv = args[0], [app, *args[1:]]
+        here = os.getcwd()
         if app == "-m":
-            return lambda: _run_module(first, argv, os.getcwd())
-        return lambda: _run_source(first, "<string>", argv, "", __loader__=BuiltinImporter)
+            return Program(lambda: _run_module(first, argv, here), here)
+        return Program(
+            lambda: _run_source(first, "<string>", argv, "", __loader__=BuiltinImporter), here
+        )
     argv = [app, *args]
     if app == "-":
         source = sys.stdin.buffer.read()
-        return lambda: _run_source(
-            source,
-            "<stdin>",
-            argv,
-            "",
-            __file__="<stdin>",
-            __cached__=None,
-            __loader__=BuiltinImporter,
+        return Program(
+            lambda: _run_source(
+                source,
+                "<stdin>",
+                argv,
+                "",
+                __file__="<stdin>",
+                __cached__=None,
+                __loader__=BuiltinImporter,
+            ),
+            os.getcwd(),
         )
     if os.path.isdir(app) or zipfile.is_zipfile(app):
-        return lambda: _run_module("__main__", argv, os.path.join(os.getcwd(), app))
+        folder = os.path.join(os.getcwd(), app)
+        return Program(lambda: _run_module("__main__", argv, folder), folder)
     with open(app, "rb") as file:
         source = file.read()
     path = os.path.abspath(app)
     folder = os.path.dirname(os.path.realpath(app))
     loader = SourceFileLoader("__main__", path)
-    return lambda: _run_source(
-        source, path, argv, folder, __file__=path, __cached__=None, __loader__=loader
+    return Program(
+        lambda: _run_source(
+            source, path, argv, folder, __file__=path, __cached__=None, __loader__=loader
+        ),
+        folder,
     )

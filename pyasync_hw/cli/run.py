@@ -12,6 +12,8 @@ from .machine import HARDWARE, MachineError
 from .prelude import put_in_place
 from .program import find_program
 
+_FLAGS = ("--no-rewrite",)  # options that no word belongs to
+
 
 def _shim_list(text: str) -> tuple[str, ...]:
     try:
@@ -47,6 +49,12 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         default=shims.NAMES,
         help=f"modules to replace, or 'none' (default: {','.join(shims.NAMES)})",
     )
+    parser.add_argument(
+        "--no-rewrite",
+        dest="rewrite",
+        action="store_false",
+        help="compile the program's source as it is, without what older Pythons took",
+    )
     parser.add_argument("app", metavar="APP.py", help="the program")
     parser.add_argument("args", metavar="ARGS", nargs=argparse.REMAINDER, help="its arguments")
     parser.set_defaults(main=main)
@@ -59,7 +67,7 @@ def mark_program(argv: Sequence[str]) -> list[str]:
     """
     place = 1
     while place < len(argv) and argv[place].startswith("--"):
-        place += 1 if "=" in argv[place] else 2
+        place += 1 if "=" in argv[place] or argv[place] in _FLAGS else 2
     if place == len(argv) or argv[place][:2] not in ("-m", "-c"):
         return list(argv)
     word, joined = argv[place][:2], argv[place][2:]
@@ -70,9 +78,10 @@ def main(options: argparse.Namespace) -> int:
     """Run the program; raises what it raises, or returns 2 for wrong options or files."""
     try:
         program = find_program(options.app, options.args)
-        put_in_place(options.hw, options.board, options.scenario, options.shims)
+        folder = program.folder if options.rewrite else None
+        put_in_place(options.hw, options.board, options.scenario, options.shims, folder)
     except (ConfigError, MachineError, OSError, ValueError) as exc:
         print(f"python -m pyasync_hw run: {exc}", file=sys.stderr)
         return 2
-    program()
+    program.run()
     return 0

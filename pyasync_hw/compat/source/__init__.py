@@ -1,0 +1,19 @@
+"""Rewriting of a program's source, in memory: what older Pythons and MicroPython took.
+
+`install(folder)` has the modules at or below the program's folder rewritten where they
+need it, `compile_program()` compiles the program itself so.  docs/run.md, "Rewriting",
+has the rules.
+
+    names     `async` and `await` as names, by token
+    tree      what is another statement today, by syntax tree
+    rewriting decides whether a source needs it, and compiles it
+    importer  modules of the program's folder
+    calls     what rewritten code calls
+"""
+
+from __future__ import annotations
+
+from .calls import drive, set_uyield, uawait, uyield
+from .importer import compile_program, install
+
+__all__ = ["compile_program", "drive", "install", "set_uyield", "uawait", "uyield"]

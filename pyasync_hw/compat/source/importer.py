@@ -1,0 +1,184 @@
+"""Where sources are rewritten: the program itself, and modules at or below its folder.
+
+The import system finds these in folders of sys.path and of packages, by one finder per
+folder; those of the program have a finder that looks into the sources.  What needs no
+rewriting gets the loader it always has, so its cache and its syntax errors are Python's own.
+What does is compiled anew each time, and never written anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import zipimport
+from collections.abc import Callable
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from types import CodeType, ModuleType
+from typing import Any
+
+from .rewriting import Rewriting
+
+__all__ = ["compile_program", "install"]
+
+_PACKAGE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
+class _RewrittenLoader(SourceFileLoader):
+    def __init__(self, fullname: str, path: str, code: CodeType) -> None:
+        super().__init__(fullname, path)
+        self._code = code
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self._code
+
+
+class _RewrittenZipLoader(zipimport.zipimporter):
+    def __init__(self, path: str, code: CodeType) -> None:
+        super().__init__(path)
+        self._code = code
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self._code
+
+
+class _Program:
+    """The program that this process runs."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = os.path.realpath(folder)
+        self._rewriting = Rewriting()
+        paths = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+        self._not_ours = {os.path.realpath(path) for path in paths} | {_PACKAGE}
+
+    def compile(self, source: bytes | str, filename: str) -> CodeType:
+        """As compile(): raises SyntaxError if neither Python nor a rewriting takes it."""
+        data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+        try:
+            plain = compile(source, filename, "exec", dont_inherit=True)
+        except SyntaxError:
+            code = self._rewriting.rewritten(data, filename, compiles=False)
+            if code is None:
+                raise
+            return code
+        return self._rewriting.rewritten(data, filename, compiles=True) or plain
+
+    def rewritten(
+        self, source: bytes, path: str, compile_plain: Callable[[], object]
+    ) -> CodeType | None:
+        """A module's code; None: it is compiled as it is, or cannot be."""
+        if self._rewriting.may_have_old_names(source):
+            try:
+                compile_plain()
+            except SyntaxError:
+                return self._rewriting.rewritten(source, path, compiles=False)
+        return self._rewriting.rewritten(source, path, compiles=True)
+
+    def loader(self, fullname: str, path: str) -> SourceFileLoader:
+        """The loader of a module's source file."""
+        plain = SourceFileLoader(fullname, path)
+        try:
+            source = plain.get_data(path)
+        except OSError:
+            return plain  # which raises it in its own time
+        code = self.rewritten(source, path, lambda: plain.get_code(fullname))
+        return plain if code is None else _RewrittenLoader(fullname, path, code)
+
+    def has(self, folder: str) -> bool:
+        """Whether modules of this folder are the program's."""
+        real = os.path.realpath(folder)
+        if real != self._folder and not real.startswith(os.path.join(self._folder, "")):
+            return False
+        if not _INSTALLED.isdisjoint(real.split(os.sep)):
+            return False
+        return not any(
+            real == root or real.startswith(root + os.sep)
+            for root in self._not_ours
+            if not self._folder.startswith(root + os.sep)
+        )
+
+    def path_hook(self, path: str) -> Any:
+        """For sys.path_hooks: the finder of a folder, or of a zip file."""
+        if not self.has(path or os.getcwd()):
+            raise ImportError("not of the program", path=path)
+        if not os.path.isdir(path or os.getcwd()):
+            return _ZipFinder(path, self)
+        return FileFinder(
+            path,
+            (ExtensionFileLoader, EXTENSION_SUFFIXES),
+            (self.loader, SOURCE_SUFFIXES),  # type: ignore[arg-type]  # it is called, no more
+            (SourcelessFileLoader, BYTECODE_SUFFIXES),
+        )
+
+
+class _ZipFinder(zipimport.zipimporter):
+    def __init__(self, path: str, program: _Program) -> None:
+        super().__init__(path)
+        self._path = path
+        self._program = program
+
+    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = super().find_spec(fullname, target)
+        if spec is not None and spec.loader is not None:  # ourselves
+            path = self.get_filename(fullname)
+            if path.endswith(tuple(SOURCE_SUFFIXES)):
+                plain = super().get_code
+                source = self.get_data(path)
+                code = self._program.rewritten(source, path, lambda: plain(fullname))
+                if code is not None:
+                    loader: Any = _RewrittenZipLoader(self._path, code)
+                    spec.loader = loader
+        return spec
+
+
+_program: _Program | None = None
+
+
+def install(folder: str) -> Callable[[], None]:
+    """Rewrite modules at or below `folder` from now on; returns what undoes it."""
+    global _program
+    import runpy
+
+    program = _program = _Program(folder)
+    hook = program.path_hook
+
+    def forget() -> None:
+        for path in list(sys.path_importer_cache):
+            if program.has(path):
+                del sys.path_importer_cache[path]
+
+    def compile_for_runpy(source: bytes, filename: str, mode: str) -> CodeType:
+        if program.has(os.path.dirname(filename)):
+            return program.compile(source, filename)
+        return compile(source, filename, mode)
+
+    sys.path_hooks.insert(0, hook)
+    forget()
+    # A child that multiprocessing spawns runs the program's file by it.
+    vars(runpy)["compile"] = compile_for_runpy
+
+    def uninstall() -> None:
+        global _program
+        _program = None
+        sys.path_hooks.remove(hook)
+        forget()
+        del vars(runpy)["compile"]
+
+    return uninstall
+
+
+def compile_program(source: bytes | str, filename: str) -> CodeType:
+    """compile() for what is run as __main__, rewritten after install().  Raises SyntaxError."""
+    if _program is None:
+        return compile(source, filename, "exec", dont_inherit=True)
+    return _program.compile(source, filename)

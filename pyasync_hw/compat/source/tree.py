@@ -1,0 +1,183 @@
+"""What is another statement today, in the syntax tree; positions stay as they are.
+
+- A plain generator may `yield from` a coroutine (Python 3.4 to 3.6, where those of asyncio
+  were generators).
+- An `async def __aiter__` may await (3.5.0 and 3.5.1).
+- MicroPython knows no asynchronous generators: there, `yield` and `yield from` in an
+  `async def` are what `await` is, and `await` may stand in a `def`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import TypeVar
+
+__all__ = ["Rewriter", "imports", "iterated_names"]
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_FunctionT = TypeVar("_FunctionT", ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+# They make an asynchronous generator function something else.
+_TAKES_GENERATOR = ("contextmanager", "fixture", "generator")
+
+
+def imports(tree: ast.AST, package: str) -> bool:
+    """Whether a statement imports `package`, or something of it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        else:
+            continue
+        if any(name.partition(".")[0] == package for name in names):
+            return True
+    return False
+
+
+def _last_name(node: ast.expr) -> str:
+    """`f` of f, m.f, f() and m.f()."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def iterated_names(tree: ast.AST) -> set[str]:
+    """What is iterated by `async for`, anext(), aiter() or aclosing(): names of functions.
+
+    Also those whose result is in a variable first.
+    """
+    found: set[str] = set()
+    values: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFor) or (
+            isinstance(node, ast.comprehension) and node.is_async
+        ):
+            found.add(_last_name(node.iter))
+        elif isinstance(node, ast.Call) and _last_name(node) in ("aiter", "anext", "aclosing"):
+            found.update(map(_last_name, node.args[:1]))
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            for target in node.targets:
+                values.setdefault(_last_name(target), set()).add(_last_name(node.value))
+    return found.union(*(values.get(name, ()) for name in found)) - {""}
+
+
+def _own(function: Function) -> Iterator[ast.AST]:
+    """The nodes of its body, without those of functions within."""
+    body = function.body if isinstance(function.body, list) else [function.body]
+    nodes: list[ast.AST] = list(body)
+    while nodes:
+        node = nodes.pop()
+        yield node
+        if not isinstance(node, Function):
+            nodes.extend(ast.iter_child_nodes(node))
+
+
+def _generator_coroutines(tree: ast.AST) -> set[str]:
+    """How the module writes asyncio.coroutine and types.coroutine, as source."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name in ("asyncio", "types"):
+                    found.add(f"{alias.asname or alias.name}.coroutine")
+        elif isinstance(node, ast.ImportFrom) and node.module in ("asyncio", "types"):
+            for alias in node.names:
+                if alias.name in ("coroutine", "*"):
+                    found.add(alias.asname or "coroutine")
+    return found
+
+
+class Rewriter(ast.NodeTransformer):
+    """Changes a module's tree; `changed` tells whether it did."""
+
+    def __init__(self, tree: ast.Module, *, micropython: bool, iterated: set[str]) -> None:
+        """`iterated`: names of functions that are asynchronous generators after all."""
+        self.changed = False
+        self._micropython = micropython
+        self._iterated = iterated
+        self._coroutines = _generator_coroutines(tree)
+        self._within: Function | None = None
+        self._is_coroutine = False  # a generator that is one; or MicroPython's `async def`
+        self.visit(tree)
+
+    def _call(self, name: str, value: ast.expr) -> ast.expr:
+        self.changed = True
+        function = ast.copy_location(ast.Name(name, ast.Load()), value)
+        return ast.copy_location(ast.Call(function, [value], []), value)
+
+    def _visit_function(self, node: _FunctionT, *, is_coroutine: bool) -> _FunctionT:
+        """Its body is of another kind; decorators and defaults are evaluated outside."""
+        for field, value in ast.iter_fields(node):
+            if field != "body":
+                for item in value if isinstance(value, list) else [value]:
+                    if isinstance(item, ast.AST):
+                        self.visit(item)
+        before = self._within, self._is_coroutine
+        self._within, self._is_coroutine = node, is_coroutine
+        if isinstance(node, ast.Lambda):
+            node.body = self.visit(node.body)
+        else:
+            node.body = [self.visit(statement) for statement in node.body]
+        self._within, self._is_coroutine = before
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        return self._visit_function(node, is_coroutine=False)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        written = {ast.unparse(decorator) for decorator in node.decorator_list}
+        return self._visit_function(node, is_coroutine=bool(written & self._coroutines))
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        own = list(_own(node))
+        yields = any(isinstance(inner, ast.Yield) for inner in own)
+        delegates = any(isinstance(inner, ast.YieldFrom) for inner in own)
+        ours = self._micropython and (delegates or (yields and not self._is_generator(node, own)))
+        if node.name == "__aiter__" and not yields:
+            self.changed = True
+            decorator = ast.copy_location(ast.Name("__late_aiter__", ast.Load()), node)
+            decorator.end_lineno, decorator.end_col_offset = node.lineno, node.col_offset
+            self._visit_function(node, is_coroutine=ours)
+            node.decorator_list.append(decorator)
+            return node
+        return self._visit_function(node, is_coroutine=ours)
+
+    def _is_generator(self, node: ast.AsyncFunctionDef, own: list[ast.AST]) -> bool:
+        """Whether it is Python's asynchronous generator also in a program of MicroPython."""
+        if any(isinstance(inner, ast.Return) and inner.value is not None for inner in own):
+            return False  # a syntax error in one
+        makers = [_last_name(decorator).lower() for decorator in node.decorator_list]
+        return (
+            node.name == "__aiter__"
+            or node.name in self._iterated
+            or any(end in maker for maker in makers for end in _TAKES_GENERATOR)
+        )
+
+    def visit_Yield(self, node: ast.Yield) -> ast.AST:
+        self.generic_visit(node)
+        if not (isinstance(self._within, ast.AsyncFunctionDef) and self._is_coroutine):
+            return node
+        value = node.value or ast.copy_location(ast.Constant(None), node)
+        return ast.copy_location(ast.Await(self._call("__uyield__", value)), node)
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(self._within, ast.AsyncFunctionDef):
+            if not self._is_coroutine:
+                return node
+            return ast.copy_location(ast.Await(self._call("__uawait__", node.value)), node)
+        if self._within is not None and not self._is_coroutine:
+            node.value = self._call("__delegate__", node.value)
+        return node
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        self.generic_visit(node)
+        if not self._micropython or self._within is None:
+            return node
+        if isinstance(self._within, ast.AsyncFunctionDef):
+            node.value = self._call("__uawait__", node.value)
+            return node
+        return ast.copy_location(ast.YieldFrom(self._call("__delegate__", node.value)), node)
