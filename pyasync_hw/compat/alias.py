@@ -22,6 +22,9 @@ class _AliasLoader(Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = importlib.import_module(self._target)
         self._spec = module.__spec__
+        # Its submodules, too: else those of a package are found by its path, and made anew.
+        for name in [name for name in sys.modules if name.startswith(f"{self._target}.")]:
+            sys.modules[spec.name + name.removeprefix(self._target)] = sys.modules[name]
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -48,4 +51,6 @@ class AliasFinder(MetaPathFinder):
 
     def forget(self) -> dict[str, ModuleType]:
         """Take its names out of sys.modules; returns those that were there."""
-        return {name: sys.modules.pop(name) for name in self._targets if name in sys.modules}
+        roots = tuple(f"{name}." for name in self._targets)
+        names = [name for name in sys.modules if name in self._targets or name.startswith(roots)]
+        return {name: sys.modules.pop(name) for name in names}

@@ -16,6 +16,9 @@ __all__ = ["install"]
 # Import name -> the module that stands for it: ours, or where MicroPython's is a part of
 # Python's, that.
 _MODULES = {
+    "uasyncio": f"{__name__}.uasyncio",
+    "usocket": f"{__name__}.usocket",
+    "ussl": f"{__name__}.ussl",
     "utime": f"{__name__}.utime",
 }
 
