@@ -124,22 +124,19 @@ class IOWriteDone(SysCall1):
         yield
 
 
-def _spawn(coro: Any) -> Generator[Any, Any, None]:
-    from .core import Task
-
-    Task(coro)
-    yield
-
-
 def perform(value: Any) -> Generator[Any, Any, None]:
     """What a yielded `value` does.  Raises TypeError if it means nothing."""
     if isinstance(value, SysCall):
-        return value.handle()
-    if isinstance(value, int):
-        return sleep_ms(value)
-    if hasattr(value, "send"):
-        return _spawn(value)
-    raise TypeError(f"Unsupported coroutine yield value: {value!r} (of type {type(value)!r})")
+        yield from value.handle()
+    elif isinstance(value, int):
+        yield from sleep_ms(value)
+    elif hasattr(value, "send"):
+        from .core import Task
+
+        Task(value)
+        yield
+    else:
+        raise TypeError(f"Unsupported coroutine yield value: {value!r} (of type {type(value)!r})")
 
 
 def _is_asyncios(value: Any) -> bool:

@@ -80,7 +80,12 @@ class Task(asyncio.Task[Any]):
         native = loop if isinstance(loop, asyncio.AbstractEventLoop) else _native()
         super().__init__(Driver(coro), loop=native, **options)
         self._log_destroy_pending = False
-        self.add_done_callback(_ended)
+        super().add_done_callback(_ended)
+
+    def add_done_callback(self, fn: Any, *, context: Any = None) -> None:
+        """As asyncio's; who is called is trusted to look at what the task raised."""
+        super().remove_done_callback(_ended)
+        super().add_done_callback(fn, context=context)
 
     def cancel(self, msg: Any = None) -> bool:
         """As asyncio's, but a task cannot cancel itself: RuntimeError."""
@@ -91,7 +96,7 @@ class Task(asyncio.Task[Any]):
 
 def _ended(task: Any) -> None:
     if task._log_traceback:
-        task.get_loop().call_soon(_report, task)  # after those who await it
+        task.get_loop().call_soon(_report, task)  # after a task that awaits it
 
 
 def _report(task: Any) -> None:
@@ -223,8 +228,6 @@ class EventLoop:
         return task.result() if task.done() else result
 
     def _stop(self, task: Any) -> None:
-        if not task.cancelled():
-            task.exception()  # it is raised by run_until_complete()
         self.stop()
 
     def close(self) -> None:
