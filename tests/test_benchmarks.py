@@ -219,3 +219,18 @@ for new_loop in (pyasync_hw.new_event_loop, asyncio.SelectorEventLoop):
 def test_no_edge_of_a_real_line_is_missed_within_a_turn() -> None:
     command = [sys.executable, "-c", REAL_LINE]
     subprocess.run(command, cwd=ROOT, env=with_kernel(), check=True, timeout=100)
+
+
+def test_buttons() -> None:
+    """What docs/migrating tells of four buttons comes of it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.buttons", "--seconds=0.05", "--presses=1"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    ways = [line.split(" ")[1] for line in done.stdout.splitlines()[2:]]
+    assert ways == ["polling", "callbacks", "gpiozero", "awaited"]

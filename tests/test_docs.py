@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+# A page in docs/migrating has programs of before and after: `run` runs both, with what this
+# puts on the simulated board (--board) and lets happen (--scenario).
+PRESS = '[[event]]\nline = "GPIO17"\nat = {}\ndrive = {}\n'
+MIGRATING = {
+    "from-rpi-gpio-and-gpiozero.md": {
+        # Many: a machine that is busy sees some too late.
+        "scenario": "".join(PRESS.format(i / 4, 1 - i % 2) for i in range(1, 200)),
+    },
+}
 
 # Lines that stand for a place in the reader's own program: what is around them there.
 PROLOGUES = {
@@ -25,6 +35,10 @@ PROLOGUES = {
 PRINTS = {
     "# A lamp": r"pressed\nheld\n0\n",
     "# The light on a landing": r"True True 55\.0\n",
+    "# Before: RPi.GPIO": r"lamp 1\nlamp 0\n",
+    "# After: awaited": r"lamp 1\nlamp 0\n",
+    "# Before: gpiozero": r"held, lamp 1\n",
+    "# After: on the loop": r"held, lamp 1\n",
     "# Two switches": r"27 falling \[1, 0, 1\]\nswitches\n",
     "# A servo": r"\(50\.0, 0\.075\)\n\(50\.0, 0\.1\) 0\.0\n0\n",
     "from pyasync_hw import rc522, run, sim": r"tag a61d227e\n",
@@ -66,9 +80,10 @@ def of_python(program: str) -> str:
     return "\n".join(lines)
 
 
-def run(program: str) -> str:
+def run(program: str, *options: str) -> str:
+    python = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning"]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program],
+        [*python, *options, "-c", program],
         capture_output=True,
         text=True,
         timeout=60,
@@ -77,6 +92,15 @@ def run(program: str) -> str:
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
+
+
+def under_run(page: Path, scratch: Path) -> list[str]:
+    options = ["-m", "pyasync_hw", "run", "--hw", "sim"]
+    for option, text in MIGRATING.get(page.name, {}).items():
+        file = scratch / f"{option}.toml"
+        file.write_text(text)
+        options += [f"--{option}", str(file)]
+    return options
 
 
 @pytest.mark.parametrize(
@@ -88,13 +112,14 @@ def run(program: str) -> str:
         for number, program in enumerate(blocks(page), 1)
     ],
 )
-def test_a_python_block_runs(page: Path, program: str) -> None:
+def test_a_python_block_runs(page: Path, program: str, tmp_path: Path) -> None:
     start = program.splitlines()[0]
     prologue = next((text for head, text in PROLOGUES.items() if start.startswith(head)), "")
     prints = next(text for head, text in PRINTS.items() if program.startswith(head))
     if prologue:
         program = program.replace("EventLoopPolicy())", "EventLoopPolicy()); asyncio.run(main())")
-    output = run(prologue + of_python(program))
+    options = under_run(page, tmp_path) if page.parent.name == "migrating" else []
+    output = run(prologue + of_python(program), *options)
     assert re.fullmatch(prints, output), output
 
 
