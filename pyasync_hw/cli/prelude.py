@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .. import new_event_loop
-from ..compat import gpiozero_default, legacy, shims, source, upy
+from .. import compat
+from ..compat import shims, source
 from .machine import set_up
 
 __all__ = ["put_in_place"]
@@ -44,12 +44,7 @@ def put_in_place(
     MachineError.
     """
     hw = set_up(hw, board, scenario)
-    shims.install(names)
-    if "gpiozero" in names:
-        gpiozero_default.install()
-    if "micropython" in names:
-        upy.install()
-    legacy.install(new_event_loop)
+    compat.install(names)
     if folder is not None:
         source.install(folder)
     place = _Place(hw, _absolute(board), _absolute(scenario), tuple(names), _absolute(folder))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from .patches import Patches
 from .shims import when_imported
 
 __all__ = ["install"]
 
 
-def _prefer_ours(devices: ModuleType) -> None:
+def _prefer_ours(devices: ModuleType, patches: Patches) -> None:
     device = devices.Device
     original = device._default_pin_factory
 
@@ -22,9 +24,16 @@ def _prefer_ours(devices: ModuleType) -> None:
 
         return Factory()
 
-    device._default_pin_factory = staticmethod(default_pin_factory)
+    patches.set(device, "_default_pin_factory", staticmethod(default_pin_factory))
 
 
-def install() -> None:
-    """As soon as the program imports gpiozero."""
-    when_imported("gpiozero.devices", _prefer_ours)
+def install() -> Callable[[], None]:
+    """As soon as the program imports gpiozero; returns what undoes it."""
+    patches = Patches()
+    forget = when_imported("gpiozero.devices", lambda devices: _prefer_ours(devices, patches))
+
+    def uninstall() -> None:
+        forget()
+        patches.undo()
+
+    return uninstall

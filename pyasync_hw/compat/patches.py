@@ -8,10 +8,10 @@ _MISSING: Any = object()
 
 
 class Patches:
-    """A list of attribute changes, undone in reverse order."""
+    """A list of changes, of attributes and of items of dicts, undone in reverse order."""
 
     def __init__(self) -> None:
-        self._saved: list[tuple[Any, str, Any]] = []
+        self._saved: list[tuple[Any, Any, Any]] = []
 
     def set(self, owner: Any, name: str, value: Any) -> None:
         """Like setattr(), and remember what was there."""
@@ -23,11 +23,21 @@ class Patches:
         if name not in vars(owner):
             self.set(owner, name, value)
 
+    def set_item(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
+        """Like owner[key] = value, and remember what was there."""
+        self._saved.append((owner, key, owner.get(key, _MISSING)))
+        owner[key] = value
+
     def undo(self) -> None:
         """Put everything back; a second call does nothing."""
         while self._saved:
             owner, name, old = self._saved.pop()
-            if old is _MISSING:
+            if isinstance(owner, dict):
+                if old is _MISSING:
+                    owner.pop(name, None)
+                else:
+                    owner[name] = old
+            elif old is _MISSING:
                 delattr(owner, name)
             else:
                 setattr(owner, name, old)

@@ -102,12 +102,22 @@ class _NoticedLoader(Loader):
         self._notice(module)
 
 
-def when_imported(name: str, notice: Callable[[ModuleType], None]) -> None:
-    """Call `notice` with the module `name`: now, or as soon as it is imported."""
+def when_imported(name: str, notice: Callable[[ModuleType], None]) -> Callable[[], None]:
+    """Call `notice` with the module `name`: now, or as soon as it is imported.
+
+    Returns what ends the wait for it.
+    """
+    waiting = _Notice(name, notice)
     if name in sys.modules:
         notice(sys.modules[name])
     else:
-        sys.meta_path.insert(0, _Notice(name, notice))
+        sys.meta_path.insert(0, waiting)
+
+    def forget() -> None:
+        if waiting in sys.meta_path:
+            sys.meta_path.remove(waiting)
+
+    return forget
 
 
 def original(name: str) -> ModuleType:

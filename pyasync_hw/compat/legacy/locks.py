@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import types
 from collections.abc import Callable, Generator
 from typing import Any
 
 from ..patches import Patches
 
-__all__ = ["install"]
+__all__ = ["Held", "install"]
 
 _TAKE_LOOP = (
     asyncio.Lock,
@@ -26,7 +25,7 @@ _TAKE_LOOP = (
 _CONTEXT_MANAGERS: tuple[Any, ...] = (asyncio.Lock, asyncio.Condition, asyncio.Semaphore)
 
 
-class _Held:
+class Held:
     """What `yield from lock` gives: the lock is let go at the end of `with`."""
 
     def __init__(self, lock: Any) -> None:
@@ -40,10 +39,10 @@ class _Held:
         self._lock.release()
 
 
-@types.coroutine
-def _acquire(self: Any) -> Generator[Any, Any, _Held]:
-    yield from self.acquire()
-    return _Held(self)
+def _acquire(self: Any) -> Generator[Any, Any, Held]:
+    acquiring = self.acquire()  # a generator, where a subclass has its own
+    yield from acquiring.__await__() if hasattr(acquiring, "__await__") else acquiring
+    return Held(self)
 
 
 def _enter(self: Any) -> None:

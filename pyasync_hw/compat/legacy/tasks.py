@@ -10,6 +10,7 @@ from typing import Any
 
 from ..patches import Patches
 from .generators import as_coroutine
+from .toy_loops import adapt
 
 __all__ = ["Task", "install", "run_in_executor"]
 
@@ -20,10 +21,12 @@ class _TaskType(type):
     """isinstance(x, asyncio.Task) also holds for tasks of the standard class."""
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, _StandardTask)
+        kind: type = _StandardTask if cls is Task else cls
+        return type.__instancecheck__(kind, instance)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, _StandardTask)
+        kind: type = _StandardTask if cls is Task else cls
+        return type.__subclasscheck__(kind, subclass)
 
 
 class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
@@ -32,6 +35,8 @@ class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
     def __init__(self, coro: Any, **options: Any) -> None:
         if isinstance(coro, types.GeneratorType):
             coro = as_coroutine(coro)
+        if options.get("loop") is not None:
+            adapt(type(options["loop"]))
         super().__init__(coro, **options)
 
     def set_name(self, value: object) -> None:
