@@ -28,10 +28,31 @@ core_live(PyObject *module, PyObject *Py_UNUSED(ignored))
     return counts;
 }
 
+static PyObject *
+core_uses(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    const ModuleState *st = ah_state(module);
+    PyObject *counts = PyDict_New();
+#define X(name)                                                                \
+    if (counts != NULL) {                                                      \
+        PyObject *count = PyLong_FromUnsignedLongLong(st->uses.name);          \
+        if (count == NULL || PyDict_SetItemString(counts, #name, count) < 0) { \
+            Py_CLEAR(counts);                                                  \
+        }                                                                      \
+        Py_XDECREF(count);                                                     \
+    }
+    AH_USES(X)
+#undef X
+    return counts;
+}
+
 static PyMethodDef core_methods[] = {
     {"_live", core_live, METH_NOARGS,
      PyDoc_STR("_live($module, /)\n--\n\n"
                "How many objects of each C type are alive, by type name.")},
+    {"_uses", core_uses, METH_NOARGS,
+     PyDoc_STR("_uses($module, /)\n--\n\n"
+               "What devices and executors were used for since the import: counts.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -18,6 +18,7 @@
 #include "names.h"
 #include "py/annot.h"
 #include "types.h"
+#include "uses.h"
 
 /* Other objects that the state owns: X(pointer in the state, C type) */
 #define AH_OTHER_OBJECTS(X)                                   \
@@ -30,6 +31,11 @@ struct bus;
 
 typedef struct {
     Py_ssize_t live[AH_LIVE_COUNT];
+    struct {
+#define X(name) unsigned long long name;
+        AH_USES(X)
+#undef X
+    } uses;
     Py_ssize_t context_vars_offset;   /* py/context.h */
     unsigned handle_tag;              /* of asyncio.Handle when it was looked at */
     unsigned plain_tag;               /* of a class of loops that has no patches */

@@ -127,6 +127,7 @@ def test_each_folder_is_a_floor_and_files_lie_on_floors() -> None:
         "module.h",
         "names.h",
         "types.h",
+        "uses.h",
     }
 
 

@@ -238,6 +238,19 @@ is_short_locked(struct pool *pool, size_t jobs, unsigned starting)
     return jobs > (size_t)pool->idle_count + pool->woken + starting;
 }
 
+static void
+note_most_locked(struct pool *pool)
+{
+    unsigned free = pool->idle_count + pool->woken + pool->starting;
+    size_t jobs = pool->queued + pool->workers - free;
+    if (jobs > pool->most_jobs) {
+        pool->most_jobs = jobs;
+    }
+    if (pool->workers > pool->most_workers) {
+        pool->most_workers = pool->workers;
+    }
+}
+
 int
 pool_submit(struct pool *pool, struct pool_job *job, struct pool_seat **seat)
 {
@@ -254,6 +267,7 @@ pool_submit(struct pool *pool, struct pool_job *job, struct pool_seat **seat)
     }
     if (result >= 0) {
         append_locked(pool, job);
+        note_most_locked(pool);
         sleeper = call_if_needed_locked(pool);
     }
     pthread_mutex_unlock(&pool->lock);

@@ -125,6 +125,9 @@ struct mfrc522 {
     uint32_t edges_missed; /* the chip was done, but no edge came */
     bool edge_came_late;   /* see take_edges: the machine was late, not the line dead */
     uint64_t exchanges;    /* RF exchanges begun */
+    uint64_t polls;        /* REQA and WUPA of polls, */
+    uint64_t requests;     /* and of requests that have ended, */
+    uint64_t silences;     /* and those of these that no card answered */
     bool crypto;           /* the chip enciphers (Status2Reg.MFCrypto1On) */
     bool tag_active;       /* uid is selected and has answered ever since */
 

@@ -38,6 +38,7 @@ request_frame(struct mfrc522 *chip, uint8_t command)
 void
 card_request(struct mfrc522 *chip, uint8_t command, mfrc522_then then)
 {
+    chip->polls++;
     request_frame(chip, command);
     exchange(chip, then);
 }
@@ -250,6 +251,8 @@ request_ended(struct mfrc522 *chip, int error)
     if (error == MFRC522_TIMEOUT && chip->frame.data[0] == ISO14443A_WUPA) {
         chip->reported = false; /* not even a halted card is there */
     }
+    chip->requests++;
+    chip->silences += error == MFRC522_TIMEOUT;
     step_end(chip, error);
 }
 

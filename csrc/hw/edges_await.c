@@ -112,6 +112,7 @@ arm_future(struct line_edges *edges, struct edge_queue *queue, PyObject *loop,
         return future;
     }
     const struct line_request *request = edges->line->handle;
+    edges->line->st->uses.edge_waits++;
     ah_edges_hold_queue(edges, queue);
     edges->wait.simulated = edges->line->owner != NULL;
     if (!hw_wait_is_armed(&edges->wait) &&

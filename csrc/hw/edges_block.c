@@ -112,6 +112,7 @@ ah_edges_block(struct line_edges *edges, struct edge_queue *queue, PyObject *arg
                      edges->line->what);
         goto done;
     }
+    edges->line->st->uses.edge_waits++;
     blocker.next = edges->blockers;
     edges->blockers = &blocker;
     err = block_for_edge(edges, queue, &blocker, kinds, clock, &tokens.set, deadline_ns,

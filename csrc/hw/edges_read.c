@@ -55,6 +55,7 @@ ah_edges_read(struct line_edges *edges)
         struct edge_record record = {events[i],
                                      events[i].seqno - edges->last_seqno - 1};
         edges->last_seqno = events[i].seqno;
+        edges->line->st->uses.edges++;
         for (struct edge_queue *q = edges->queues; q != NULL; q = q->next) {
             int err = edge_queue_put(q, record, UINT64_MAX);
             if (err < 0) {

@@ -185,6 +185,10 @@ send_messages(BusDeviceObject *device, void *payload, const bool *stopped)
     if (bus == NULL) {
         return NULL;
     }
+    self->st->uses.i2c_messages += messages->n;
+    for (unsigned i = 0; i < messages->n; i++) {
+        self->st->uses.i2c_bytes += messages->messages[i].len;
+    }
     PyThreadState *thread = ah_device_let_gil_go(self);
     int err = bus->ops->transfer(bus->self, messages->messages,
                                  messages->n); /* runs Python */
@@ -280,6 +284,7 @@ send_smbus(DeviceObject *self, struct smbus_call *call)
     PyObject *answer = NULL;
     const struct i2c_bus *bus = ah_device_begin(self);
     if (bus != NULL) {
+        self->st->uses.i2c_messages++;
         PyThreadState *thread = ah_device_let_gil_go(self);
         int err = bus->ops->smbus(bus->self, call); /* runs Python */
         ah_device_take_gil(thread);

@@ -158,6 +158,7 @@ LineRequest_get(LineRequestObject *self, PyObject *args)
         ah_device_end(&self->device);
         return NULL;
     }
+    self->device.st->uses.line_reads++;
     PyThreadState *thread = ah_device_let_gil_go(&self->device);
     err = line_get(request, wanted, &bits);
     ah_device_take_gil(thread);
@@ -186,6 +187,7 @@ LineRequest_set(LineRequestObject *self, PyObject *args)
         ah_device_end(&self->device);
         return NULL;
     }
+    self->device.st->uses.line_writes++;
     PyThreadState *thread = ah_device_let_gil_go(&self->device);
     err = line_set(request, mask, bits & mask);
     ah_device_take_gil(thread);

@@ -149,6 +149,8 @@ static void
 advance(MFRC522Object *self, enum mfrc522_event event, int result)
 {
     struct mfrc522 *chip = &self->chip;
+    const uint64_t polls = chip->polls, requests = chip->requests;
+    const uint64_t silences = chip->silences;
     self->driving = 1;
     do {
         notice_reset(self);
@@ -160,6 +162,9 @@ advance(MFRC522Object *self, enum mfrc522_event event, int result)
         }
     } while (do_step(self, &event, &result));
     self->driving = 0;
+    self->device.st->uses.tag_polls += chip->polls - polls;
+    self->device.st->uses.tag_requests += chip->requests - requests;
+    self->device.st->uses.tag_silences += chip->silences - silences;
 }
 
 /* Cancel by the steps; no wait is among them. */

@@ -18,6 +18,10 @@ send_once(SPIDeviceObject *self, const struct spi_xfer *xfers, unsigned n)
     spi->busy++;
     self->messages++;
     self->transfers += n;
+    spi->st->uses.spi_messages++;
+    for (unsigned i = 0; i < n; i++) {
+        spi->st->uses.spi_bytes += xfers[i].len;
+    }
     PyThreadState *thread = ah_device_let_gil_go(spi);
     int result = device->ops->message(device->self, xfers, n); /* runs Python */
     ah_device_take_gil(thread);

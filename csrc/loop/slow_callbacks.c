@@ -116,6 +116,26 @@ note_slowest(LoopObject *self, struct timed_turn *timed, PyObject *handle)
     return text != NULL ? 0 : -1;
 }
 
+/* Also of a callback that ends the run, by Ctrl+C: its exception is the one that stays.
+ */
+static int
+tell_slow(LoopObject *self, const struct timed_turn *timed, PyObject *handle,
+          int64_t took_ns)
+{
+    PyObject *exc = ah_take_exception();
+    int status = told(PyObject_CallMethod((PyObject *)self, "_slow_callback", "OId",
+                                          handle, watchdog_stamp(timed->began_ns),
+                                          clock_seconds(took_ns))); /* runs Python */
+    if (exc != NULL && status < 0) {
+        PyErr_WriteUnraisable(handle); /* runs Python */
+        status = 0;
+    }
+    if (exc != NULL) {
+        ah_restore_exception(exc);
+    }
+    return status;
+}
+
 int
 loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int status)
 {
@@ -128,11 +148,11 @@ loop_timed_end(LoopObject *self, struct timed_turn *timed, PyObject *handle, int
             status = note_slowest(self, timed, handle); /* runs Python */
         }
     }
-    if (status == 0 && took_ns >= self->slow_limit_ns) {
+    if (took_ns >= self->slow_limit_ns) {
         timed->reported = true;
-        status = told(PyObject_CallMethod((PyObject *)self, "_slow_callback", "OId",
-                                          handle, watchdog_stamp(timed->began_ns),
-                                          clock_seconds(took_ns))); /* runs Python */
+        if (tell_slow(self, timed, handle, took_ns) < 0) { /* runs Python */
+            status = -1;
+        }
     }
     PyObject *current = self->current_handle;
     self->current_handle = NULL;

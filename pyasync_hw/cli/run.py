@@ -55,6 +55,12 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         action="store_false",
         help="compile the program's source as it is, without what older Pythons took",
     )
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="say on stderr, at the end, what the program did, what that spared, and which "
+        "lines blocked its loop; --trace=FILE writes it to FILE as JSON, too",
+    )
     parser.add_argument("app", metavar="APP.py", help="the program")
     parser.add_argument("args", metavar="ARGS", nargs=argparse.REMAINDER, help="its arguments")
     parser.set_defaults(main=main)
@@ -63,13 +69,17 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 def mark_program(argv: Sequence[str]) -> list[str]:
     """`run` and its options, with "--" before a -m or -c, which ends them as APP.py does.
 
-    As for python, what it takes may follow it at once: -mMODULE.
+    As for python, what it takes may follow it at once: -mMODULE.  A FILE of --trace is
+    only what is joined to it: what follows is the program.
     """
+    argv = list(argv)
     place = 1
     while place < len(argv) and argv[place].startswith("--"):
+        if argv[place] == "--trace":
+            argv[place] = "--trace="
         place += 1 if "=" in argv[place] or argv[place] in _FLAGS else 2
     if place == len(argv) or argv[place][:2] not in ("-m", "-c"):
-        return list(argv)
+        return argv
     word, joined = argv[place][:2], argv[place][2:]
     return [*argv[:place], "--", word, *([joined] if joined else []), *argv[place + 1 :]]
 
@@ -83,5 +93,9 @@ def main(options: argparse.Namespace) -> int:
     except (ConfigError, MachineError, OSError, ValueError) as exc:
         print(f"python -m pyasync_hw run: {exc}", file=sys.stderr)
         return 2
+    if options.trace is not None:
+        from . import trace  # not before it is asked for
+
+        trace.start(options.app, options.trace)
     program.run()
     return 0

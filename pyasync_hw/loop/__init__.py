@@ -36,6 +36,8 @@ _FORMATS_DEBUG = (  # inspect.signature() takes longer than the import of a modu
     "debug" in format_helpers._format_callback_source.__code__.co_varnames  # type: ignore[attr-defined]
 )
 
+observers: list[Any] = []  # who is told of every loop of the process (cli/trace.py)
+
 
 class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
     """EventLoop, but for what a program has patched."""
@@ -87,6 +89,8 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
                 if end is not None:
                     end.close()
             raise
+        for observer in observers:
+            observer.loop_made(self)
 
     # -- running -----------------------------------------------------------
 
@@ -195,6 +199,9 @@ class _NativeLoop(_core.Loop, asyncio.SelectorEventLoop):
 
     def close(self) -> None:
         """Close the loop; a child whose transport was closed is collected."""
+        if not self._closed:
+            for observer in observers:
+                observer.loop_closes(self)
         super().close()
         self._release()
         self._watches.clear()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from . import EventLoop
 
-__all__ = ["Findings", "Sample", "Sampler", "Seen", "Stack"]
+__all__ = ["Findings", "Sample", "Sampler", "Seen", "Stack", "is_program"]
 
 STACK_MAX = 24
 JOIN_MAX = 1.0
@@ -169,8 +169,21 @@ def _hole(sample: Sample, last: float) -> float:
 def blame(stack: Stack) -> int:
     """Which frame is to blame: the innermost that is not the standard library's."""
     for index, (filename, _, _) in enumerate(stack):
-        installed = any(name in filename for name in _SITE_PACKAGES)
-        standard = filename.startswith((_STDLIB, "<frozen ")) and not installed
-        if not standard and not filename.startswith(_PACKAGE):
+        if not _is_standard(filename):
             return index
     return 0
+
+
+def is_program(filename: str) -> bool:
+    """Whether it is the program's own file: neither installed nor the standard library's."""
+    return not _is_standard(filename) and not _is_installed(filename)
+
+
+def _is_installed(filename: str) -> bool:
+    return any(name in filename for name in _SITE_PACKAGES)
+
+
+def _is_standard(filename: str) -> bool:
+    """The standard library's, or this package's."""
+    standard = filename.startswith((_STDLIB, "<frozen ")) and not _is_installed(filename)
+    return standard or filename.startswith(_PACKAGE)

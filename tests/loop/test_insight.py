@@ -468,6 +468,20 @@ def test_system_exit_in_the_users_callback_ends_the_run(loop):
     assert watchdogs() == []
 
 
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_a_callback_that_ends_the_run_is_reported(loop, reports, end):
+    def leave():
+        block()
+        raise end(4)
+
+    insight.watch(loop, THRESHOLD, reports.append)
+    loop.call_soon(leave)
+    with pytest.raises(end, match="4"):
+        loop.run_forever()
+    assert [report.kind for report in reports] == ["callback"]
+    assert "leave" in reports[0].handle
+
+
 def test_a_callback_that_fails_is_still_reported(loop, reports):
     contexts = []
     loop.set_exception_handler(lambda loop, context: contexts.append(context))
