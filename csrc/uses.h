@@ -9,7 +9,7 @@
     X(spi_messages)                                                    \
     X(spi_bytes)                                                       \
     X(i2c_messages)                                                    \
-    X(i2c_bytes) /* SMBus: of its data */                              \
+    X(i2c_bytes)    /* SMBus: of its data */                           \
     X(tag_polls)    /* by who waits for a tag, or for its removal */   \
     X(tag_requests) /* by who asks once */                             \
     X(tag_silences) /* of these, unanswered */                         \
