@@ -4,11 +4,12 @@
 need it, `compile_program()` compiles the program itself so.  docs/run.md, "Rewriting",
 has the rules.
 
-    names     `async` and `await` as names, by token
-    tree      what is another statement today, by syntax tree
-    rewriting decides whether a source needs it, and compiles it
-    importer  modules of the program's folder
-    calls     what rewritten code calls
+    names         `async` and `await` as names, by token
+    declarations  `global` after use, by syntax tree
+    tree          what means something else today, by syntax tree
+    calls         what rewritten code calls
+    rewriting     decides whether a source needs it, and compiles it
+    importer      the program, and modules of its folder
 """
 
 from __future__ import annotations

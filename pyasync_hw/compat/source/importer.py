@@ -23,6 +23,7 @@ from importlib.machinery import (
     SourceFileLoader,
     SourcelessFileLoader,
 )
+from importlib.util import spec_from_loader
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -44,12 +45,16 @@ class _RewrittenLoader(SourceFileLoader):
 
 
 class _RewrittenZipLoader(zipimport.zipimporter):
-    def __init__(self, path: str, code: CodeType) -> None:
+    def __init__(self, path: str, code: CodeType, filename: str) -> None:
         super().__init__(path)
         self._code = code
+        self._filename = filename
 
     def get_code(self, fullname: str) -> CodeType:
         return self._code
+
+    def get_filename(self, fullname: str) -> str:
+        return self._filename
 
 
 class _Program:
@@ -57,32 +62,31 @@ class _Program:
 
     def __init__(self, folder: str) -> None:
         self._folder = os.path.realpath(folder)
-        self._rewriting = Rewriting()
+        self.rewriting = Rewriting()
         paths = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
         self._not_ours = {os.path.realpath(path) for path in paths} | {_PACKAGE}
 
     def compile(self, source: bytes | str, filename: str) -> CodeType:
         """As compile(): raises SyntaxError if neither Python nor a rewriting takes it."""
-        data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
         try:
             plain = compile(source, filename, "exec", dont_inherit=True)
         except SyntaxError:
-            code = self._rewriting.rewritten(data, filename, compiles=False)
+            code = self.rewriting.rewritten(source, filename, compiles=False)
             if code is None:
                 raise
             return code
-        return self._rewriting.rewritten(data, filename, compiles=True) or plain
+        return self.rewriting.rewritten(source, filename, compiles=True) or plain
 
-    def rewritten(
+    def _rewritten(
         self, source: bytes, path: str, compile_plain: Callable[[], object]
     ) -> CodeType | None:
         """A module's code; None: it is compiled as it is, or cannot be."""
-        if self._rewriting.may_have_old_names(source):
+        if self.rewriting.may_be_refused(source):
             try:
                 compile_plain()
-            except SyntaxError:
-                return self._rewriting.rewritten(source, path, compiles=False)
-        return self._rewriting.rewritten(source, path, compiles=True)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                return self.rewriting.rewritten(source, path, compiles=False)
+        return self.rewriting.rewritten(source, path, compiles=True)
 
     def loader(self, fullname: str, path: str) -> SourceFileLoader:
         """The loader of a module's source file."""
@@ -91,7 +95,7 @@ class _Program:
             source = plain.get_data(path)
         except OSError:
             return plain  # which raises it in its own time
-        code = self.rewritten(source, path, lambda: plain.get_code(fullname))
+        code = self._rewritten(source, path, lambda: plain.get_code(fullname))
         return plain if code is None else _RewrittenLoader(fullname, path, code)
 
     def has(self, folder: str) -> bool:
@@ -128,17 +132,23 @@ class _ZipFinder(zipimport.zipimporter):
         self._program = program
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        spec = super().find_spec(fullname, target)
-        if spec is not None and spec.loader is not None:  # ourselves
-            path = self.get_filename(fullname)
-            if path.endswith(tuple(SOURCE_SUFFIXES)):
-                plain = super().get_code
-                source = self.get_data(path)
-                code = self._program.rewritten(source, path, lambda: plain(fullname))
-                if code is not None:
-                    loader: Any = _RewrittenZipLoader(self._path, code)
-                    spec.loader = loader
-        return spec
+        rewritten = self._program.rewriting.rewritten
+        try:
+            spec = super().find_spec(fullname, target)  # which compiles the source
+        except SyntaxError as exc:
+            filename = str(exc.filename)
+            code = rewritten(self.get_data(filename), filename, compiles=False)
+            if code is None:
+                raise
+        else:
+            filename = "" if spec is None else str(spec.origin)
+            if not filename.endswith(tuple(SOURCE_SUFFIXES)):  # not here, or a folder
+                return spec
+            code = rewritten(self.get_data(filename), filename, compiles=True)
+            if code is None:
+                return spec
+        loader: Any = _RewrittenZipLoader(self._path, code, filename)
+        return spec_from_loader(fullname, loader, is_package=self.is_package(fullname))
 
 
 _program: _Program | None = None
@@ -158,7 +168,7 @@ def install(folder: str) -> Callable[[], None]:
                 del sys.path_importer_cache[path]
 
     def compile_for_runpy(source: bytes, filename: str, mode: str) -> CodeType:
-        if program.has(os.path.dirname(filename)):
+        if program.has(os.path.dirname(os.path.realpath(filename))):
             return program.compile(source, filename)
         return compile(source, filename, mode)
 

@@ -1,7 +1,7 @@
 """What is another statement today, in the syntax tree; positions stay as they are.
 
 - A plain generator may `yield from` a coroutine (Python 3.4 to 3.6, where those of asyncio
-  were generators).
+  were generators), and its `raise StopIteration` ends it, as `return` does (up to 3.6).
 - An `async def __aiter__` may await (3.5.0 and 3.5.1).
 - MicroPython knows no asynchronous generators: there, `yield` and `yield from` in an
   `async def` are what `await` is, and `await` may stand in a `def`.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["Rewriter", "imports", "iterated_names"]
 
@@ -101,6 +101,7 @@ class Rewriter(ast.NodeTransformer):
         self._coroutines = _generator_coroutines(tree)
         self._within: Function | None = None
         self._is_coroutine = False  # a generator that is one; or MicroPython's `async def`
+        self._catches = 0  # `try` statements that may catch what is raised here
         self.visit(tree)
 
     def _call(self, name: str, value: ast.expr) -> ast.expr:
@@ -112,17 +113,17 @@ class Rewriter(ast.NodeTransformer):
         """Its body is of another kind; decorators and defaults are evaluated outside."""
         for field, value in ast.iter_fields(node):
             if field != "body":
-                for item in value if isinstance(value, list) else [value]:
-                    if isinstance(item, ast.AST):
-                        self.visit(item)
-        before = self._within, self._is_coroutine
-        self._within, self._is_coroutine = node, is_coroutine
-        if isinstance(node, ast.Lambda):
-            node.body = self.visit(node.body)
-        else:
-            node.body = [self.visit(statement) for statement in node.body]
-        self._within, self._is_coroutine = before
+                setattr(node, field, self._visited(value))
+        before = self._within, self._is_coroutine, self._catches
+        self._within, self._is_coroutine, self._catches = node, is_coroutine, 0
+        node.body = self._visited(node.body)
+        self._within, self._is_coroutine, self._catches = before
         return node
+
+    def _visited(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._visited(item) for item in value]
+        return self.visit(value) if isinstance(value, ast.AST) else value
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         return self._visit_function(node, is_coroutine=False)
@@ -172,6 +173,37 @@ class Rewriter(ast.NodeTransformer):
         if self._within is not None and not self._is_coroutine:
             node.value = self._call("__delegate__", node.value)
         return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        self.generic_visit(node)
+        function, raised = self._within, node.exc
+        value: ast.expr | None = None
+        if isinstance(raised, ast.Call) and len(raised.args) < 2 and not raised.keywords:
+            value = raised.args[0] if raised.args else None
+            raised = raised.func
+        if (
+            not (isinstance(raised, ast.Name) and raised.id == "StopIteration")
+            or not isinstance(function, ast.FunctionDef)
+            or self._catches
+            or not any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in _own(function))
+        ):
+            return node
+        self.changed = True
+        return ast.copy_location(ast.Return(value), node)
+
+    def _visit_try(self, node: ast.Try | ast.TryStar) -> ast.AST:
+        self._catches += bool(node.handlers)
+        node.body = self._visited(node.body)
+        self._catches -= bool(node.handlers)
+        for field in ("handlers", "orelse", "finalbody"):
+            setattr(node, field, self._visited(getattr(node, field)))
+        return node
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        return self._visit_try(node)
+
+    def visit_TryStar(self, node: ast.TryStar) -> ast.AST:
+        return self._visit_try(node)
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
         self.generic_visit(node)
