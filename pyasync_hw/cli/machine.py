@@ -61,7 +61,7 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
                 f"pyasync_hw: {board_file}: [[part]] is for the simulator; this is real hardware",
                 file=sys.stderr,
             )
-        hardware.set_default(hardware.KernelBackend(wiring.readers))
+        hardware.set_default(hardware.KernelBackend(wiring.readers, wiring.names))
         return hw
     board = wired_board(wiring)
     board.on_silence = _say_that_nothing_is_there

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from .. import _core
 from .backend import LineSettings
+from .names import BoardNames
 from .pins import parse_pin
 from .pwm import find_channel
 from .wiring import ReaderWiring
@@ -29,8 +30,11 @@ class KernelBackend:
 
     name = "real hardware"
 
-    def __init__(self, readers: Sequence[ReaderWiring] = ()) -> None:
+    def __init__(
+        self, readers: Sequence[ReaderWiring] = (), names: BoardNames | None = None
+    ) -> None:
         self.readers = tuple(readers)
+        self.names = names or BoardNames()
 
     def find_line(self, spec: int | str, chip: str | None = None) -> tuple[str, int]:
         """See Backend.find_line; the chip is a path.  Raises OSError, ValueError."""

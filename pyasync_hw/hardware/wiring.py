@@ -11,6 +11,8 @@
     pin = "GPIO17"
     [hw]
     loopback = ["GPIO5", "GPIO6"]
+    [pins]                # see names.py
+    X1 = "GPIO17"
 
 The same file is valid on real hardware and on the simulator.
 """
@@ -21,6 +23,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from .names import BoardNames, load_names
 from .part_wiring import PartWiring, load_part
 from .pins import i2c_address, parse_i2c, parse_pin, parse_spi
 from .tomlfile import ConfigError, TomlTable, check_name, read_toml
@@ -71,6 +74,7 @@ class Wiring:
     readers: tuple[ReaderWiring, ...] = ()
     loops: Loops = Loops()
     parts: tuple[PartWiring, ...] = ()  # of the simulator
+    names: BoardNames | None = None  # None: no file says
 
     def reader(self, name: str) -> ReaderWiring:
         """The reader of that name.  Raises KeyError, which lists the names."""
@@ -159,7 +163,7 @@ def load_board(path: str | os.PathLike[str]) -> Wiring:
     exist, or a pin, chip select or name that is used twice.
     """
     root = read_toml(path)
-    root.allow("model", "rc522", "part", "hw")
+    root.allow("model", "rc522", "part", "hw", "pins", "micropython")
     model = root.get("model", str, Wiring.model, one_of=MODELS)
     taken: dict[str, str] = {}
     readers = []
@@ -182,4 +186,4 @@ def load_board(path: str | os.PathLike[str]) -> Wiring:
     loops = _load_loops(root.table("hw")) if "hw" in root else Loops()
     if "hw" in root:
         _claim_loops(taken, root.table("hw"), loops)
-    return Wiring(model=model, readers=tuple(readers), parts=tuple(parts), loops=loops)
+    return Wiring(model, tuple(readers), loops, tuple(parts), load_names(root))

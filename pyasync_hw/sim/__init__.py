@@ -11,6 +11,7 @@ from .cards import Card, CardState
 from .classic import MifareClassic1K
 from .models import MODELS
 from .parts import (
+    ADC,
     ADXL345,
     BMP180,
     HCSR04,
@@ -18,6 +19,7 @@ from .parts import (
     MCP3002,
     MCP3004,
     MCP3008,
+    MMA7660,
     MPU6050,
     SSD1306,
     Button,
@@ -34,6 +36,7 @@ from .parts import (
 from .wired import wired_board
 
 __all__ = [
+    "ADC",
     "ADXL345",
     "BMP180",
     "HCSR04",
@@ -41,6 +44,7 @@ __all__ = [
     "MCP3002",
     "MCP3004",
     "MCP3008",
+    "MMA7660",
     "MODELS",
     "MPU6050",
     "SSD1306",

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from .. import hardware
 from .._core import SimWorld, VirtualClock
+from ..hardware.names import BoardNames
 from ..hardware.pins import i2c_address, parse_i2c, parse_pin, parse_spi
 from .cards import Card, parse_uid, seconds_up_to_1
 from .models import BCM_I2C, MODELS, line_names
@@ -235,6 +236,8 @@ class Board(AbstractContextManager["Board"]):
             self._world.name_line(offset, line_name)
         for offset in range(9):
             self._world.pull(offset, True)  # BCM2835 ARM Peripherals, 6.2: GPIO0-8
+        # What a board.toml says; None: MicroPython's names and parts are the built-in ones.
+        self.names: BoardNames | None = None
         self._readers: dict[tuple[int, int], SimReader] = {}
         # Called once for each SPI device that is opened, and each I2C address that is spoken
         # to, and has nothing on it: with its name, and what board.toml would say of it.
@@ -328,6 +331,11 @@ class Board(AbstractContextManager["Board"]):
             raise TypeError(f"part must have write(data) and read(n), not be {part!r}")
         self._world.attach_i2c(number, address, ten_bit, part)
         self._on_i2c.add(number)
+
+    @property
+    def on_i2c(self) -> frozenset[int]:
+        """The numbers of the buses that have had something on them."""
+        return frozenset(self._on_i2c)
 
     def detach_i2c(self, bus: int | str, address: int, *, ten_bit: bool = False) -> None:
         """Take away the part at an address.  LookupError: there is none."""

@@ -27,6 +27,7 @@ def wired_board(
     if not isinstance(wiring, Wiring):
         wiring = load_board(wiring)
     board = Board(wiring.model, clock=clock, name=name)
+    board.names = wiring.names
     try:
         for reader in wiring.readers:
             _attach_reader(board, reader)

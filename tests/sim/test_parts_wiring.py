@@ -253,7 +253,7 @@ def test_an_installed_package_adds_kinds(write) -> None:  # type: ignore[no-unty
         ('kind = "no-part"', "2: part[0].kind: 'no-part' cannot be imported: a part is a class of"),
         ('kind = "siren"\ninput = 1\ntone = 1.5', "4: part[0].tone: must be an integer, not 1.5"),
         ('kind = "siren"\ninput = 1\ntone = 13', "1: 'siren1': ZeroDivisionError: unlucky"),
-        ('kind = "sirens"', "2: part[0].kind: 'sirens' is not known; allowed: adxl345, bmp180"),
+        ('kind = "sirens"', "2: part[0].kind: 'sirens' is not known; allowed: adc, adxl345"),
     ],
 )
 def test_what_is_wrong_with_a_packages_kind(write, text: str, error: str) -> None:  # type: ignore[no-untyped-def]

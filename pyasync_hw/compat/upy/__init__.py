@@ -10,12 +10,25 @@ import sys
 from collections.abc import Callable
 
 from ..alias import AliasFinder
+from . import interpreter
 
 __all__ = ["install"]
 
 # Import name -> the module that stands for it: ours, or where MicroPython's is a part of
 # Python's, that.
 _MODULES = {
+    # The hardware.
+    "esp": f"{__name__}.esp",
+    "esp32": f"{__name__}.esp32",
+    "framebuf": f"{__name__}.framebuf",
+    "machine": f"{__name__}.machine",
+    "micropython": f"{__name__}.micropython",
+    "network": f"{__name__}.network",
+    "pyb": f"{__name__}.pyb",
+    "ssd1306": f"{__name__}.ssd1306",
+    "umachine": f"{__name__}.machine",
+    "webrepl": f"{__name__}.webrepl",
+    # Time, sockets and the loop.
     "uasyncio": f"{__name__}.uasyncio",
     "usocket": f"{__name__}.usocket",
     "ussl": f"{__name__}.ussl",
@@ -27,9 +40,11 @@ def install() -> Callable[[], None]:
     """Make MicroPython's import names ours where there is no other; returns what undoes it."""
     finder = AliasFinder(_MODULES)
     sys.meta_path.append(finder)
+    forget_names = interpreter.install()
 
     def uninstall() -> None:
         sys.meta_path.remove(finder)
         finder.forget()
+        forget_names()
 
     return uninstall

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .accelerometer import ADXL345, MPU6050
+from .accelerometer import ADXL345, MMA7660, MPU6050
+from .adc import ADC
 from .bmp180 import BMP180
 from .button import Button
 from .hc_sr04 import HCSR04
@@ -16,6 +17,7 @@ from .ssd1306 import SSD1306
 from .wire import Joint, KeyMatrix, Wire
 
 __all__ = [
+    "ADC",
     "ADXL345",
     "BMP180",
     "HCSR04",
@@ -23,6 +25,7 @@ __all__ = [
     "MCP3002",
     "MCP3004",
     "MCP3008",
+    "MMA7660",
     "MPU6050",
     "SSD1306",
     "Button",

@@ -1,11 +1,13 @@
-"""Accelerometers: ADXL345 (Analog Devices, rev. G) and MPU-6050 (InvenSense, RM-MPU-6000A)."""
+"""Accelerometers: ADXL345 (Analog Devices, rev. G), MMA7660FC (Freescale, rev. 7) and
+MPU-6050 (InvenSense, RM-MPU-6000A).
+"""
 
 from __future__ import annotations
 
 from .i2c import I2CPart
 from .values import in_range
 
-__all__ = ["ADXL345", "MPU6050"]
+__all__ = ["ADXL345", "MMA7660", "MPU6050"]
 
 
 class _Accelerometer(I2CPart):
@@ -59,6 +61,22 @@ class ADXL345(_Accelerometer):
                 2, "little", signed=True
             )
         self.registers[0x30] |= 0x80  # DATA_READY
+
+
+class MMA7660(_Accelerometer):
+    """The pyboard's: 6 bits an axis, 21.33 for a g, up to 1.5 g.  Measures in active mode."""
+
+    address = 0x4C
+
+    def wrote(self, register: int, value: int) -> None:
+        if register == 0x07 or (0x05 <= register <= 0x0A and not self.registers[0x07] & 1):
+            super().wrote(register, value)  # what is set up is set up in standby
+
+    def refresh(self) -> None:
+        if not self.registers[0x07] & 1:  # MODE
+            return
+        for axis, g in enumerate(self.g):
+            self.registers[axis] = max(-32, min(31, round(g * 64 / 3))) & 0x3F
 
 
 class MPU6050(_Accelerometer):

@@ -13,7 +13,8 @@ import sys
 from importlib import metadata
 from typing import Any
 
-from .accelerometer import ADXL345, MPU6050
+from .accelerometer import ADXL345, MMA7660, MPU6050
+from .adc import ADC
 from .bmp180 import BMP180
 from .button import Button
 from .hc_sr04 import HCSR04
@@ -29,6 +30,7 @@ __all__ = ["find_kind", "kinds", "register"]
 GROUP = "pyasync_hw.sim.parts"
 
 _kinds: dict[str, type[Part]] = {
+    "adc": ADC,
     "adxl345": ADXL345,
     "bmp180": BMP180,
     "button": Button,
@@ -39,6 +41,7 @@ _kinds: dict[str, type[Part]] = {
     "mcp3002": MCP3002,
     "mcp3004": MCP3004,
     "mcp3008": MCP3008,
+    "mma7660": MMA7660,
     "mpu6050": MPU6050,
     "ssd1306": SSD1306,
     "wire": Wire,
