@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from ..alias import AliasFinder
-from . import interpreter
+from . import interpreter, missing
 
 __all__ = ["install"]
 
@@ -30,21 +30,39 @@ _MODULES = {
     "webrepl": f"{__name__}.webrepl",
     # Time, sockets and the loop.
     "uasyncio": f"{__name__}.uasyncio",
+    "ubinascii": "binascii",
+    "ucollections": f"{__name__}.ucollections",
+    "uerrno": "errno",
+    "uhashlib": "hashlib",
+    "uheapq": "heapq",
+    "uio": "io",
+    "ujson": "json",
+    "uos": f"{__name__}.uos",
+    "urandom": "random",
+    "ure": "re",
+    "uselect": f"{__name__}.uselect",
     "usocket": f"{__name__}.usocket",
     "ussl": f"{__name__}.ussl",
+    "ustruct": "struct",
+    "usys": "sys",
     "utime": f"{__name__}.utime",
+    "uzlib": f"{__name__}.uzlib",
 }
 
 
 def install() -> Callable[[], None]:
-    """Make MicroPython's import names ours where there is no other; returns what undoes it."""
+    """Make MicroPython's import names ours where there is no other; returns what undoes it.
+
+    Standard modules get the names that they have only there.
+    """
     finder = AliasFinder(_MODULES)
     sys.meta_path.append(finder)
-    forget_names = interpreter.install()
+    undo = [interpreter.install(), missing.install()]
 
     def uninstall() -> None:
         sys.meta_path.remove(finder)
         finder.forget()
-        forget_names()
+        for each in undo:
+            each()
 
     return uninstall

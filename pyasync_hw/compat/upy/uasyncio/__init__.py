@@ -1,14 +1,16 @@
 """MicroPython's `uasyncio` on the loop of this package: the API of 2016, and today's.
 
-Files are its own modules: core, event, funcs, lock, queues, stream; calls.py has what a
-coroutine may yield, polling.py how streams are waited for.
+Files are its own modules: core, event, funcs, lock, queues, stream, synchro, udp; and
+calls.py, which has what a coroutine may yield, and polling.py, how streams are waited for.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from . import core, queues
+from ...source import set_uyield
+from . import core, queues, synchro, udp
 from .core import (
     CancelledError,
     EventLoop,
@@ -84,16 +86,25 @@ __all__ = [
     "sleep",
     "sleep_ms",
     "start_server",
+    "synchro",
     "ticks",
     "ticks_add",
     "ticks_diff",
+    "udp",
     "uyield",
     "wait_for",
     "wait_for_ms",
 ]
 
+set_uyield(uyield)  # what a `yield` that was rewritten in a program's `async def` does
+
 PollEventLoop = EpollEventLoop = core.EventLoop
 DEBUG = 0
+
+
+def __getattr__(name: str) -> Any:
+    # What MicroPython leaves out.
+    return getattr(asyncio, name)
 
 
 def set_debug(val: Any) -> None:

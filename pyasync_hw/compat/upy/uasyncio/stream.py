@@ -7,6 +7,7 @@ Both APIs: that of 2016 (`awrite`, `aclose`) and that of today (`write`, `drain`
 from __future__ import annotations
 
 import asyncio
+import inspect
 import types
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
@@ -17,6 +18,17 @@ from .core import Task
 from .polling import readable, writable
 
 __all__ = ["Server", "Stream", "StreamReader", "StreamWriter", "open_connection", "start_server"]
+
+
+def _takes_a_slice(write: Any) -> bool:
+    """Whether it is called as up to 2019: write(buf, off, sz)."""
+    try:
+        inspect.signature(write).bind(b"")
+    except TypeError:
+        return True
+    except ValueError:  # it does not tell
+        pass
+    return False
 
 
 class Stream:
@@ -35,6 +47,9 @@ class Stream:
         self.s = usocket.as_stream(ios)
         self.e = extra
         self.out_buf = b""
+        self._write: Any = getattr(self.s, "write", None)
+        if self._write is not None and _takes_a_slice(self._write):
+            self._write = lambda buf: self.s.write(buf, 0, len(buf))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`"peername"` of a connection to a server."""
@@ -76,22 +91,22 @@ class Stream:
         return whole
 
     @types.coroutine
-    def readline(self) -> Generator[Any, Any, Any]:
+    def readline(self) -> Generator[Any, Any, bytes]:
         """A line with its end; without it at the end."""
-        line: Any = None
+        line: bytes = b""
         while True:
             yield from readable(self._polled)
             part = self.s.readline()
             if part is not None:
-                line = part if line is None else line + part
-                if not part or line[-1:] in (b"\n", "\n"):
+                line += usocket.to_bytes(part)
+                if not part or line.endswith(b"\n"):
                     return line
 
     def write(self, buf: Any) -> None:
         """Write what does not block; drain() writes the rest."""
         buf = usocket.to_bytes(buf)
         if not self.out_buf:
-            done = self.s.write(buf)
+            done = self._write(buf)
             if done is not None:
                 buf = bytes(buf[done:])
         self.out_buf += buf
@@ -103,7 +118,7 @@ class Stream:
             yield from sleep_ms(0)
         while self.out_buf:
             yield from writable(self._polled)
-            done = self.s.write(self.out_buf)
+            done = self._write(self.out_buf)
             if done is not None:
                 self.out_buf = self.out_buf[done:]
 
@@ -175,14 +190,21 @@ def open_connection(
     return stream, stream
 
 
-def _with_tls(sock: Any, ssl: Any, server_hostname: str | None) -> Generator[Any, Any, Any]:
+def _with_tls(
+    sock: Any, ssl: Any, server_hostname: str | None = None, *, server_side: bool = False
+) -> Generator[Any, Any, Any]:
     from .. import ussl  # of those who use it
 
     if ssl is True:
         sock = ussl.wrap_socket(sock, server_hostname=server_hostname, do_handshake=False)
     else:
         ssl.sslsocket_class = ussl.SSLSocket
-        sock = ssl.wrap_socket(sock, server_hostname=server_hostname, do_handshake_on_connect=False)
+        sock = ssl.wrap_socket(
+            sock,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            do_handshake_on_connect=False,
+        )
     while True:
         try:
             sock.do_handshake()
@@ -211,10 +233,24 @@ class Server:
                 except OSError:  # it has gone again
                     continue
                 sock.setblocking(False)
-                stream = Stream(sock, {"peername": address})
-                Task(self._callback(stream, stream))
+                if self._ssl is None:
+                    self._call(sock, address)
+                else:
+                    Task(self._shake_hands(sock, address))
         finally:
             self._sock.close()
+
+    def _call(self, sock: Any, address: Any) -> None:
+        stream = Stream(sock, {"peername": address})
+        Task(self._callback(stream, stream))
+
+    def _shake_hands(self, sock: Any, address: Any) -> Generator[Any, Any, None]:
+        try:
+            sock = yield from _with_tls(sock, self._ssl, server_side=True)
+        except OSError:  # a client that does not speak it
+            sock.close()
+        else:
+            self._call(sock, address)
 
     def close(self) -> None:
         """Take no more; connections go on."""

@@ -1,0 +1,30 @@
+"""MicroPython's `uos`: Python's, and what it calls otherwise."""
+
+from __future__ import annotations
+
+import os as _os
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["dupterm", "ilistdir", "sync", "urandom"]
+
+_S_IFMT = 0o170000
+sync = _os.sync
+urandom = _os.urandom
+
+
+def ilistdir(path: str = ".") -> Iterator[tuple[str, int, int, int]]:
+    """(name, type, inode, size) of what is in a folder; types are those of stat()."""
+    for name in _os.listdir(path):
+        stat = _os.lstat(_os.path.join(path, name))
+        yield name, stat.st_mode & _S_IFMT, stat.st_ino, stat.st_size
+
+
+def dupterm(stream: Any, index: int = 0) -> None:
+    """Python's terminal is not a REPL of a board: OSError for a stream, nothing for None."""
+    if stream is not None:
+        raise OSError("there is no REPL to duplicate")
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_os, name)
