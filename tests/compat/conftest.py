@@ -55,7 +55,7 @@ def program(tmp_path):
 @pytest.fixture
 def legacy():
     """asyncio's old names, warnings as errors, and a current loop closed at the end."""
-    before = {name: getattr(asyncio, name) for name in ("Task", "iscoroutine", "sleep")}
+    before = {name: getattr(asyncio, name) for name in ("Task", "Future", "sleep")}
     uninstall = legacy_asyncio.install(pyasync_hw.new_event_loop)
     try:
         with warnings.catch_warnings():

@@ -12,9 +12,8 @@ from typing import Any
 
 from ..patches import Patches
 
-__all__ = ["as_coroutine", "coroutine", "install", "iscoroutine", "iscoroutinefunction"]
+__all__ = ["as_coroutine", "coroutine", "install", "iscoroutinefunction", "mark"]
 
-_standard_iscoroutine = asyncio.iscoroutine
 # The mark of a function whose result is a coroutine; asyncio's own up to Python 3.15.
 _MARK: Any = getattr(coroutines, "_is_coroutine", None) or object()
 
@@ -25,13 +24,8 @@ def _delegate(generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
 
 
 async def as_coroutine(generator: Generator[Any, Any, Any]) -> Any:
-    """A generator as the kind of coroutine that asyncio takes since Python 3.12."""
+    """A generator as what can be awaited."""
     return await _delegate(generator)
-
-
-def iscoroutine(obj: object) -> bool:
-    """asyncio.iscoroutine() up to Python 3.11: a generator is a coroutine too."""
-    return isinstance(obj, types.GeneratorType) or _standard_iscoroutine(obj)
 
 
 def iscoroutinefunction(func: object) -> bool:
@@ -77,9 +71,13 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def install(patches: Patches) -> None:
-    """For asyncio's own use of iscoroutine() too: its run(), its streams, its Future."""
+    """asyncio.iscoroutine() of a generator is true, and Task takes it (up to 3.11)."""
+    types_ = coroutines._COROUTINE_TYPES  # type: ignore[attr-defined]
+    if types.GeneratorType not in types_:
+        # Task's own list of what it has found to be one, in C, keeps it to the end.
+        patches.set(coroutines, "_COROUTINE_TYPES", (*types_, types.GeneratorType))
+        patches.set(coroutines, "_iscoroutine_typecache", set())
     for module in (asyncio, coroutines):
-        patches.set(module, "iscoroutine", iscoroutine)
         patches.set(module, "iscoroutinefunction", iscoroutinefunction)
         patches.add(module, "coroutine", coroutine)
     patches.add(coroutines, "_is_coroutine", _MARK)

@@ -46,7 +46,7 @@ _NAMES: dict[ModuleType, dict[str, Any]] = {
     tasks: {
         "async": asyncio.ensure_future,
         "coroutine": generators.coroutine,
-        "iscoroutine": generators.iscoroutine,
+        "iscoroutine": asyncio.iscoroutine,
         "iscoroutinefunction": generators.iscoroutinefunction,
     },
 }

@@ -1,15 +1,13 @@
-"""asyncio.Task with what it had up to Python 3.8, and for generators too."""
+"""asyncio.Task with what it had up to Python 3.8."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import types
 from collections.abc import Callable
 from typing import Any
 
 from ..patches import Patches
-from .generators import as_coroutine
 from .toy_loops import adapt
 
 __all__ = ["Task", "install", "run_in_executor"]
@@ -33,8 +31,6 @@ class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
     """asyncio.Task with the class methods that Python 3.9 removed."""
 
     def __init__(self, coro: Any, **options: Any) -> None:
-        if isinstance(coro, types.GeneratorType):
-            coro = as_coroutine(coro)
         if options.get("loop") is not None:
             adapt(type(options["loop"]))
         super().__init__(coro, **options)
