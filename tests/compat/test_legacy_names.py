@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import multiprocessing
 import sys
 import types
 
@@ -131,6 +132,16 @@ def test_module_level_run_in_executor(legacy):
     loop = asyncio.get_event_loop()
     assert loop.run_until_complete(main()) == (2, 1)
     loop.run_until_complete(loop.shutdown_default_executor())  # waits for its threads
+
+
+def test_a_process_pool_as_default_executor(legacy):
+    loop = asyncio.get_event_loop()
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        loop.set_default_executor(pool)
+        assert loop.run_until_complete(loop.run_in_executor(None, divmod, 7, 3)) == (2, 1)
+    with pytest.raises(TypeError):
+        loop.set_default_executor("pool")
 
 
 def test_current_loop_after_asyncio_run(legacy):

@@ -19,19 +19,23 @@ def install(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[
     # Some take a while to import, and who only wants a class of `cancelled` needs none.
     from . import (
         cancelled,
+        executors,
         generators,
         locks,
         loop_argument,
         names,
         policy,
         servers,
+        sockets,
         tasks,
         toy_loops,
         waiting,
     )
 
     patches = Patches()
-    for part in (cancelled, generators, toy_loops, tasks, loop_argument, waiting, locks, servers):
+    for part in (cancelled, generators, toy_loops, tasks, loop_argument, waiting, locks):
+        part.install(patches)
+    for part in (servers, sockets, executors):
         part.install(patches)
     policy.install(patches, loop_factory)
     names.install(patches)  # lists what the others have added

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-from collections.abc import Callable
 from typing import Any
 
 from ..patches import Patches
 from .toy_loops import adapt
 
-__all__ = ["Task", "install", "run_in_executor"]
+__all__ = ["Task", "install"]
 
 _StandardTask: Any = asyncio.Task
 
@@ -56,15 +54,7 @@ class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
         return asyncio.current_task(asyncio.get_event_loop() if loop is None else loop)
 
 
-def run_in_executor(
-    executor: concurrent.futures.Executor | None, func: Callable[..., Any], *args: Any
-) -> asyncio.Future[Any]:
-    """loop.run_in_executor() of the current loop: never asyncio's, but written in tutorials."""
-    return asyncio.get_event_loop().run_in_executor(executor, func, *args)
-
-
 def install(patches: Patches) -> None:
     """Loops make their tasks by this name, too."""
     for module in (asyncio, asyncio.tasks):
         patches.set(module, "Task", Task)
-    patches.add(asyncio, "run_in_executor", run_in_executor)
