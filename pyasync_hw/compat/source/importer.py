@@ -71,31 +71,25 @@ class _Program:
         try:
             plain = compile(source, filename, "exec", dont_inherit=True)
         except SyntaxError:
-            code = self.rewriting.rewritten(source, filename, compiles=False)
+            code = self.rewriting.rewritten(source, filename, None)
             if code is None:
                 raise
             return code
-        return self.rewriting.rewritten(source, filename, compiles=True) or plain
-
-    def _rewritten(
-        self, source: bytes, path: str, compile_plain: Callable[[], object]
-    ) -> CodeType | None:
-        """A module's code; None: it is compiled as it is, or cannot be."""
-        if self.rewriting.may_be_refused(source):
-            try:
-                compile_plain()
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                return self.rewriting.rewritten(source, path, compiles=False)
-        return self.rewriting.rewritten(source, path, compiles=True)
+        return self.rewriting.rewritten(source, filename, plain) or plain
 
     def loader(self, fullname: str, path: str) -> SourceFileLoader:
         """The loader of a module's source file."""
         plain = SourceFileLoader(fullname, path)
         try:
             source = plain.get_data(path)
+            if not self.rewriting.is_suspicious(source):
+                return plain
+            code = plain.get_code(fullname)
         except OSError:
             return plain  # which raises it in its own time
-        code = self._rewritten(source, path, lambda: plain.get_code(fullname))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            code = None
+        code = self.rewriting.rewritten(source, path, code)
         return plain if code is None else _RewrittenLoader(fullname, path, code)
 
     def has(self, folder: str) -> bool:
@@ -132,19 +126,22 @@ class _ZipFinder(zipimport.zipimporter):
         self._program = program
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        rewritten = self._program.rewriting.rewritten
+        rewriting = self._program.rewriting
         try:
             spec = super().find_spec(fullname, target)  # which compiles the source
         except SyntaxError as exc:
             filename = str(exc.filename)
-            code = rewritten(self.get_data(filename), filename, compiles=False)
+            code = rewriting.rewritten(self.get_data(filename), filename, None)
             if code is None:
                 raise
         else:
             filename = "" if spec is None else str(spec.origin)
             if not filename.endswith(tuple(SOURCE_SUFFIXES)):  # not here, or a folder
                 return spec
-            code = rewritten(self.get_data(filename), filename, compiles=True)
+            source = self.get_data(filename)
+            if not rewriting.is_suspicious(source):
+                return spec
+            code = rewriting.rewritten(source, filename, self.get_code(fullname))
             if code is None:
                 return spec
         loader: Any = _RewrittenZipLoader(self._path, code, filename)

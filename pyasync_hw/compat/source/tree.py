@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 __all__ = ["Rewriter", "imports", "iterated_names"]
@@ -64,6 +64,17 @@ def iterated_names(tree: ast.AST) -> set[str]:
     return found.union(*(values.get(name, ()) for name in found)) - {""}
 
 
+def _first(statement: ast.stmt) -> int:
+    """Its first line."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _last(statement: ast.stmt) -> int:
+    """The line after its last."""
+    return (statement.end_lineno or statement.lineno) + 1
+
+
 def _own(function: Function) -> Iterator[ast.AST]:
     """The nodes of its body, without those of functions within."""
     body = function.body if isinstance(function.body, list) else [function.body]
@@ -75,10 +86,13 @@ def _own(function: Function) -> Iterator[ast.AST]:
             nodes.extend(ast.iter_child_nodes(node))
 
 
-def _generator_coroutines(tree: ast.AST) -> set[str]:
+def _generator_coroutines(tree: ast.Module) -> set[str]:
     """How the module writes asyncio.coroutine and types.coroutine, as source."""
     found = set()
-    for node in ast.walk(tree):
+    imports = [
+        node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.Try)
+    ]
+    for node in (inner for statement in imports for inner in ast.walk(statement)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name in ("asyncio", "types"):
@@ -93,8 +107,18 @@ def _generator_coroutines(tree: ast.AST) -> set[str]:
 class Rewriter(ast.NodeTransformer):
     """Changes a module's tree; `changed` tells whether it did."""
 
-    def __init__(self, tree: ast.Module, *, micropython: bool, iterated: set[str]) -> None:
-        """`iterated`: names of functions that are asynchronous generators after all."""
+    def __init__(
+        self,
+        tree: ast.Module,
+        *,
+        micropython: bool = False,
+        iterated: Iterable[str] = (),
+        lines: set[int] | None = None,
+    ) -> None:
+        """`iterated`: names of functions that are asynchronous generators after all.
+
+        `lines`: the others need not be looked at; None: all.
+        """
         self.changed = False
         self._micropython = micropython
         self._iterated = iterated
@@ -102,7 +126,12 @@ class Rewriter(ast.NodeTransformer):
         self._within: Function | None = None
         self._is_coroutine = False  # a generator that is one; or MicroPython's `async def`
         self._catches = 0  # `try` statements that may catch what is raised here
-        self.visit(tree)
+        tree.body = [
+            self.visit(statement)
+            if lines is None or not lines.isdisjoint(range(_first(statement), _last(statement)))
+            else statement
+            for statement in tree.body
+        ]
 
     def _call(self, name: str, value: ast.expr) -> ast.expr:
         self.changed = True
