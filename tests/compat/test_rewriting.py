@@ -560,7 +560,7 @@ def test_python_never_meets_rewritten_code_in_its_cache(folder, monkeypatch):
     cache.unlink()
     assert "__delegate__" in folder.load(text).f.__code__.co_names
     assert cache.read_bytes()[16:] == before[16:]  # after the time stamp
-    assert module.__cached__ == str(cache) and module.__file__ == str(path)
+    assert module.__spec__.cached == str(cache) and module.__file__ == str(path)
     assert module.__loader__.get_source("module") == text
 
 
