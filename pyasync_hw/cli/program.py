@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..compat.hints import add_hint
 from ..compat.source import compile_program
+from .boot import boot, main_of
 
 __all__ = ["Program", "find_program"]
 
@@ -72,6 +73,7 @@ def _run(
         sys.path[0] = folder
     try:
         run()
+        _go_on_calling_back()
     except SystemExit:
         raise  # nobody prints it
     except BaseException as exc:
@@ -80,12 +82,26 @@ def _run(
         raise
 
 
+def _go_on_calling_back() -> None:
+    """As a board does when main.py has ended: until no timer and no pin calls back any more."""
+    callbacks = sys.modules.get("pyasync_hw.compat.upy.callbacks")
+    if callbacks is not None:
+        callbacks.stay()
+
+
 def _run_source(
-    source: bytes | str, filename: str, argv: Sequence[str], folder: str, **names: object
+    source: bytes | str,
+    filename: str,
+    argv: Sequence[str],
+    folder: str,
+    before: Callable[[], None] | None = None,
+    **names: object,
 ) -> None:
     compiled: list[CodeType] = []
 
     def run() -> None:
+        if before is not None:
+            before()
         compiled.append(compile_program(source, filename))
         exec(compiled[0], sys.modules["__main__"].__dict__)
 
@@ -97,8 +113,11 @@ def _run_module(name: str, argv: Sequence[str], folder: str) -> None:
     _run(lambda: entry(name, name != "__main__"), lambda: entry.__code__, argv, folder)
 
 
-def find_program(app: str, args: Sequence[str]) -> Program:
+def find_program(app: str, args: Sequence[str], micropython: bool | None = False) -> Program:
     """What runs `app` with `args`: a file, a folder or zip file, "-m" and "-c" as Python's, "-".
+
+    A MicroPython program has its boot.py before it: None, if it is called main.py.  A folder
+    with a main.py and no __main__.py is one, too.
 
     The caller must let what it raises reach the interpreter, which prints it without
     our frames and sets the exit status (SystemExit, KeyboardInterrupt).  Raises OSError,
@@ -115,6 +134,8 @@ def find_program(app: str, args: Sequence[str]) -> Program:
             lambda: _run_source(first, "<string>", argv, "", __loader__=BuiltinImporter), here
         )
     argv = [app, *args]
+    if micropython is not False:
+        app = main_of(app)
     if app == "-":
         source = sys.stdin.buffer.read()
         return Program(
@@ -137,9 +158,10 @@ def find_program(app: str, args: Sequence[str]) -> Program:
     path = os.path.abspath(app)
     folder = os.path.dirname(os.path.realpath(app))
     loader = SourceFileLoader("__main__", path)
+    before = None if micropython is False else boot(path, micropython is True)
     return Program(
         lambda: _run_source(
-            source, path, argv, folder, __file__=path, __cached__=None, __loader__=loader
+            source, path, argv, folder, before, __file__=path, __cached__=None, __loader__=loader
         ),
         folder,
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-from ..compat import shims
+from ..compat import port_map, shims
+from ..compat.upy import restart
 from ..hardware.tomlfile import ConfigError
 from .machine import HARDWARE, MachineError
 from .prelude import put_in_place
 from .program import find_program
 
-_FLAGS = ("--no-rewrite",)  # options that no word belongs to
+_FLAGS = ("--no-rewrite", "--micropython")  # options that no word belongs to
 
 
 def _shim_list(text: str) -> tuple[str, ...]:
@@ -22,6 +24,14 @@ def _shim_list(text: str) -> tuple[str, ...]:
         raise argparse.ArgumentTypeError(str(exc)) from exc
 
 
+def _port_map(text: str) -> str:
+    try:
+        port_map.parse(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    return text
+
+
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb `run`."""
     parser = verbs.add_parser(
@@ -29,7 +39,8 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help="run a program on this package's loop and hardware",
         usage="%(prog)s [options] (APP.py | -m MODULE | -c CODE | -) [ARGS ...]",
         description="Run APP.py as __main__, unchanged, on this package's loop and hardware.",
-        epilog="APP.py may be a folder or a zip file with a __main__.py; -m, -c and - are "
+        epilog="APP.py may be a folder or a zip file with a __main__.py, or a folder with a "
+        "main.py, before which its boot.py runs, as on a MicroPython board; -m, -c and - are "
         "those of python.  What follows is the program's own.",
     )
     parser.add_argument(
@@ -61,6 +72,18 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         help="say on stderr, at the end, what the program did, what that spared, and which "
         "lines blocked its loop; --trace=FILE writes it to FILE as JSON, too",
     )
+    parser.add_argument(
+        "--micropython",
+        action="store_true",
+        help="run the boot.py that is beside APP.py before it, as for a main.py",
+    )
+    parser.add_argument(
+        "--port-map",
+        metavar="PORT:OTHER",
+        type=_port_map,
+        help="bind OTHER where the program binds PORT; several with commas (default: "
+        f"{port_map.VARIABLE})",
+    )
     parser.add_argument("app", metavar="APP.py", help="the program")
     parser.add_argument("args", metavar="ARGS", nargs=argparse.REMAINDER, help="its arguments")
     parser.set_defaults(main=main)
@@ -87,7 +110,10 @@ def mark_program(argv: Sequence[str]) -> list[str]:
 def main(options: argparse.Namespace) -> int:
     """Run the program; raises what it raises, or returns 2 for wrong options or files."""
     try:
-        program = find_program(options.app, options.args)
+        if options.port_map is not None:
+            os.environ[port_map.VARIABLE] = options.port_map  # its children have it, too
+        micropython = (options.micropython or None) if "micropython" in options.shims else False
+        program = find_program(options.app, options.args, micropython)
         folder = program.folder if options.rewrite else None
         put_in_place(options.hw, options.board, options.scenario, options.shims, folder)
     except (ConfigError, MachineError, OSError, ValueError) as exc:
@@ -97,5 +123,6 @@ def main(options: argparse.Namespace) -> int:
         from . import trace  # not before it is asked for
 
         trace.start(options.app, options.trace)
+    restart.allow()
     program.run()
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .. import new_event_loop
-from . import gpiozero_default, legacy, shims, upy
+from . import gpiozero_default, legacy, port_map, shims, upy
 
 __all__ = ["install", "uninstall"]
 
@@ -17,6 +17,7 @@ def install(shims_: str | Iterable[str] | None = None) -> None:
     if _undo:
         return
     names = _checked(shims_)
+    _undo.append(port_map.install())
     _undo.append(shims.install(names))
     if "gpiozero" in names:
         _undo.append(gpiozero_default.install())

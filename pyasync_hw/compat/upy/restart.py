@@ -11,12 +11,12 @@ __all__ = ["CAUSES", "allow", "cause", "restart"]
 
 CAUSES = ("power on", "hard", "wdt", "deepsleep", "soft")
 _VARIABLE = "PYASYNC_HW_RESET"
-_allowed: list[bool] = []
+_began_in: list[str] = []  # empty: this process is not run's
 
 
 def allow() -> None:
     """`run` has the process: what begins anew is the command that it was started by."""
-    _allowed.append(True)
+    _began_in.append(os.getcwd())
 
 
 def restart(cause: str) -> NoReturn:
@@ -24,9 +24,10 @@ def restart(cause: str) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):  # None, or closed
             stream.flush()
-    if not _allowed:
+    if not _began_in:
         raise SystemExit(f"machine.reset(): {cause}")
     os.environ[_VARIABLE] = cause
+    os.chdir(_began_in[0])
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
