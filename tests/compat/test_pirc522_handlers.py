@@ -4,11 +4,12 @@ import pytest
 from line_injection import At
 
 from pyasync_hw import VirtualClock, rc522, sim
+from pyasync_hw.compat import reader_base
 from pyasync_hw.compat.pirc522 import RFID, rfid, wake
 from pyasync_hw.compat.RPi import GPIO
 from pyasync_hw.reader import chip, port, verbs
 
-MODULES = (rfid, wake, rc522, chip, port, verbs)
+MODULES = (reader_base, rfid, wake, rc522, chip, port, verbs)
 
 CALLS = {
     "wait_for_tag": lambda reader: reader.wait_for_tag(timeout=0.03),

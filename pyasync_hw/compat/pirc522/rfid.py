@@ -11,8 +11,7 @@ tag and False for a timeout or a wake-up by `irq.set()`, close(), `with`.
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ... import _core, rc522
@@ -20,8 +19,8 @@ from ...errors import CollisionError, CRCError, RC522Error, TagTimeoutError
 from ...gpio import Input
 from ..hints import no_such_name
 from ..legacy.cancelled import FutureCancelledError
+from ..reader_base import ReaderBase
 from ..RPi import GPIO
-from ..spidev import SpiDev
 from .util import RFIDUtil
 from .wake import SharedWake, Wake
 
@@ -30,7 +29,7 @@ __all__ = ["RFID"]
 _REG_TX_CONTROL = 0x14
 
 
-class RFID:
+class RFID(ReaderBase):
     """One RC522.  Pins are numbered by `pin_mode` (default: header pins).
 
     pin_rst 0: the reset line is not wired.  pin_irq None: nor is the interrupt,
@@ -93,93 +92,32 @@ class RFID:
         self.pin_irq = pin_irq
         if antenna_gain is not None:
             self.antenna_gain = antenna_gain
-        self._options: dict[str, Any] = {
-            "spi": f"spi{bus}.{device}",
-            "irq": None if pin_irq is None else GPIO.to_gpio(pin_irq),
-            "reset": None if pin_rst == 0 else GPIO.to_gpio(pin_rst),
-            "speed_hz": speed,
-        }
+        super().__init__(
+            {
+                "spi": f"spi{bus}.{device}",
+                "irq": None if pin_irq is None else GPIO.to_gpio(pin_irq),
+                "reset": None if pin_rst == 0 else GPIO.to_gpio(pin_rst),
+                "speed_hz": speed,
+            }
+        )
         if pin_irq is not None or pin_rst != 0:
             GPIO.use_beside()
         self.irq = Wake()
         RFID.irq.add(self.irq)
-        self._lock = threading.RLock()
-        self._users = 0  # verbs that this thread, which has the lock, is in
-        self._stopped = False
-        self._to_close = False
-        self._opening = False
-        self._opened = contextlib.ExitStack()
         self._woken = False  # wait_for_tag() has found a tag that had been halted
-        self._reader: rc522.Reader | None = None
         self.init()
 
     def __repr__(self) -> str:
         return f"<pirc522.RFID on {self._options['spi']}>"
 
-    # -- the native reader -----------------------------------------------------
-
-    def _blocking(self) -> rc522.BlockingReader:
-        """The native reader, opened again if cleanup() has closed it."""
-        if self._reader is None:
-            self._open()
-        assert self._reader is not None
-        return self._reader.blocking
-
-    def _open(self) -> None:
-        if self._opening:  # in a signal handler
-            raise RuntimeError(f"{self!r} is busy: one operation at a time")
-        self._opening = True
-        try:
-            if self._reader is None:  # looked at now: no handler opens it from here on
-                self._open_now()
-        finally:
-            self._opening = False
-
-    def _open_now(self) -> None:
+    def _set_up(self, reader: rc522.Reader, opened: contextlib.ExitStack) -> None:
         irq = self._options["irq"]
-        with contextlib.ExitStack() as opened:  # one that fails keeps nothing
-            reader = opened.enter_context(contextlib.closing(rc522.Reader(**self._options)))
-            if irq is not None:
-                # Beside the reader's own: what one of them has seen, the other sees, too.
-                line = Input(irq, bias="pull_up", edges="falling", consumer="pirc522 irq")
-                opened.enter_context(line)
-                self.irq.follow(line)
-            reader.blocking.open(gain=self.antenna_gain)
-            self._opened = opened.pop_all()
-        self._reader = reader
-
-    @contextlib.contextmanager
-    def _in_use(self) -> Iterator[None]:
-        """This thread's turn; whoever ends it does what close() could not in a signal handler."""
-        with self._lock:
-            self._users += 1
-            try:
-                yield
-            finally:
-                self._users -= 1
-                if self._to_close and not self._users:
-                    self._give_back()
-
-    @property
-    def native_spi(self) -> _core.SPIDevice:
-        """The SPI device, which counts its messages."""
-        with self._in_use():
-            self._blocking()
-            assert self._reader is not None
-            return self._reader.spi
-
-    @property
-    def spi(self) -> SpiDev:
-        """The SPI device as spidev's, for programs that talk to registers themselves."""
-        return SpiDev.of_device(self.native_spi)
-
-    def _try(self, verb: Callable[..., Any], *args: Any, **options: Any) -> tuple[bool, Any]:
-        """(error, result) of a verb of the native reader."""
-        with self._in_use():
-            try:
-                return False, verb(self._blocking(), *args, **options)
-            except RC522Error:
-                return True, None
+        if irq is not None:
+            # Beside the reader's own: what one of them has seen, the other sees, too.
+            line = Input(irq, bias="pull_up", edges="falling", consumer="pirc522 irq")
+            opened.enter_context(line)
+            self.irq.follow(line)
+        reader.blocking.open(gain=self.antenna_gain)
 
     # -- finding tags ------------------------------------------------------------
 
@@ -324,13 +262,7 @@ class RFID:
         if command != self.mode_transrec:
             raise ValueError(f"command must be mode_transrec or mode_auth, not {command:#x}")
         bits = 7 if frame in (bytes([self.act_reqidl]), bytes([self.act_reqall])) else 0
-        try:
-            with self._in_use():
-                answer, last_bits = self._blocking().transceive_bits(frame, bits=bits)
-        except RC522Error:
-            return True, [], 0
-        length = 8 * len(answer) - (8 - last_bits if last_bits else 0)
-        return False, list(answer), length
+        return self._exchange(frame, bits)
 
     def calculate_crc(self, data: Sequence[int]) -> list[int]:
         """CRC_A of `data`, low byte first (ISO/IEC 14443-3, annex B)."""
@@ -343,11 +275,11 @@ class RFID:
 
     def dev_write(self, address: int, value: int) -> None:
         """Write a register."""
-        self.spi_transfer([address << 1 & 0x7E, value])
+        self._write_register(address, value)
 
     def dev_read(self, address: int) -> int:
         """Read a register."""
-        return self.spi_transfer([address << 1 & 0x7E | 0x80, 0])[1]
+        return self._read_register(address)
 
     def set_bitmask(self, address: int, mask: int) -> None:
         """Set bits of a register."""
@@ -389,24 +321,11 @@ class RFID:
             self._blocking().open()
 
     def _give_back(self) -> None:
-        self._reader = None
-        self._to_close = False
         self.authed = False
-        self._opened.close()
+        super()._give_back()
 
-    def close(self) -> None:
-        """End wait_for_tag() wherever it blocks, and give the reader back; idempotent.
-
-        In a signal handler that interrupts a verb of this thread, the verb gives it back
-        when it ends, which wait_for_tag() does at once.
-        """
-        self._stopped = True
+    def _end_waits(self) -> None:
         self.irq.set()
-        with self._lock:  # free as soon as the waiting thread has left
-            if self._users:
-                self._to_close = True
-            else:
-                self._give_back()
 
     def cleanup(self) -> None:
         """close(), and RPi.GPIO's cleanup of all channels.
