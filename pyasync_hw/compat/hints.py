@@ -10,7 +10,8 @@ _PREFIX = "pyasync_hw.compat."
 _MICROPYTHON = "it is MicroPython's; this runs programs for CPython on a Raspberry Pi"
 _BLINKA = "CircuitPython's names are not replaced; on a Raspberry Pi: {pip} adafruit-blinka"
 _KERNEL = "it is not replaced; on a Raspberry Pi: {pip} {name}. RPi.GPIO's names are here"
-_MFRC522 = "it runs on the names of RPi.GPIO and spidev, which are here: {pip} --no-deps mfrc522"
+_MFRC522 = "it is a file of another program's folder, to be copied into yours; here is the package "
+_MFRC522 += "mfrc522: from mfrc522 import {name}"
 _SHIM = "--shims leaves it out; without that option it is here"
 
 # By the first part of the module's name.
@@ -27,7 +28,7 @@ _HINTS = {
     "gpiozero": "it runs on a pin factory that is here: {pip} gpiozero",
     "lgpio": _KERNEL,
     "machine": _MICROPYTHON,
-    "mfrc522": _MFRC522,
+    "mfrc522": _SHIM,
     "micropython": _MICROPYTHON,
     "periphery": "it is not replaced; on a Raspberry Pi: {pip} python-periphery. "
     "pyasync_hw.gpio, spi and i2c are here",

@@ -19,6 +19,10 @@ __all__ = ["NAMES", "install", "original", "parse_list", "when_imported"]
 
 # Module name -> the module of ours that stands for it.
 _MODULES = {
+    "mfrc522": "pyasync_hw.compat.mfrc522",
+    "mfrc522.BasicMFRC522": "pyasync_hw.compat.mfrc522.basic",
+    "mfrc522.MFRC522": "pyasync_hw.compat.mfrc522.reader",
+    "mfrc522.SimpleMFRC522": "pyasync_hw.compat.mfrc522.simple",
     "RPi": "pyasync_hw.compat.RPi",
     "RPi.GPIO": "pyasync_hw.compat.RPi.GPIO",
     "pirc522": "pyasync_hw.compat.pirc522",
@@ -30,7 +34,7 @@ _MODULES = {
 }
 # What --shims= chooses from; gpiozero is the installed one, on our pin factory, and
 # micropython all that compat.upy has.
-NAMES = ("RPi.GPIO", "gpiozero", "micropython", "pirc522", "smbus", "smbus2", "spidev")
+NAMES = ("RPi.GPIO", "gpiozero", "mfrc522", "micropython", "pirc522", "smbus", "smbus2", "spidev")
 
 
 def parse_list(text: str) -> tuple[str, ...]:

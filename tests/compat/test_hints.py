@@ -11,6 +11,7 @@ from pyasync_hw.compat import hints
 from pyasync_hw.compat.spidev import SpiDev
 
 NAMES = {
+    "mfrc522": "BasicMFRC522, MFRC522, SimpleMFRC522",
     "RPi": "GPIO",
     "RPi.GPIO": "BCM, BOARD, BOTH, FALLING",
     "pirc522": "RFID, RFIDUtil",
@@ -55,14 +56,14 @@ def test_a_missing_module_says_what_helps(module):
     assert note.startswith((f"{module}: ", "In pyasync_hw RPi has GPIO."))
 
 
-@pytest.mark.parametrize("module", ["pigpio", "mfrc522", "gpiozero", "lgpio"])
+@pytest.mark.parametrize("module", ["pigpio", "MFRC522", "gpiozero", "lgpio"])
 def test_so_do_those_that_may_be_installed(module):
     error = ModuleNotFoundError(f"No module named {module!r}", name=module)
     hints.add_hint(error)
     (note,) = error.__notes__
     assert note.startswith(module.partition(".")[0])
     assert "{" not in note
-    if module != "pigpio":
+    if module in ("gpiozero", "lgpio"):
         assert f"{sys.executable} -m pip install" in note
 
 

@@ -112,7 +112,7 @@ def test_shims_are_chosen(program):
     assert run(path)[1] == "True\n" * 3
     status, out, err = run("--shims=spi", path)
     assert (status, out) == (2, "")
-    assert "no shim is called 'spi'; allowed: none, RPi.GPIO, gpiozero, micropython, pirc522" in err
+    assert "no shim is called 'spi'; allowed: none, RPi.GPIO, gpiozero, mfrc522, micropython" in err
 
 
 def test_what_cannot_be_run(program, tmp_path):
