@@ -8,7 +8,7 @@ import threading
 import pytest
 from running import run
 
-from pyasync_hw import VirtualClock, executor, hardware, sim
+from pyasync_hw import executor, hardware, sim
 from pyasync_hw.compat.mfrc522 import MFRC522, BasicMFRC522, SimpleMFRC522
 from pyasync_hw.compat.RPi import GPIO
 
@@ -20,7 +20,7 @@ KEY = [0xFF] * 6
 @pytest.fixture
 def field():
     """A simulated reader that every thread sees."""
-    with sim.Board(clock=VirtualClock()) as board:
+    with sim.Board() as board:
         before = hardware.set_default(board)
         yield board.attach_rc522("spi0.0", irq="BOARD18", reset="BOARD22")
         GPIO.release_all()
