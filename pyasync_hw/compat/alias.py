@@ -13,15 +13,14 @@ __all__ = ["AliasFinder"]
 
 
 class _AliasLoader(Loader):
-    """Gives the module `targets[name]` where `name` was imported."""
+    """Gives the module `target` where another name was imported."""
 
-    def __init__(self, name: str, targets: Mapping[str, str]) -> None:
-        self._name = name
-        self._targets = targets
+    def __init__(self, target: str) -> None:
+        self._target = target
         self._spec: ModuleSpec | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(self._targets[self._name])
+        module = importlib.import_module(self._target)
         self._spec = module.__spec__
         # Its submodules, too: else those of a package are found by its path, and made anew.
         for name in [name for name in sys.modules if name.startswith(f"{self._target}.")]:
@@ -31,11 +30,6 @@ class _AliasLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         # The import system has put the alias's spec into the module.
         module.__spec__ = self._spec
-        # Submodules that came with it are there: importing one would bind its name in the
-        # package, where mfrc522.MFRC522 is the class.
-        for name, target in self._targets.items():
-            if name.startswith(f"{self._name}.") and target in sys.modules:
-                sys.modules.setdefault(name, sys.modules[target])
 
 
 class AliasFinder(MetaPathFinder):
@@ -50,10 +44,10 @@ class AliasFinder(MetaPathFinder):
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        if fullname not in self._targets:
+        ours = self._targets.get(fullname)
+        if ours is None:
             return None
-        loader = _AliasLoader(fullname, self._targets)
-        return ModuleSpec(fullname, loader, is_package=not fullname.count("."))
+        return ModuleSpec(fullname, _AliasLoader(ours), is_package=not fullname.count("."))
 
     def forget(self) -> dict[str, ModuleType]:
         """Take its names out of sys.modules; returns those that were there."""

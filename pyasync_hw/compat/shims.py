@@ -20,9 +20,9 @@ __all__ = ["NAMES", "install", "original", "parse_list", "when_imported"]
 # Module name -> the module of ours that stands for it.
 _MODULES = {
     "mfrc522": "pyasync_hw.compat.mfrc522",
-    "mfrc522.BasicMFRC522": "pyasync_hw.compat.mfrc522.basic",
-    "mfrc522.MFRC522": "pyasync_hw.compat.mfrc522.reader",
-    "mfrc522.SimpleMFRC522": "pyasync_hw.compat.mfrc522.simple",
+    "mfrc522.BasicMFRC522": "pyasync_hw.compat.mfrc522.BasicMFRC522",
+    "mfrc522.MFRC522": "pyasync_hw.compat.mfrc522.MFRC522",
+    "mfrc522.SimpleMFRC522": "pyasync_hw.compat.mfrc522.SimpleMFRC522",
     "RPi": "pyasync_hw.compat.RPi",
     "RPi.GPIO": "pyasync_hw.compat.RPi.GPIO",
     "pirc522": "pyasync_hw.compat.pirc522",

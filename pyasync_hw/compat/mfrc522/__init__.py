@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..hints import no_such_name
-from .basic import BasicMFRC522
-from .reader import MFRC522
-from .simple import SimpleMFRC522
+from .BasicMFRC522 import BasicMFRC522
+from .MFRC522 import MFRC522
+from .SimpleMFRC522 import SimpleMFRC522
 
 __all__ = ["MFRC522", "BasicMFRC522", "SimpleMFRC522", "name"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .reader import MFRC522
+from .MFRC522 import MFRC522
 
 __all__ = ["find", "read_text", "uid_to_num", "until_found", "write_bytes", "write_text"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..hints import no_such_name
 from . import sector
-from .basic import BasicMFRC522
-from .reader import MFRC522
+from .BasicMFRC522 import BasicMFRC522
+from .MFRC522 import MFRC522
 
 __all__ = ["SimpleMFRC522"]
 

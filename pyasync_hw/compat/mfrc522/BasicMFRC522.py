@@ -7,7 +7,7 @@ from typing import Any
 
 from ..hints import no_such_name
 from . import sector
-from .reader import MFRC522
+from .MFRC522 import MFRC522
 
 __all__ = ["BasicMFRC522"]
 
