@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import demo, run
+from . import demo, kernel, run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"pyasync_hw {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb in (run, demo):
+    for verb in (run, kernel, demo):
         verb.add_parser(verbs)
     words = sys.argv[1:] if argv is None else argv
     options = parser.parse_args(run.mark_program(words) if words[:1] == ["run"] else words)

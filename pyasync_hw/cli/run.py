@@ -32,6 +32,20 @@ def _port_map(text: str) -> str:
     return text
 
 
+def add_hardware(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the hardware."""
+    parser.add_argument(
+        "--hw",
+        choices=HARDWARE,
+        default="auto",
+        help="auto: real on a Raspberry Pi, else the simulator (default: %(default)s)",
+    )
+    parser.add_argument("--board", metavar="board.toml", help="what is wired to the header")
+    parser.add_argument(
+        "--scenario", metavar="scenario.toml", help="what happens on the simulator, and when"
+    )
+
+
 def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb `run`."""
     parser = verbs.add_parser(
@@ -43,16 +57,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "main.py, before which its boot.py runs, as on a MicroPython board; -m, -c and - are "
         "those of python.  What follows is the program's own.",
     )
-    parser.add_argument(
-        "--hw",
-        choices=HARDWARE,
-        default="auto",
-        help="auto: real on a Raspberry Pi, else the simulator (default: %(default)s)",
-    )
-    parser.add_argument("--board", metavar="board.toml", help="what is wired to the header")
-    parser.add_argument(
-        "--scenario", metavar="scenario.toml", help="what happens on the simulator, and when"
-    )
+    add_hardware(parser)
     parser.add_argument(
         "--shims",
         metavar="LIST",

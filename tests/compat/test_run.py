@@ -29,6 +29,13 @@ def test_the_program_is_main(program, tmp_path):
     assert json.loads(expected[1])[0] == [path, "-x", "--hw", "real", "--", "y"]
 
 
+def test_the_prompt_of_asyncio_is_on_our_loop():
+    lines = "import asyncio\nprint(type(await asyncio.sleep(0, asyncio.get_running_loop())))\n"
+    status, out, err = run("-m", "asyncio", input=lines)
+    assert status == 0
+    assert "<class 'pyasync_hw.loop.EventLoop'>" in out + err
+
+
 def test_a_relative_path_stays_as_it_was_given(program, tmp_path):
     program("import sys; print(sys.argv[0], __file__)")
     status, out, err = run("app.py", cwd=tmp_path)
