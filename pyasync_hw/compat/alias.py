@@ -7,24 +7,25 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 
-__all__ = ["AliasFinder"]
+__all__ = ["AliasFinder", "stands_for"]
 
 
 class _AliasLoader(Loader):
     """Gives the module `target` where another name was imported."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
+        self.target = target
         self._spec: ModuleSpec | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module(self._target)
+        module = importlib.import_module(self.target)
         self._spec = module.__spec__
         # Its submodules, too: else those of a package are found by its path, and made anew.
-        for name in [name for name in sys.modules if name.startswith(f"{self._target}.")]:
-            sys.modules[spec.name + name.removeprefix(self._target)] = sys.modules[name]
+        for name in [name for name in sys.modules if name.startswith(f"{self.target}.")]:
+            sys.modules[spec.name + name.removeprefix(self.target)] = sys.modules[name]
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -54,3 +55,13 @@ class AliasFinder(MetaPathFinder):
         roots = tuple(f"{name}." for name in self._targets)
         names = [name for name in sys.modules if name in self._targets or name.startswith(roots)]
         return {name: sys.modules.pop(name) for name in names}
+
+
+def stands_for(name: str) -> str | None:
+    """The module that an import of `name` gives, if that is one of another name."""
+    spec = find_spec(name)
+    if spec is None:
+        return None
+    if isinstance(spec.loader, _AliasLoader):
+        return spec.loader.target
+    return None if spec.name == name else spec.name

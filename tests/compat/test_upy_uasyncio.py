@@ -474,7 +474,13 @@ def test_tasks(uasyncio, loop):
 
 def test_what_a_task_raises_is_told_once_and_only_if_nobody_awaits_it(uasyncio, loop):
     told = []
-    loop.set_exception_handler(lambda loop, context: told.append((loop, context["exception"])))
+    assert loop.get_exception_handler() is None
+
+    def tell(loop, context):
+        told.append((loop, context["exception"]))
+
+    loop.set_exception_handler(tell)
+    assert loop.get_exception_handler() is tell
 
     async def fail(text):
         raise ValueError(text)
@@ -492,6 +498,15 @@ def test_what_a_task_raises_is_told_once_and_only_if_nobody_awaits_it(uasyncio, 
         loop.run_until_complete(main())
     loop.run_until_complete(uasyncio.sleep_ms(1))
     assert [(there is loop, str(exc)) for there, exc in told] == [(True, "kept")]
+
+
+def test_what_micropython_leaves_out_is_pythons(uasyncio, loop, native):
+    assert uasyncio.Semaphore is asyncio.Semaphore
+    assert loop.run_until_complete(loop.run_in_executor(None, int, "3")) == 3
+    with pytest.raises(AttributeError):
+        _ = uasyncio.no_such_thing
+    uasyncio.set_debug(1)
+    assert native.get_debug()
 
 
 def test_interrupts_end_a_run_and_the_loop_goes_on(uasyncio, loop):

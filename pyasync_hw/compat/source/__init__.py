@@ -7,6 +7,7 @@ has the rules.
     names         `async` and `await` as names, by token
     declarations  `global` after use, by syntax tree
     tree          what means something else today, by syntax tree
+    board         what Python's names of modules mean in a program for a board
     calls         what rewritten code calls
     rewriting     decides whether a source needs it, and compiles it
     importer      the program, and modules of its folder

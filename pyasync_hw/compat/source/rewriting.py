@@ -16,6 +16,7 @@ from importlib.util import decode_source
 from types import CodeType
 
 from . import names
+from .board import BOARD_NAMES, is_for_a_board
 from .calls import give_builtins
 from .declarations import hoist
 from .tree import Rewriter, imports, iterated_names
@@ -91,9 +92,12 @@ class Rewriting:
 
     def __init__(self) -> None:
         self._micropython = False  # a module of the program imports uasyncio
+        self._for_a_board = False
         self._iterated: set[str] = set()
 
     def _is_micropython(self, data: bytes) -> bool:
+        if not self._for_a_board and is_for_a_board(data):
+            self._for_a_board = self._micropython = True
         if self._micropython:
             return True
         return b"uasyncio" in data and _IMPORTS_UASYNCIO.search(data) is not None
@@ -148,7 +152,12 @@ class Rewriting:
         if micropython:
             self._micropython = True
             self._iterated |= iterated_names(tree)
-            rewriter = Rewriter(tree, micropython=True, iterated=self._iterated)
+            rewriter = Rewriter(
+                tree,
+                micropython=True,
+                iterated=self._iterated,
+                renamed=BOARD_NAMES if self._for_a_board else {},
+            )
         else:
             rewriter = Rewriter(tree, lines=_lines(data))
         if not refused and not rewriter.changed:

@@ -10,8 +10,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
+
+from .board import rename
 
 __all__ = ["Rewriter", "imports", "iterated_names"]
 
@@ -113,15 +116,18 @@ class Rewriter(ast.NodeTransformer):
         *,
         micropython: bool = False,
         iterated: Iterable[str] = (),
+        renamed: Mapping[str, str] = MappingProxyType({}),
         lines: set[int] | None = None,
     ) -> None:
         """`iterated`: names of functions that are asynchronous generators after all.
 
-        `lines`: the others need not be looked at; None: all.
+        `renamed`: what is imported for what.  `lines`: the others need not be looked at;
+        None: all.
         """
         self.changed = False
         self._micropython = micropython
         self._iterated = iterated
+        self._renamed = renamed
         self._coroutines = _generator_coroutines(tree)
         self._within: Function | None = None
         self._is_coroutine = False  # a generator that is one; or MicroPython's `async def`
@@ -153,6 +159,14 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(value, list):
             return [self._visited(item) for item in value]
         return self.visit(value) if isinstance(value, ast.AST) else value
+
+    def visit_Import(self, node: ast.Import) -> ast.AST:
+        self.changed |= rename(node, self._renamed)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        self.changed |= rename(node, self._renamed)
+        return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         return self._visit_function(node, is_coroutine=False)

@@ -7,10 +7,12 @@ from typing import Any
 
 from .usocket import FileMethods, to_bytes
 
-__all__ = ["CERT_NONE", "CERT_OPTIONAL", "CERT_REQUIRED", "SSLSocket", "wrap_socket"]
+__all__ = ["CERT_NONE", "CERT_OPTIONAL", "CERT_REQUIRED", "SSLContext", "SSLSocket", "wrap_socket"]
 
 WANT_READ = _ssl.SSLWantReadError
 WANT_WRITE = _ssl.SSLWantWriteError
+PROTOCOL_TLS_CLIENT = _ssl.PROTOCOL_TLS_CLIENT
+PROTOCOL_TLS_SERVER = _ssl.PROTOCOL_TLS_SERVER
 CERT_NONE = _ssl.CERT_NONE
 CERT_OPTIONAL = _ssl.CERT_OPTIONAL
 CERT_REQUIRED = _ssl.CERT_REQUIRED
@@ -32,6 +34,16 @@ class SSLSocket(FileMethods, _ssl.SSLSocket):  # type: ignore[misc]
         return super().send(to_bytes(data), flags)
 
 
+class SSLContext(_ssl.SSLContext):
+    """Python's, which checks no certificate unless it is told to, as MicroPython's."""
+
+    sslsocket_class = SSLSocket
+
+    def __init__(self, protocol: int | None = None) -> None:
+        self.check_hostname = False
+        self.verify_mode = _ssl.CERT_NONE
+
+
 def wrap_socket(
     sock: Any,
     server_side: bool = False,
@@ -48,8 +60,7 @@ def wrap_socket(
 
     `cert` and `key` are names of files.
     """
-    context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_SERVER if server_side else _ssl.PROTOCOL_TLS_CLIENT)
-    context.sslsocket_class = SSLSocket
+    context = SSLContext(PROTOCOL_TLS_SERVER if server_side else PROTOCOL_TLS_CLIENT)
     context.check_hostname = cert_reqs == CERT_REQUIRED and server_hostname is not None
     context.verify_mode = _ssl.VerifyMode(cert_reqs)
     if cadata is not None:
@@ -64,3 +75,7 @@ def wrap_socket(
     )
     assert isinstance(wrapped, SSLSocket)
     return wrapped
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_ssl, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time as _time
 from time import gmtime, sleep, time_ns
+from typing import Any
 
 __all__ = [
     "gmtime",
@@ -87,3 +88,7 @@ def localtime(secs: float | None = None) -> tuple[int, ...]:
 def mktime(date: tuple[int, ...]) -> int:
     """Seconds since 1970 of what localtime() gives."""
     return int(_time.mktime((*date[:8], -1)))  # type: ignore[arg-type]
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_time, name)

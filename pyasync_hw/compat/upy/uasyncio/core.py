@@ -12,6 +12,7 @@ import inspect
 import types
 from asyncio import CancelledError, TimeoutError
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..utime import sleep_ms as _block_ms
@@ -236,12 +237,13 @@ class EventLoop:
     def set_exception_handler(self, handler: Callable[[Any, Any], Any] | None) -> None:
         """Call `handler(loop, context)` for what no task awaits; None: the default."""
         _native().set_exception_handler(
-            None if handler is None else lambda native, context: handler(self, context)
+            None if handler is None else partial(_call_handler, handler)
         )
 
     def get_exception_handler(self) -> Any:
-        """What set_exception_handler() was given, in the form that asyncio calls."""
-        return _native().get_exception_handler()
+        """What set_exception_handler() was given."""
+        handler = _native().get_exception_handler()
+        return handler.args[0] if isinstance(handler, partial) else handler
 
     def default_exception_handler(self, loop: Any, context: Any) -> None:
         """Log what happened."""
@@ -250,6 +252,14 @@ class EventLoop:
     def call_exception_handler(self, context: Any) -> None:
         """Give `context` to the handler."""
         _native().call_exception_handler(context)
+
+    def __getattr__(self, name: str) -> Any:
+        # What MicroPython's loop leaves out.
+        return getattr(_native(), name)
+
+
+def _call_handler(handler: Callable[[Any, Any], Any], loop: Any, context: Any) -> None:
+    handler(_event_loop, context)
 
 
 def _key(sock: Any) -> Any:
