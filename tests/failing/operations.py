@@ -17,6 +17,7 @@ import functools
 import gc
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
 from typing import Any
@@ -532,11 +533,13 @@ def a_button_and_a_light() -> Act:
             await button.wait_for_hold()
             await light.blink(0.1, 0.1, n=1)
 
-    yield lambda: loop.run_until_complete(play())
+    right = yield lambda: loop.run_until_complete(play())
     gc.collect()
     works(loop)
-    gpio.Output("GPIO27", board=board).close()
-    gpio.Input("GPIO17", board=board).close()
+    # From 3.14 on a future holds who awaits it, also a task that CPython failed to wake.
+    if right or sys.version_info < (3, 14):
+        gpio.Output("GPIO27", board=board).close()
+        gpio.Input("GPIO17", board=board).close()
     board.close()
 
 

@@ -115,6 +115,9 @@ class Sweep:
             else:
                 self.fault(what, "another error", one)
         right = error is None and not reported
+        error = one = None  # their tracebacks keep what was being done
+        told.clear()
+        reported.clear()
         try:
             act.send(right)
         except StopIteration:
