@@ -14,7 +14,17 @@ _StandardTask: Any = asyncio.Task
 
 
 class _TaskType(type):
-    """isinstance(x, asyncio.Task) also holds for tasks of the standard class."""
+    """Makes tasks of the standard class, and counts them as its own.
+
+    Tasks of a class that derives from it cost half as much again.
+    """
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        if "loop" in options:
+            adapt(type(options["loop"]))
+        if cls is Task:
+            return _StandardTask(*args, **options)
+        return super().__call__(*args, **options)
 
     def __instancecheck__(cls, instance: object) -> bool:
         kind: type = _StandardTask if cls is Task else cls
@@ -27,16 +37,6 @@ class _TaskType(type):
 
 class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
     """asyncio.Task with the class methods that Python 3.9 removed."""
-
-    def __init__(self, coro: Any, **options: Any) -> None:
-        if options.get("loop") is not None:
-            adapt(type(options["loop"]))
-        super().__init__(coro, **options)
-
-    def set_name(self, value: object) -> None:
-        """Name the task; None, which 3.13.0 passes after a task factory, is no name."""
-        if value is not None:
-            super().set_name(value)
 
     @classmethod
     def all_tasks(cls, loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
@@ -56,5 +56,6 @@ class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
 
 def install(patches: Patches) -> None:
     """Loops make their tasks by this name, too."""
+    Task.__module__, Task.__qualname__ = "asyncio", "Task"
     for module in (asyncio, asyncio.tasks):
         patches.set(module, "Task", Task)

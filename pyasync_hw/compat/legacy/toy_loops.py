@@ -23,7 +23,7 @@ from ..patches import Patches
 __all__ = ["Future", "adapt", "install"]
 
 _StandardFuture: Any = asyncio.Future
-_known: set[type] = set()
+_known: set[type] = {type(None)}
 # Method -> where its callback is among the arguments.
 _SCHEDULING = {"call_soon": 0, "call_soon_threadsafe": 0, "call_later": 1, "call_at": 1}
 
