@@ -1,6 +1,7 @@
 """Import names that `python -m pyasync_hw run` replaces.
 
-A replaced name wins over an installed package; `original()` still finds that
+A replaced name wins over an installed package (and, but for mfrc522, over a file of the
+program's folder); `original()` still finds that
 package, for our own code that wants the real one.
 """
 
@@ -36,6 +37,8 @@ _MODULES = {
 # micropython all that compat.upy has.
 NAMES = ("RPi.GPIO", "gpiozero", "mfrc522", "micropython", "pirc522", "smbus", "smbus2", "spidev")
 
+_OWN_FILES = ("mfrc522",)
+
 
 def parse_list(text: str) -> tuple[str, ...]:
     """ "RPi.GPIO,spidev" or "none" as names.  Raises ValueError."""
@@ -48,13 +51,35 @@ def parse_list(text: str) -> tuple[str, ...]:
     return names
 
 
+class _Finder(AliasFinder):
+    """Ours before installed packages; but mfrc522 also names MicroPython's driver, which
+    lies in the program's folder: one that is there is the program's own."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        root, dot, _ = fullname.partition(".")
+        if root in _OWN_FILES:
+            if dot:
+                is_own = not sys.modules[root].__name__.startswith(__package__)
+            else:
+                spec = PathFinder.find_spec(fullname, sys.path[:1])
+                is_own = spec is not None and spec.origin is not None
+            if is_own:
+                return None
+        return super().find_spec(fullname, path, target)
+
+
 def install(names: Iterable[str] = NAMES) -> Callable[[], None]:
     """Make the import names `names` ours; returns what undoes it.
 
     A module of that name that is already imported is imported anew.
     """
     roots = {name.partition(".")[0] for name in names}
-    finder = AliasFinder(
+    finder = _Finder(
         {name: target for name, target in _MODULES.items() if name.partition(".")[0] in roots}
     )
     hidden = finder.forget()

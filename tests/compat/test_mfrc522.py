@@ -202,3 +202,23 @@ def test_import_names_under_run(program):
         print(mfrc522.name, mfrc522.SimpleMFRC522().read_id_no_block())
         """)
     assert run(path)[:2] == (0, "mfrc522 None\n")
+
+
+def test_a_file_of_the_program_s_folder_is_its_own(program, tmp_path):
+    program("class MFRC522: pass\n", "mfrc522.py")
+    path = program("import mfrc522; print(mfrc522.__file__, mfrc522.MFRC522())")
+    status, out, _ = run(path)
+    assert (status, out.split()[0]) == (0, str(tmp_path / "mfrc522.py"))
+    (tmp_path / "mfrc522.py").unlink()
+    package = tmp_path / "mfrc522"
+    package.mkdir()
+    program("from .MFRC522 import MFRC522", "mfrc522/__init__.py")
+    program("class MFRC522: pass\n", "mfrc522/MFRC522.py")
+    path = program("from mfrc522.MFRC522 import MFRC522; print(MFRC522.__module__)")
+    assert run(path)[:2] == (0, "mfrc522.MFRC522\n")
+
+
+def test_a_key_that_is_too_short_is_a_wrong_one(simple, card, caplog):
+    simple.KEY = KEY[:4]
+    assert simple.read_no_block() == (NUMBER, "")
+    assert caplog.messages[:2] == ["a key has six bytes, not 4", "AUTH ERROR!!"]

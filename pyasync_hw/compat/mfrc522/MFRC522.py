@@ -28,6 +28,7 @@ __all__ = ["MFRC522"]
 
 _BOARD_RESET, _BCM_RESET = 22, 15  # mfrc522's; the latter is no pin of its wiring
 _ACK = 0xA
+_AUTH_SIZE = 12  # command, block, key, UID
 _ATQA_BITS = 16
 _SAK_BITS = 24  # with CRC
 _BLOCK_BITS = 144
@@ -185,6 +186,9 @@ class MFRC522(Registers, ReaderBase):
         return self.MI_ERR if error else self.MI_OK
 
     def _authenticate(self, frame: bytes) -> int:
+        if len(frame) != _AUTH_SIZE:
+            self.logger.error("a key has six bytes, not %s", len(frame) - 6)
+            return self.MI_ERR
         letter = "A" if frame[0] == self.PICC_AUTHENT1A else "B"
         error, _ = self._try(
             rc522.BlockingReader.authenticate, frame[1], frame[2:-4], frame[-4:], letter
