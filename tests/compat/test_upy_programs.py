@@ -134,6 +134,42 @@ def test_bare_yields_and_a_device(program):
     assert out == "got it 1\ngot it 2\nread 0\nread 1\nread 2\nstopped by 7\n"
 
 
+def test_a_package_that_loads_its_parts_late(program, tmp_path):
+    """As micropython-async's primitives do: __import__() without names, `await` in a `def`."""
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "__init__.py").write_text(
+        "def __getattr__(name):\n"
+        "    return getattr(__import__(name.lower(), None, None, True, 1), name)\n"
+    )
+    (parts / "gate.py").write_text(
+        "import asyncio\n"
+        "class Gate:\n"
+        "    def __init__(self):\n"
+        "        self.event = asyncio.Event()\n"
+        "    def __await__(self):\n"
+        "        await self.event.wait()\n"
+        "    __iter__ = __await__\n"
+    )
+    path = program(
+        """
+        import asyncio
+        import micropython
+        from parts import Gate
+        async def main():
+            gate = Gate()
+            asyncio.create_task(open_it(gate))
+            await gate
+            print("through")
+        async def open_it(gate):
+            await asyncio.sleep_ms(1)
+            gate.event.set()
+        asyncio.run(main())
+        """
+    )
+    assert run(path) == (0, "through\n", "")
+
+
 def test_a_program_that_polls_ends_by_ctrl_c_without_a_word_on_its_tasks(program):
     path = program(
         """

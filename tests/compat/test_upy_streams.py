@@ -86,7 +86,7 @@ def test_the_api_of_2016(uasyncio, port):
     def serve(reader, writer):
         peers.append(writer.get_extra_info("peername"))
         assert writer.get_extra_info("nothing", 5) == 5
-        line = yield from reader.readline()
+        line = yield from reader.read()
         yield from writer.awrite(line.upper())
         yield from writer.awrite(b"0123456789", 2, 3)
         yield from writer.awriteiter(["a", b"b"])
@@ -189,6 +189,16 @@ def test_datagrams(uasyncio):
         udp.close(sock)
 
     uasyncio.run(main())
+
+
+def test_a_stream_that_cannot_be_waited_for_is_ready(uasyncio):
+    class Parts(list):
+        def read(self, n):
+            return self.pop(0) if self else b""
+
+    stream = uasyncio.StreamReader(Parts([b"12", b"3", "4"]))
+    assert uasyncio.run(stream.readexactly(3)) == b"123"
+    assert uasyncio.run(stream.read()) == b"4"
 
 
 def test_a_device_that_writes_as_up_to_2019(uasyncio):

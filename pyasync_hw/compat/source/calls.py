@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import types
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any
@@ -120,10 +121,20 @@ def uawait(value: Any) -> Any:
     return value
 
 
+def uimport(
+    name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+) -> Any:
+    """`__import__()` of MicroPython: None for its caller's names, True for a list of some."""
+    if globals is None:
+        globals = sys._getframe(1).f_globals
+    return __import__(name, globals, locals, ("__name__",) if fromlist is True else fromlist, level)
+
+
 BUILTINS: dict[str, Callable[..., Any]] = {
     "__delegate__": delegate,
     "__late_aiter__": late,
     "__uawait__": uawait,
+    "__uimport__": uimport,
     "__uyield__": uyield,
 }
 

@@ -4,7 +4,8 @@
   were generators), and its `raise StopIteration` ends it, as `return` does (up to 3.6).
 - An `async def __aiter__` may await (3.5.0 and 3.5.1).
 - MicroPython knows no asynchronous generators: there, `yield` and `yield from` in an
-  `async def` are what `await` is, and `await` may stand in a `def`.
+  `async def` are what `await` is, and `await` may stand in a `def`; and `__import__()` knows
+  by itself what it is relative to.
 """
 
 from __future__ import annotations
@@ -159,6 +160,13 @@ class Rewriter(ast.NodeTransformer):
         if isinstance(value, list):
             return [self._visited(item) for item in value]
         return self.visit(value) if isinstance(value, ast.AST) else value
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if self._micropython and isinstance(node.func, ast.Name) and node.func.id == "__import__":
+            self.changed = True
+            node.func.id = "__uimport__"
+        return node
 
     def visit_Import(self, node: ast.Import) -> ast.AST:
         self.changed |= rename(node, self._renamed)

@@ -74,6 +74,8 @@ def _ready(stream: Any, flag: int) -> Generator[Any, Any, None]:
         pending = getattr(stream, "pending", None)
         if flag == MP_STREAM_POLL_RD and pending is not None and pending():
             yield
+        elif not isinstance(stream, int) and not hasattr(stream, "fileno"):
+            yield  # nothing to wait for
         else:
             yield from _descriptor(stream, flag)
 

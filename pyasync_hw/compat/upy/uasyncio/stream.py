@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import usocket
 from .calls import sleep_ms
-from .core import Task
+from .core import Task, current_task_or_none
 from .polling import readable, writable
 
 __all__ = ["Server", "Stream", "StreamReader", "StreamWriter", "open_connection", "start_server"]
@@ -29,6 +29,12 @@ def _takes_a_slice(write: Any) -> bool:
     except ValueError:  # it does not tell
         pass
     return False
+
+
+def _is_of_2016() -> bool:
+    """Whether the running task is a generator of the program."""
+    coro = getattr(current_task_or_none(), "coro", None)
+    return inspect.isgenerator(coro) and coro.gi_code.co_filename != __file__
 
 
 class Stream:
@@ -57,14 +63,19 @@ class Stream:
 
     @types.coroutine
     def read(self, n: int = -1) -> Generator[Any, Any, Any]:
-        """Up to `n` bytes, as soon as there are any; -1: all up to the end; b"": the end."""
+        """Up to `n` bytes, as soon as there are any; b"": the end.
+
+        -1: all up to the end; in a generator, which is of 2016, all that is there.
+        """
         whole = b""
         while True:
             yield from readable(self._polled)
             data = self.s.read(n)
             if data is not None:
-                if n >= 0 or not data:
-                    return data if n >= 0 else whole
+                if n >= 0 or _is_of_2016():
+                    return data
+                if not data:
+                    return whole
                 whole += usocket.to_bytes(data)
 
     @types.coroutine
