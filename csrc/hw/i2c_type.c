@@ -97,6 +97,9 @@ raise_silence(DeviceObject *self, int err, struct asked asked)
                                   asked.only ? Py_True : Py_False); /* runs Python */
         Py_DECREF(told);
         if (result == NULL) {
+            if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+                return -1; /* Ctrl+C, which may be why a simulated part fell silent */
+            }
             PyErr_WriteUnraisable((PyObject *)self); /* runs Python */
         }
         Py_XDECREF(result);

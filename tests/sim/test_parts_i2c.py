@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import struct
 import xml.etree.ElementTree as ElementTree
 import zlib
@@ -232,6 +233,30 @@ def test_they_are_in_a_file(tmp_path: Path) -> None:
             sim.ADXL345,
             sim.MPU6050,
         ]
+
+
+@pytest.mark.parametrize("verb", ["write", "read"])
+def test_ctrl_c_while_a_part_answers_is_no_silence(
+    hw_board: sim.Board, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Of which `run` is told; that a part was interrupted is not what it said."""
+    lost: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", lost.append)
+
+    class Interrupted:
+        def write(self, data: bytes) -> None:
+            if verb == "write":
+                signal.raise_signal(signal.SIGINT)
+
+        def read(self, n: int) -> bytes:
+            signal.raise_signal(signal.SIGINT)
+            return bytes(n)
+
+    hw_board.attach_i2c(1, 0x20, Interrupted())
+    hw_board.on_silence = lambda name, wiring: None
+    with i2c.Device(1, 0x20) as device, pytest.raises(KeyboardInterrupt):
+        device.blocking.write_read(b"1", 1)
+    assert lost == []
 
 
 def test_what_answers_a_message_opens_no_devices() -> None:
