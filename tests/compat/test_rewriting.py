@@ -15,7 +15,7 @@ import pytest
 from running import ENVIRONMENT, as_python_does, run
 
 import pyasync_hw
-from pyasync_hw.compat import source
+from pyasync_hw.compat import source, upy
 
 
 class Program:
@@ -329,6 +329,31 @@ def test_global_after_use(folder):
         '''
     )
     assert module.add(5) == 2 and module.total == 5 and module.add.__doc__ == "Doc."
+
+
+def test_leading_zeros_on_a_board(folder):
+    text = """\
+        # 07
+        from micropython import const
+        when = (const(2023),05,00, 010, -007, 0, 0.5, 0x05, "05 08", 1.05)
+        é = "é", 08, "é", 09
+        """
+    with pytest.raises(SyntaxError, match="leading zeros"):
+        folder.load(text, "elsewhere")
+    uninstall = upy.install()
+    try:
+        module = folder.load(text)
+    finally:
+        uninstall()
+    assert module.when == (2023, 5, 0, 10, -7, 0, 0.5, 5, "05 08", 1.05)
+    assert module.é == ("é", 8, "é", 9)
+
+
+def test_own_modules_with_a_boards_names_may_import_each_other(folder):
+    folder.write("import network\nasync = 1\n", "machine.py")
+    folder.write("import machine\nfrom machine import *\n", "network.py")
+    machine = folder.load("import machine\nimport network\n").machine
+    assert vars(machine)["async"] == 1
 
 
 UASYNC = """\

@@ -5,10 +5,12 @@ need it, `compile_program()` compiles the program itself so.  docs/run.md, "Rewr
 has the rules.
 
     names         `async` and `await` as names, by token
+    numbers       whole numbers with leading zeros, by where Python complains
     declarations  `global` after use, by syntax tree
     tree          what means something else today, by syntax tree
     board         what Python's names of modules mean in a program for a board
     calls         what rewritten code calls
+    words         what a source is searched for, before it is looked at
     rewriting     decides whether a source needs it, and compiles it
     importer      the program, and modules of its folder
 """

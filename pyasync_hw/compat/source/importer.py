@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import zipimport
 from collections.abc import Callable
 from importlib.machinery import (
@@ -63,8 +62,7 @@ class _Program:
     def __init__(self, folder: str) -> None:
         self._folder = os.path.realpath(folder)
         self.rewriting = Rewriting()
-        paths = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
-        self._not_ours = {os.path.realpath(path) for path in paths} | {_PACKAGE}
+        self._not_ours = (_PACKAGE, os.path.realpath(os.path.dirname(os.__file__)))
 
     def compile(self, source: bytes | str, filename: str) -> CodeType:
         """As compile(): raises SyntaxError if neither Python nor a rewriting takes it."""

@@ -15,29 +15,18 @@ from collections.abc import Iterator
 from importlib.util import decode_source
 from types import CodeType
 
-from . import names
+from . import names, words
 from .board import BOARD_NAMES, is_for_a_board
 from .calls import give_builtins
 from .declarations import hoist
+from .numbers import without_zeros
 from .tree import Rewriter, imports, iterated_names
 
 __all__ = ["Rewriting"]
 
 Source = bytes | str
 
-# Patterns that begin with a word are searched for as fast as that word.
-_YIELD_FROM = re.compile(rb"yield[\s\\]+from\b")
-_MEANS_ELSE = re.compile(rb"async\s+def\s+__aiter__\b"), re.compile(rb"raise\s+StopIteration\b")
-_REFUSED = (
-    re.compile(rb"async\b(?!\s+(?:def|for|with)\b)"),
-    re.compile(rb"await\b(?!\s*[\w\"'(\[{~+\-])"),
-    re.compile(rb"await\b(?:(?<=[.]await)|(?<=(?:import|.class|...def|....as) await))"),
-    re.compile(rb"global\s"),
-    re.compile(rb"nonlocal\s"),
-)
-_IMPORTS_UASYNCIO = re.compile(rb"\b(?:import|from)\s[^#\n]*\buasyncio\b")
 _COROUTINE = re.compile(rb"@(?:asyncio\.|types\.)?coroutine\b")
-_IMPORTS_COROUTINE = re.compile(rb"from\s+(?:asyncio|types)\s+import\b")
 _DELEGATES = opcode.opmap.get("GET_YIELD_FROM_ITER")  # None: not in this Python
 
 
@@ -52,17 +41,6 @@ def _as_text(source: Source) -> str:
     return decode_source(source)
 
 
-def _lines(data: bytes) -> set[int] | None:
-    """The lines with words whose meaning has changed; None: they cannot be counted."""
-    if b"\r" in data.replace(b"\r\n", b""):
-        return None
-    return {
-        data.count(b"\n", 0, found.start()) + 1
-        for pattern in (_YIELD_FROM, *_MEANS_ELSE)
-        for found in pattern.finditer(data)
-    }
-
-
 def _functions(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -71,20 +49,33 @@ def _functions(code: CodeType) -> Iterator[CodeType]:
 
 
 def _has_plain_delegation(code: CodeType, data: bytes) -> bool:
-    """Whether a generator says `yield from` that is no coroutine by its decorator."""
+    """Whether a generator says `yield from` that is no coroutine by its first decorator."""
     lines = data.splitlines()
     for function in _functions(code):
         if not function.co_flags & inspect.CO_GENERATOR:
             continue
         if _DELEGATES is not None and _DELEGATES not in function.co_code[::2]:
             continue
-        first = lines[function.co_firstlineno - 1] if function.co_firstlineno <= len(lines) else b""
-        decorator = _COROUTINE.match(first.strip())
+        number = function.co_firstlineno
+        decorator = _COROUTINE.match(lines[number - 1].strip()) if number <= len(lines) else None
         if decorator is None:
             return True
-        if b"." not in decorator[0] and _IMPORTS_COROUTINE.search(data) is None:
+        if b"." not in decorator[0] and not words.imports_coroutine(data):
             return True
     return False
+
+
+def _parse(source: Source, filename: str, *, for_a_board: bool) -> ast.Module | None:
+    """The syntax tree, also of what today's Python refuses; None: there is none."""
+    while True:
+        try:
+            return ast.parse(source, filename)
+        except SyntaxError as exc:
+            text = _as_text(source)
+            better = without_zeros(text, exc) if for_a_board else None
+        if better is None:
+            return names.parse(text, filename)
+        source = better
 
 
 class Rewriting:
@@ -93,31 +84,34 @@ class Rewriting:
     def __init__(self) -> None:
         self._micropython = False  # a module of the program imports uasyncio
         self._for_a_board = False
+        self._asking = False
         self._iterated: set[str] = set()
 
     def _is_micropython(self, data: bytes) -> bool:
-        if not self._for_a_board and is_for_a_board(data):
-            self._for_a_board = self._micropython = True
-        if self._micropython:
-            return True
-        return b"uasyncio" in data and _IMPORTS_UASYNCIO.search(data) is not None
+        if not self._for_a_board and not self._asking:
+            self._asking = True  # it finds modules, of which we are asked again
+            try:
+                self._for_a_board = is_for_a_board(data)
+            finally:
+                self._asking = False
+            self._micropython |= self._for_a_board
+        return self._micropython or words.imports_uasyncio(data)
 
     def is_suspicious(self, source: Source) -> bool:
         """Whether rewritten() is worth a call, by words alone."""
         data = _as_bytes(source)
-        if any(word in data for word in (b"async", b"await", b"global", b"nonlocal")) and any(
-            pattern.search(data) for pattern in _REFUSED
-        ):
-            return True
-        if _YIELD_FROM.search(data) or any(pattern.search(data) for pattern in _MEANS_ELSE):
-            return True
-        return self._is_micropython(data)
+        return (
+            words.may_be_refused(data)
+            or words.has_yield_from(data)
+            or words.means_else(data)
+            or self._is_micropython(data)
+        )
 
     def _differs(self, data: bytes, code: CodeType) -> bool:
         """Whether what Python made of it may not be what was meant."""
-        if self._is_micropython(data) or any(pattern.search(data) for pattern in _MEANS_ELSE):
+        if self._is_micropython(data) or words.means_else(data):
             return True
-        return _YIELD_FROM.search(data) is not None and _has_plain_delegation(code, data)
+        return words.has_yield_from(data) and _has_plain_delegation(code, data)
 
     def rewritten(self, source: Source, filename: str, plain: CodeType | None) -> CodeType | None:
         """Code with the source's own positions; None: there is no need, or no way.
@@ -137,19 +131,13 @@ class Rewriting:
     def _compiled(
         self, source: Source, data: bytes, filename: str, *, refused: bool
     ) -> CodeType | None:
-        tree: ast.Module | None
-        try:
-            tree = ast.parse(source, filename)
-        except SyntaxError:
-            tree = names.parse(_as_text(source), filename)
+        micropython = self._is_micropython(data)
+        tree = _parse(source, filename, for_a_board=self._for_a_board)
         if tree is None:
             return None
         if refused:
             hoist(tree)
-        micropython = self._is_micropython(data) and (
-            self._micropython or imports(tree, "uasyncio")
-        )
-        if micropython:
+        if micropython and (self._micropython or imports(tree, "uasyncio")):
             self._micropython = True
             self._iterated |= iterated_names(tree)
             rewriter = Rewriter(
@@ -159,7 +147,7 @@ class Rewriting:
                 renamed=BOARD_NAMES if self._for_a_board else {},
             )
         else:
-            rewriter = Rewriter(tree, lines=_lines(data))
+            rewriter = Rewriter(tree, lines=words.changed_lines(data))
         if not refused and not rewriter.changed:
             return None
         code = compile(tree, filename, "exec", dont_inherit=True)
