@@ -243,8 +243,9 @@ note_most_locked(struct pool *pool)
 {
     unsigned free = pool->idle_count + pool->woken + pool->starting;
     size_t jobs = pool->queued + pool->workers - free;
-    if (jobs > pool->most_jobs) {
-        pool->most_jobs = jobs;
+    unsigned seats = jobs < pool->max_workers ? (unsigned)jobs : pool->max_workers;
+    if (seats > pool->most_seats) {
+        pool->most_seats = seats;
     }
     if (pool->workers > pool->most_workers) {
         pool->most_workers = pool->workers;

@@ -68,8 +68,8 @@ struct pool {
     unsigned woken;
     unsigned workers; /* seats that are not free */
     unsigned max_workers;
-    size_t most_jobs; /* that were queued or running at once */
     unsigned most_workers;
+    unsigned most_seats; /* a seat for each job that was queued or running at once */
     bool closed;
     pthread_cond_t settled; /* a seat is not claimed any more, or told */
 };

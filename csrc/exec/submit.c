@@ -92,15 +92,13 @@ start_worker(ExecutorObject *self, JobObject *job, struct pool_seat *seat)
 
 /* The pool's lock is not needed: jobs are submitted with the GIL. */
 static void
-count_job(ExecutorObject *self, bool starts)
+count_job(ExecutorObject *self, unsigned seats, bool starts)
 {
     ModuleState *st = self->st;
     const struct pool *pool = &self->pool->pool;
+    st->uses.executor_seats += pool->most_seats - seats;
     st->uses.executor_jobs++;
     st->uses.executor_threads += starts;
-    if (pool->most_jobs > st->uses.executor_jobs_most) {
-        st->uses.executor_jobs_most = pool->most_jobs;
-    }
     if (pool->most_workers > st->uses.executor_threads_most) {
         st->uses.executor_threads_most = pool->most_workers;
     }
@@ -110,10 +108,11 @@ int
 ah_executor_submit(ExecutorObject *self, JobObject *job)
 {
     struct pool_seat *seat = NULL;
+    unsigned seats = self->pool->pool.most_seats;
     Py_INCREF(job);
     int result = pool_submit(&self->pool->pool, &job->node, &seat);
     if (result >= 0) {
-        count_job(self, result == POOL_NEEDS_WORKER);
+        count_job(self, seats, result == POOL_NEEDS_WORKER);
     }
     if (result == POOL_SUBMITTED) {
         return 0;

@@ -68,6 +68,7 @@ transfer(MFRC522Object *self, const struct mfrc522_step *step)
     bool take_edges = step->take_edges && self->irq != NULL;
     /* Not to end what runs, or all: who has the bus may never give it back. */
     const bool waits = !self->chip.leaving && !self->cancelling;
+    self->device.st->uses.tag_messages++;
     int result =
         ah_spi_message(self->device.handle, step->xfers, step->num_xfers, waits);
     if (take_edges && result >= 0) {

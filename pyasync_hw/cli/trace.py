@@ -41,7 +41,7 @@ class Blocked:
     line       the program's own, or as near to it as was seen; None: it is not known
     innermost  what it called, if that is another file's or function's; or None
     unseen     C code kept the GIL, until `line`
-    handle     repr of the first callback
+    handle     repr of the first callback: all of which no line is known are one
     """
 
     def __init__(self, report: insight.Report) -> None:
@@ -56,7 +56,7 @@ class Blocked:
     @property
     def key(self) -> object:
         place = self.line and (self.line.filename, self.line.lineno)
-        return self.kind, self.unseen, place or self.handle
+        return self.kind, self.unseen, place
 
     def add(self, seconds: float) -> None:
         self.times += 1
@@ -89,7 +89,7 @@ class _Threads:
         original = threading.Thread.start
 
         def start(self: threading.Thread) -> None:
-            kind = _kind(self)
+            kind = _kind(sys._getframe(1).f_globals.get("__name__") or "")
             original(self)
             next(threads._counts[kind])
             if kind == "program":
@@ -110,9 +110,8 @@ class _Threads:
             yield kind, next(count)
 
 
-def _kind(thread: threading.Thread) -> str:
-    target = getattr(thread, "_target", None) or type(thread).run
-    module = getattr(target, "__module__", None) or ""
+def _kind(module: str) -> str:
+    """Of a thread that is started there."""
     if module == "pyasync_hw.executor":
         return "executor"
     return "own" if module.startswith(("pyasync_hw.", "asyncio.")) else "program"

@@ -21,14 +21,7 @@ __all__ = ["json", "live_line", "text"]
 # tests/compat/test_trace.py counts it, with pi-rc522 itself on the simulator.
 SILENT_REQUEST_MESSAGES = 2013
 
-# concurrent.futures.ThreadPoolExecutor, up to Python 3.12 by all CPUs, then by those it may use.
-_ASYNCIO_THREADS = 32
-
-
-def asyncio_threads(jobs_most: int) -> int:
-    """How many threads asyncio's executor starts for so many jobs at once."""
-    usable = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-    return min(jobs_most, _ASYNCIO_THREADS, usable + 4)
+_LINES_MAX = 20  # that blocked, those first that took the longest
 
 
 def _n(count: int, noun: str) -> str:
@@ -52,9 +45,10 @@ def _short(filename: str) -> str:
 
 def _what(blocked: Blocked) -> str:
     if blocked.kind == "iteration":
-        return f"{blocked.callbacks:,} callbacks in one iteration, the slowest: {blocked.handle}"
+        many = f"{blocked.callbacks:,} callbacks in one iteration"
+        return f"{many}, the slowest, at first: {blocked.handle}"
     if blocked.line is None:
-        return f"no line was seen: {blocked.handle}"
+        return f"no line was seen, at first: {blocked.handle}"
     if blocked.unseen:
         return f"C code that kept the GIL, until {_place(blocked.line)}"
     return _place(blocked.line)
@@ -70,7 +64,7 @@ def live_line(blocked: Blocked) -> str:
 
 def _loops(result: dict[str, Any]) -> Iterator[str]:
     if not result["loops"]:
-        yield "none ran"
+        yield "none of this package's ran"
         return
     running = result["idle_ns"] + result["busy_ns"]
     asleep = result["idle_ns"] / running if running else 1.0
@@ -88,13 +82,15 @@ def _blocked(result: dict[str, Any]) -> Iterator[str]:
     least = f"{result['blocked_from_seconds'] * 1000:.0f} ms"
     if not result["blocked"]:
         yield f"by no callback for {least} or more"
-    for blocked in result["blocked"]:
+    for blocked in result["blocked"][:_LINES_MAX]:
         yield (
             f"{_n(blocked.times, 'time')}, {blocked.longest:.3f} s at most, "
             f"{blocked.total:.3f} s in all: {_what(blocked)}"
         )
         if blocked.innermost is not None:
             yield f"  there in {_place(blocked.innermost)}"
+    if len(result["blocked"]) > _LINES_MAX:
+        yield f"and by {len(result['blocked']) - _LINES_MAX:,} lines more"
 
 
 def _threads(result: dict[str, Any]) -> Iterator[str]:
@@ -105,14 +101,13 @@ def _threads(result: dict[str, Any]) -> Iterator[str]:
     )
     jobs = uses["executor_jobs"]
     if jobs:
-        most = uses["executor_jobs_most"]
         yield (
-            f"{_n(jobs, 'executor job')}, {most:,} at once at most, "
-            f"took {_n(threads['executor'], 'thread')}, {uses['executor_threads_most']:,} at once"
+            f"{_n(jobs, 'executor job')} took {_n(threads['executor'], 'thread')}, "
+            f"{uses['executor_threads_most']:,} at once at most in one executor"
         )
         yield (
-            f"  estimate: {asyncio_threads(most):,} with asyncio's executor (one for each job "
-            "at once, none ends before the loop)"
+            f"  estimate: {uses['executor_seats']:,} with asyncio's executor (one for each job at "
+            "once, none ends before its loop)"
         )
 
 
@@ -130,10 +125,12 @@ def _tags(result: dict[str, Any]) -> Iterator[str]:
         yield f"{_n(polls, 'poll')}{_rate(polls, seconds)} while it was waited for tags"
     if requests:
         yield f"{_n(requests, 'request')}{_rate(requests, seconds)}, {silences:,} unanswered"
+    if uses["tag_messages"]:
+        yield f"{_n(uses['tag_messages'], 'SPI message')} for all that the reader did"
     if silences:
         yield (
-            f"  estimate: {silences * SILENT_REQUEST_MESSAGES:,} SPI messages for these with a "
-            f"library that polls the chip (pi-rc522 2.3.0: {SILENT_REQUEST_MESSAGES:,} each)"
+            f"  estimate: {silences * SILENT_REQUEST_MESSAGES:,} for the unanswered requests with "
+            f"a library that polls the chip (pi-rc522 2.3.0: {SILENT_REQUEST_MESSAGES:,} each)"
         )
 
 
@@ -210,7 +207,7 @@ def json(result: dict[str, Any]) -> str:
         for one in result["blocked"]
     ]
     estimates = {
-        "asyncio_executor_threads": asyncio_threads(uses["executor_jobs_most"]),
+        "asyncio_executor_threads": uses["executor_seats"],
         "polling_rc522_spi_messages": uses["tag_silences"] * SILENT_REQUEST_MESSAGES,
     }
     return jsons.dumps({**result, "blocked": blocked, "estimates": estimates}, indent=1) + "\n"
