@@ -90,7 +90,7 @@ def test_the_api_of_2016(uasyncio, port):
         yield from writer.awrite(line.upper())
         yield from writer.awrite(b"0123456789", 2, 3)
         yield from writer.awriteiter(["a", b"b"])
-        yield from writer.aclose()
+        yield from writer.close()  # as up to 2015
 
     def client():
         reader, writer = yield from uasyncio.open_connection("127.0.0.1", port)

@@ -130,6 +130,69 @@ def test_what_a_generator_may_yield(uasyncio, loop):
     assert "Unsupported coroutine yield value: 'what is this'" in seen[2]
 
 
+def test_false_pauses_until_the_loop_is_given_the_coroutine_again(uasyncio, loop):
+    seen = []
+
+    def server():
+        for n in range(3):
+            seen.append(n)
+            yield False
+
+    coro = server()
+    loop.create_task(coro)
+    loop.run_until_complete(uasyncio.sleep_ms(10))
+    assert seen == [0]
+    loop.call_soon(coro)
+    loop.call_later_ms(5, coro)
+    loop.run_until_complete(uasyncio.sleep_ms(10))
+    assert seen == [0, 1, 2]
+    uasyncio.cancel(coro)
+    loop.run_until_complete(uasyncio.sleep_ms(10))
+
+
+def test_a_run_within_a_task(uasyncio, loop):
+    """MicroPython does not mind; others go on meanwhile."""
+    ticks = []
+
+    async def tick():
+        while True:
+            await uasyncio.sleep_ms(10)
+            ticks.append(loop.time())
+
+    async def inner(value):
+        await uasyncio.sleep_ms(35)
+        if value is None:
+            raise ValueError("inner")
+        return value
+
+    async def main():
+        task = uasyncio.current_task()
+        uasyncio.create_task(tick())
+        assert uasyncio.run(inner(5)) == 5
+        assert len(ticks) == 3
+        with pytest.raises(ValueError, match="inner"):
+            loop.run_until_complete(inner(None))
+        assert uasyncio.current_task() is task
+        await uasyncio.sleep_ms(10)
+
+    loop.run_until_complete(main())
+
+
+def test_todays_name_for_waiting(uasyncio, loop):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+
+        def main():
+            yield uasyncio.core._io_queue.queue_write(ours)
+            ours.send(b"x")
+            yield uasyncio.core._io_queue.queue_read(theirs)
+            uasyncio.core._io_queue.remove(theirs)
+            return theirs.recv(2)
+
+        assert loop.run_until_complete(main()) == b"x"
+    assert uasyncio.__version__ >= (3,)
+
+
 def test_what_a_rewritten_yield_does(uasyncio, native):
     """In any task: also one of asyncio's own."""
 

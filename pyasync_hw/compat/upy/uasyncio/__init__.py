@@ -98,6 +98,7 @@ __all__ = [
 
 set_uyield(uyield)  # what a `yield` that was rewritten in a program's `async def` does
 
+__version__ = (3, 0, 0)
 PollEventLoop = EpollEventLoop = core.EventLoop
 DEBUG = 0
 

@@ -1,7 +1,8 @@
 """What a coroutine may yield to MicroPython's scheduler in 2016, and what each of it does.
 
-None reschedules, an int is a delay in milliseconds, a generator or coroutine is spawned,
-and a SysCall1 asks for what its class says.  asyncio's tasks take futures and None only:
+None reschedules, an int is a delay in milliseconds, False a pause until the coroutine is
+given to the loop again, a generator or coroutine is spawned, and a SysCall1 asks for what its
+class says.  asyncio's tasks take futures and None only:
 Driver stands between.
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "SysCall",
     "SysCall1",
     "perform",
+    "resume",
     "sleep",
     "sleep_ms",
     "uyield",
@@ -124,10 +126,36 @@ class IOWriteDone(SysCall1):
         yield
 
 
+_paused: dict[int, tuple[Any, asyncio.Future[None]]] = {}  # by identity of the coroutine
+
+
+def _pause() -> Generator[Any, Any, None]:
+    """Until someone gives the task's coroutine to the loop again."""
+    coro = getattr(asyncio.current_task(), "coro", None)
+    future = asyncio.get_running_loop().create_future()
+    _paused[id(coro)] = coro, future
+    try:
+        yield from future
+    finally:
+        _paused.pop(id(coro), None)
+
+
+def resume(coro: Any) -> bool:
+    """Whether `coro` was paused; then it goes on."""
+    _, future = _paused.get(id(coro), (None, None))
+    if future is None:
+        return False
+    if not future.done():
+        future.set_result(None)
+    return True
+
+
 def perform(value: Any) -> Generator[Any, Any, None]:
     """What a yielded `value` does.  Raises TypeError if it means nothing."""
     if isinstance(value, SysCall):
         yield from value.handle()
+    elif value is False:
+        yield from _pause()
     elif isinstance(value, int):
         yield from sleep_ms(value)
     elif hasattr(value, "send"):

@@ -29,6 +29,7 @@ from .calls import (
     StopLoop,
     SysCall,
     SysCall1,
+    resume,
     sleep,
     sleep_ms,
     uyield,
@@ -116,7 +117,13 @@ def _native() -> asyncio.AbstractEventLoop:
 
 def _entry(callback: Any, args: Any) -> Any:
     """What asyncio calls for a callback or coroutine object."""
-    return (callback, *args) if callable(callback) else (Task, callback)
+    return (callback, *args) if callable(callback) else (_go_on, callback)
+
+
+def _go_on(coro: Any) -> None:
+    """Run `coro`; if it is one that yielded False, it goes on."""
+    if not resume(coro):
+        Task(coro)
 
 
 class EventLoop:
@@ -211,12 +218,29 @@ class EventLoop:
         _native().run_forever()
         return self._result
 
+    def _run_nested(self, native: Any, task: Any) -> Any:
+        """Run until `task` is done, in a task that waits for it without `await`."""
+        within = asyncio.current_task(native)
+        if within is not None:
+            asyncio.tasks._leave_task(native, within)
+        try:
+            while not task.done():
+                native._run_once()
+        finally:
+            if within is not None:
+                asyncio.tasks._enter_task(native, within)
+        return task.result()
+
     def run_until_complete(self, coro: Any) -> Any:
         """Run until `coro` is done, or StopLoop; returns its result, or StopLoop's argument.
 
         Other tasks stay as they are, and go on in the next run.
         """
         task = coro if asyncio.isfuture(coro) else Task(coro)
+        running = asyncio._get_running_loop()
+        if running is not None:
+            task.remove_done_callback(_ended)
+            return self._run_nested(running, task)
         task.add_done_callback(self._stop)
         try:
             result = self.run_forever()
@@ -333,6 +357,19 @@ def cancel(coro: Any) -> None:
 def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
     """A generator function whose generators can be awaited; others as they are."""
     return types.coroutine(func) if inspect.isgeneratorfunction(func) else func
+
+
+class _IOQueue:
+    """What is yielded to wait for a stream, by its name of today."""
+
+    queue_read = IORead
+    queue_write = IOWrite
+
+    def remove(self, stream: Any) -> None:
+        """Nobody waits for it any more; here, who waits is cancelled for itself."""
+
+
+_io_queue = _IOQueue()
 
 
 def promote(aw: Any) -> Any:

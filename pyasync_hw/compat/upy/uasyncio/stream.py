@@ -148,12 +148,16 @@ class Stream:
         for buf in iterable:
             yield from self.awrite(buf)
 
-    def close(self) -> None:
-        """Close it when what was written has gone out; wait_closed() does it, too."""
+    def close(self) -> Any:
+        """Close it when what was written has gone out; wait_closed() does it, too.
+
+        What it returns may be awaited, or not.
+        """
         if self.out_buf:
             Task(self.wait_closed())
         else:
             self.s.close()
+        return sleep_ms(0)
 
     @types.coroutine
     def wait_closed(self) -> Generator[Any, Any, None]:
