@@ -17,6 +17,10 @@ from .spidev import SpiDev
 
 __all__ = ["ReaderBase"]
 
+# ComIEnReg, DivIEnReg, TModeReg, TPrescalerReg: programs write them, to arm the interrupt or
+# to see whether a register keeps what is written; the native reader set them up.
+_SET_UP_ONCE = (0x02, 0x03, 0x2A, 0x2B)
+
 
 class ReaderBase:
     """`options` are those of rc522.Reader."""
@@ -30,13 +34,21 @@ class ReaderBase:
         self._opening = False
         self._opened = contextlib.ExitStack()
         self._reader: rc522.Reader | None = None
+        self._overwritten: dict[int, int] = {}  # registers, and what the reader had in them
 
     def _blocking(self) -> rc522.BlockingReader:
-        """The native reader, opened again if it was given back."""
+        """The native reader, opened again if it was given back, its registers as it left them."""
+        reader = self._opened_reader().blocking
+        overwritten, self._overwritten = self._overwritten, {}
+        for address, value in overwritten.items():
+            self.spi.xfer2([address << 1, value])
+        return reader
+
+    def _opened_reader(self) -> rc522.Reader:
         if self._reader is None:
             self._open()
         assert self._reader is not None
-        return self._reader.blocking
+        return self._reader
 
     def _open(self) -> None:
         if self._opening:  # in a signal handler
@@ -75,9 +87,7 @@ class ReaderBase:
     def native_spi(self) -> _core.SPIDevice:
         """The SPI device, which counts its messages."""
         with self._in_use():
-            self._blocking()
-            assert self._reader is not None
-            return self._reader.spi
+            return self._opened_reader().spi
 
     @property
     def spi(self) -> SpiDev:
@@ -101,6 +111,8 @@ class ReaderBase:
         return False, list(data), 8 * len(data) - (8 - last_bits if last_bits else 0)
 
     def _write_register(self, address: int, value: int) -> None:
+        if address in _SET_UP_ONCE and address not in self._overwritten:
+            self._overwritten[address] = self._read_register(address)
         self.spi.xfer2([address << 1 & 0x7E, value])
 
     def _read_register(self, address: int) -> int:
@@ -112,6 +124,7 @@ class ReaderBase:
 
     def _give_back(self) -> None:
         self._reader = None
+        self._overwritten.clear()
         self._to_close = False
         self._opened.close()
 

@@ -233,3 +233,14 @@ def test_arguments(reader):
     GPIO.release_all()
     with RFID(pin_mode=GPIO.BCM, pin_irq=24, pin_rst=25) as rfid:
         assert rfid.request() == (True, None)
+
+
+def test_a_program_writes_the_registers_that_the_reader_set_up(rfid, card):
+    """pi-rc522's values, as programs write them to see whether the chip keeps them."""
+    for address, value in ((0x02, 0xA0), (0x03, 0x80), (0x2A, 0x8D), (0x2B, 0x3E), (0x2D, 30)):
+        rfid.dev_write(address, value)
+        assert rfid.dev_read(address) == value
+    assert rfid.wait_for_tag() is True
+    assert rfid.read_id() == UID5[:4]
+    rfid.dev_write(0x2A, 0x8D)
+    assert rfid.request() == (False, 16)
