@@ -3,70 +3,102 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
+
+from .missing_modules import about
 
 __all__ = ["add_hint", "no_such_name"]
 
 _PREFIX = "pyasync_hw.compat."
-_MICROPYTHON = "it is MicroPython's; this runs programs for CPython on a Raspberry Pi"
-_BLINKA = "CircuitPython's names are not replaced; on a Raspberry Pi: {pip} adafruit-blinka"
-_KERNEL = "it is not replaced; on a Raspberry Pi: {pip} {name}. RPi.GPIO's names are here"
-_MFRC522 = "it is a file of another program's folder, to be copied into yours; here is the package "
-_MFRC522 += "mfrc522: from mfrc522 import {name}"
-_SHIM = "--shims leaves it out; without that option it is here"
+_MORE_NAMES = 40  # longer lists help nobody
 
-# By the first part of the module's name.
-_HINTS = {
-    "Adafruit_BBIO": "it is the BeagleBone's; RPi.GPIO's and spidev's names are here",
-    "MFRC522": _MFRC522,
-    "RPi": _SHIM,
-    "SimpleMFRC522": _MFRC522,
-    "board": _BLINKA,
-    "busio": _BLINKA,
-    "digitalio": _BLINKA,
-    "gpiod": "it is not replaced; pyasync_hw.gpio has its names (docs/devices.md), and on a "
-    "Raspberry Pi: {pip} gpiod",
-    "gpiozero": "it runs on a pin factory that is here: {pip} gpiozero",
-    "lgpio": _KERNEL,
-    "machine": _MICROPYTHON,
-    "mfrc522": _SHIM,
-    "micropython": _MICROPYTHON,
-    "periphery": "it is not replaced; on a Raspberry Pi: {pip} python-periphery. "
-    "pyasync_hw.gpio, spi and i2c are here",
-    "pigpio": "it talks to pigpiod, which is not simulated; RPi.GPIO's names are here, and "
-    "gpiozero's pin factory",
-    "pirc522": _SHIM,
-    "rpi_ws281x": "it is not simulated; on a Raspberry Pi: {pip} rpi_ws281x",
-    "serial": "serial lines are not simulated; on a Raspberry Pi: {pip} pyserial",
-    "smbus": _SHIM,
-    "smbus2": _SHIM,
-    "spidev": _SHIM,
-    "uasyncio": _MICROPYTHON,
-    "utime": _MICROPYTHON,
-    "wiringpi": "it is not replaced; RPi.GPIO's names are here",
+# (module or class, name) -> who has it, and what does it here.
+_ELSEWHERE = {
+    ("MFRC522", "MFRC522_Anticoll1"): "a copy's; MFRC522_Anticoll() is the first cascade level",
+    ("MFRC522", "MFRC522_Anticoll2"): "a copy's, for tags whose UID has seven bytes; "
+    "pyasync_hw.rc522 reads them: Reader().blocking.wait_for_tag().uid",
+    ("MFRC522", "MFRC522_SelectTagSN"): "a copy's, for tags whose UID has seven bytes; "
+    "pyasync_hw.rc522 reads them: Reader().blocking.wait_for_tag().uid",
+    ("RFID", "MFRC522_Request"): "mfrc522's; pirc522 has request()",
+    ("RPi.GPIO", "add_interrupt_callback"): "RPIO's; here it is add_event_detect()",
+    ("RPi.GPIO", "digitalRead"): "wiringPi's; here it is input()",
+    ("RPi.GPIO", "digitalWrite"): "wiringPi's; here it is output()",
+    ("RPi.GPIO", "pinMode"): "wiringPi's; here it is setup()",
+    ("RPi.GPIO", "pullUpDnControl"): "wiringPi's; here it is setup(…, pull_up_down=)",
+    ("RPi.GPIO", "pwmWrite"): "wiringPi's; here it is PWM()",
+    ("RPi.GPIO", "set_pull_up_down"): "RPIO's; here it is setup(…, pull_up_down=)",
+    ("RPi.GPIO", "set_servo_pulsewidth"): "pigpio's; here it is PWM(channel, 50)",
+    ("RPi.GPIO", "setup_pwm"): "of no version of RPi.GPIO; here it is PWM()",
+    ("RPi.GPIO", "wait_for_interrupts"): "RPIO's; here callbacks come by themselves",
+    ("SimpleMFRC522", "reader"): "a copy's; here it is READER",
+    ("SMBus", "read_i2c_block"): "of no version of smbus2; here it is read_i2c_block_data()",
+    ("mfrc522", "StoreMFRC522"): "of a copy that is on GitHub only; BasicMFRC522 has "
+    "read_sectors() and write_sectors()",
+    ("smbus2", "SMBusWrapper"): "what smbus2 had up to 0.3; here it is `with SMBus(1) as bus:`",
+    ("spidev", "SPI"): "periphery's; here it is SpiDev",
 }
+
+
+def _public_name(module: str) -> str:
+    name = module.removeprefix(_PREFIX)
+    return name.removeprefix("upy.")
+
+
+def _there_is(owner: str, found: list[str]) -> str:
+    return f"in pyasync_hw {owner} has {', '.join(sorted(found))}"
 
 
 def no_such_name(module: str, name: str) -> AttributeError:
     """For the module's __getattr__(): says what there is, by the name that programs import."""
     found = sys.modules[module]
-    text = f"module {module.removeprefix(_PREFIX)!r} has no attribute {name!r}"
-    if not name.startswith("__"):
-        text += f"; in pyasync_hw it has {', '.join(sorted(found.__all__))}"
+    public = _public_name(module)
+    text = f"module {public!r} has no attribute {name!r}"
+    if (public, name) in _ELSEWHERE:
+        text += f"; it is {_ELSEWHERE[public, name]}"
+    elif not name.startswith("__"):
+        text += f"; {_there_is('it', found.__all__)}"
     return AttributeError(text, name=name, obj=found)
 
 
 def add_hint(exc: BaseException) -> None:
-    """A note to an import of what is not here, if we know what helps."""
-    if not isinstance(exc, ImportError) or exc.name is None:
+    """A note to a name that is not here, if we know what helps."""
+    if isinstance(exc, ImportError) and exc.name is not None:
+        note = _about_import(exc, exc.name)
+    elif isinstance(exc, AttributeError) and exc.name is not None:
+        note = _about_attribute(exc.obj, exc.name)
+    else:
         return
-    found = sys.modules.get(exc.name)
-    if exc.name.startswith(_PREFIX) and found is not None:
-        exc.add_note(f"In pyasync_hw it has {', '.join(sorted(found.__all__))}.")
-    elif isinstance(exc, ModuleNotFoundError):
-        package = exc.name.partition(".")[0]
-        package_found = sys.modules.get(package)
-        if package_found is not None and package_found.__name__.startswith(_PREFIX):
-            exc.add_note(f"In pyasync_hw {package} has {', '.join(package_found.__all__)}.")
-        elif package in _HINTS:
-            pip = f"{sys.executable} -m pip install"
-            exc.add_note(f"{package}: {_HINTS[package].format(pip=pip, name=package)}.")
+    if note is not None:
+        exc.add_note(note)
+
+
+def _about_import(exc: ImportError, name: str) -> str | None:
+    found = sys.modules.get(name)
+    if found is not None and found.__name__.startswith(_PREFIX):
+        wanted = getattr(exc, "name_from", None)  # Python 3.12
+        key = (_public_name(found.__name__), wanted)
+        if wanted is not None and key in _ELSEWHERE:
+            return f"{wanted} is {_ELSEWHERE[key]}."
+        return f"In pyasync_hw it has {', '.join(sorted(found.__all__))}."
+    if not isinstance(exc, ModuleNotFoundError):
+        return None
+    package = name.partition(".")[0]
+    parent = sys.modules.get(package)
+    if parent is not None and parent.__name__.startswith(_PREFIX):
+        return f"In pyasync_hw {package} has {', '.join(parent.__all__)}."
+    return about(name)
+
+
+def _about_attribute(owner: object, name: str) -> str | None:
+    """Of an object of our classes; modules have said it themselves."""
+    of_class = owner if isinstance(owner, type) else type(owner)
+    if isinstance(owner, ModuleType) or not of_class.__module__.startswith(_PREFIX):
+        return None
+    key = (of_class.__name__, name)
+    if key in _ELSEWHERE:
+        return f"{name} is {_ELSEWHERE[key]}."
+    found = [one for one in dir(of_class) if not one.startswith("_")]
+    if len(found) > _MORE_NAMES:  # constants
+        found = [one for one in found if callable(getattr(of_class, one, None))]
+    text = _there_is(of_class.__name__, found)
+    return f"{text[0].upper()}{text[1:]}."

@@ -98,3 +98,80 @@ def test_a_bus_where_nothing_is_says_so_once():
                 with pytest.warns(RuntimeWarning, match=text) as caught:
                     open_it()
                 assert caught[0].filename == __file__
+
+
+# Module -> words of the remedy.
+MISSING = {
+    "pigpio": "pigpiod, which is not simulated; RPi.GPIO's names are here",
+    "RPIO": "add_event_detect()",
+    "wiringpi": "RPi.GPIO's names are here",
+    "lgpio": "pip install lgpio",
+    "gpiod.line": "pyasync_hw.gpio",
+    "spi": "SpiDev(0, 0).xfer2()",
+    "OPi.GPIO": "Orange Pi",
+    "Jetson.GPIO": "Jetson",
+    "Adafruit_DHT": "pip install adafruit-circuitpython-dht",
+    "Adafruit_CharLCD": "pip install Adafruit-CharLCD",
+    "adafruit_ads1x15.analog_in": "pip install adafruit-circuitpython-ads1x15",
+    "board": "pip install adafruit-blinka",
+    "neopixel": "pip install adafruit-circuitpython-neopixel",
+    "rpi_ws281x": "pip install rpi_ws281x",
+    "picamera": "picamera2",
+    "serial_asyncio": "pip install pyserial-asyncio",
+    "pydispatch": "pip install PyDispatcher",
+    "zbar": "pip install zbar-py",
+    "evdev": "pip install evdev",
+    "w1thermsensor": "one-wire bus is not simulated",
+    "luma.oled.device": "pip install luma.oled",
+    "RPLCD.i2c": "pip install RPLCD",
+    "sense_hat": "pip install sense-hat",
+    "nfc": "pip install nfcpy",
+    "MFRC522": "from mfrc522 import MFRC522",
+    "SimpleMFRC522": "from mfrc522 import SimpleMFRC522",
+    "umqtt.simple": "paho-mqtt",
+    "urequests": "pip install requests",
+    "dht": "none of ours",
+    "onewire": "none of ours",
+    "paho.mqtt.client": "pip install paho-mqtt",
+    "urllib2": "for Python 2; Python 3 has urllib.request",
+    "pirc522": "--shims leaves it out",
+    "machine": "--shims leaves micropython out",
+}
+
+
+@pytest.mark.parametrize("module", MISSING)
+def test_each_of_them_has_a_remedy(module):
+    error = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    hints.add_hint(error)
+    (note,) = error.__notes__
+    assert note.startswith(f"{module.partition('.')[0]}: ") and MISSING[module] in note
+    assert "{" not in note and note.endswith(".")
+
+
+def test_a_module_that_nobody_knows_has_none():
+    error = ModuleNotFoundError("No module named 'frobnicate'", name="frobnicate")
+    hints.add_hint(error)
+    assert not hasattr(error, "__notes__")
+
+
+def test_a_name_of_another_library_says_whose():
+    for module, name, words in (
+        ("RPi.GPIO", "setup_pwm", "it is of no version of RPi.GPIO; here it is PWM()"),
+        ("RPi.GPIO", "digitalWrite", "it is wiringPi's; here it is output()"),
+        ("mfrc522", "StoreMFRC522", "BasicMFRC522 has"),
+        ("smbus2", "SMBusWrapper", "with SMBus(1) as bus"),
+    ):
+        with pytest.raises(AttributeError) as caught:
+            getattr(importlib.import_module(f"pyasync_hw.compat.{module}"), name)
+        assert words in str(caught.value)
+
+
+def test_an_attribute_that_an_object_has_not():
+    note = last_lines("import mfrc522; mfrc522.SimpleMFRC522().reader")[1]
+    assert note == "reader is a copy's; here it is READER."
+    note = last_lines("import spidev; spidev.SpiDev().transfer([1])")[1]
+    assert note.startswith("In pyasync_hw SpiDev has bits_per_word, close, ")
+    note = last_lines("import smbus2; smbus2.SMBus().read()")[1]
+    assert note.startswith("In pyasync_hw SMBus has ") and "read_byte" in note
+    note = last_lines("import pirc522; pirc522.RFID().read_uid()")[1]
+    assert note.startswith("In pyasync_hw RFID has anticoll, ") and "act_end" not in note
