@@ -49,6 +49,8 @@ def install() -> Callable[[], None]:
     def bind(self: socket.socket, address: Any, /) -> None:
         port = _port_of(address)
         if port is not None and port in ports:
+            # As on a board, a server may begin anew at once.
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bind_as_asked(self, (address[0], ports[port], *address[2:]))
             print(
                 f"pyasync_hw: port {port} of the program is served on {ports[port]}",

@@ -56,6 +56,7 @@ class ADC:
     _ESP32_VOLTS = (1.1, 1.5, 2.2, 3.3)  # about, by attenuation
 
     def __init__(self, id: int | str | Pin = 0, *, atten: int | None = None, **_: object) -> None:
+        wire_default_parts(hardware.current())
         if isinstance(id, Pin):
             channel = id.gpio
         elif isinstance(id, str) and id[:1] == "A" and id[1:].isdigit():

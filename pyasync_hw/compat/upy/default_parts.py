@@ -31,7 +31,9 @@ def wire_default_parts(board: hardware.Backend) -> None:
         sim.SSD1306(name="display"),
     ]
     if not any(isinstance(part, sim.ADC) for part in board.parts):
-        parts.append(sim.ADC(volts=1.65, name="adc"))
+        adc = sim.ADC(volts=1.65, name="adc")
+        adc.set(0.706, channel=4)  # a Pico's thermometer: 27 degrees C
+        parts.append(adc)
     for part in parts:
         if part.name in taken:
             continue
