@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from browser import find_chromium
 from semaphores import has_semaphores
 
 LIST = Path(__file__).with_name("expected_skips.txt")
@@ -30,6 +31,7 @@ def holds(condition: str) -> bool:
         "root": os.geteuid() == 0,
         "user": os.geteuid() != 0,
         "bare": not has_test_suite(),
+        "no-chromium": find_chromium() is None,
         "no-semaphores": not has_semaphores(),
         "sanitized": bool(os.environ.get("PYASYNC_HW_SANITIZE")),
     }[condition]

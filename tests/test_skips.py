@@ -46,7 +46,7 @@ def run(folder: Path, *options: str) -> str:
 
 
 def test_unexpected_skips_fail(tmp_path: Path) -> None:
-    for name in ("conftest.py", "semaphores.py", "skips.py"):
+    for name in ("browser.py", "conftest.py", "semaphores.py", "skips.py"):
         shutil.copy(Path(__file__).with_name(name), tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(TESTS)
@@ -60,7 +60,7 @@ def test_unexpected_skips_fail(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_left_out_fails(tmp_path: Path) -> None:
-    for name in ("conftest.py", "semaphores.py", "skips.py"):
+    for name in ("browser.py", "conftest.py", "semaphores.py", "skips.py"):
         shutil.copy(Path(__file__).with_name(name), tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     skip = "import pytest\npytest.importorskip('no_such_module_anywhere')\n"
