@@ -15,9 +15,11 @@ UYield = Callable[[Any], Awaitable[Any]]
 
 def delegate(value: Any) -> Any:
     """What `yield from` of a plain generator delegates to: also to a coroutine."""
-    if isinstance(value, types.CoroutineType):
-        return value.__await__()
     kind = type(value)
+    if kind is types.GeneratorType:
+        return value
+    if kind is types.CoroutineType:
+        return value.__await__()
     if hasattr(kind, "__await__") and not hasattr(kind, "__iter__"):
         return value.__await__()
     return value

@@ -8,7 +8,9 @@ What does is compiled anew each time, and never written anywhere.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import runpy
 import sys
 import zipimport
 from collections.abc import Callable
@@ -22,10 +24,10 @@ from importlib.machinery import (
     SourceFileLoader,
     SourcelessFileLoader,
 )
-from importlib.util import spec_from_loader
 from types import CodeType, ModuleType
 from typing import Any
 
+from ..patches import Patches
 from .rewriting import Rewriting
 
 __all__ = ["compile_program", "install"]
@@ -103,6 +105,10 @@ class _Program:
             if not self._folder.startswith(root + os.sep)
         )
 
+    def has_file(self, path: str) -> bool:
+        """Whether this file is a module of the program's."""
+        return self.has(os.path.dirname(os.path.realpath(path)))
+
     def path_hook(self, path: str) -> Any:
         """For sys.path_hooks: the finder of a folder, or of a zip file."""
         if not self.has(path or os.getcwd()):
@@ -143,7 +149,9 @@ class _ZipFinder(zipimport.zipimporter):
             if code is None:
                 return spec
         loader: Any = _RewrittenZipLoader(self._path, code, filename)
-        return spec_from_loader(fullname, loader, is_package=self.is_package(fullname))
+        return importlib.util.spec_from_loader(
+            fullname, loader, is_package=self.is_package(fullname)
+        )
 
 
 _program: _Program | None = None
@@ -152,10 +160,9 @@ _program: _Program | None = None
 def install(folder: str) -> Callable[[], None]:
     """Rewrite modules at or below `folder` from now on; returns what undoes it."""
     global _program
-    import runpy
-
     program = _program = _Program(folder)
     hook = program.path_hook
+    patches = Patches()
 
     def forget() -> None:
         for path in list(sys.path_importer_cache):
@@ -163,21 +170,32 @@ def install(folder: str) -> Callable[[], None]:
                 del sys.path_importer_cache[path]
 
     def compile_for_runpy(source: bytes, filename: str, mode: str) -> CodeType:
-        if program.has(os.path.dirname(os.path.realpath(filename))):
+        if program.has_file(filename):
             return program.compile(source, filename)
-        return compile(source, filename, mode)
+        return compile(source, filename, mode, dont_inherit=True)
+
+    spec_from_file = importlib.util.spec_from_file_location
+
+    def spec_from_file_location(name: str, location: Any = None, **options: Any) -> Any:
+        if location is not None and options.get("loader") is None:
+            path = os.path.abspath(os.fspath(location))
+            if path.endswith(tuple(SOURCE_SUFFIXES)) and program.has_file(path):
+                options["loader"] = program.loader(name, path)
+        return spec_from_file(name, location, **options)
 
     sys.path_hooks.insert(0, hook)
     forget()
     # A child that multiprocessing spawns runs the program's file by it.
-    vars(runpy)["compile"] = compile_for_runpy
+    patches.set(runpy, "compile", compile_for_runpy)
+    # Plug-ins of a program are imported by their path.
+    patches.set(importlib.util, "spec_from_file_location", spec_from_file_location)
 
     def uninstall() -> None:
         global _program
         _program = None
         sys.path_hooks.remove(hook)
         forget()
-        del vars(runpy)["compile"]
+        patches.undo()
 
     return uninstall
 
