@@ -17,6 +17,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 # run.md, with what this puts on the simulated board (--board) and lets happen (--scenario).
 PRESS = '[[event]]\nline = "GPIO17"\nat = {}\ndrive = {}\n'
 MIGRATING = {
+    "from-pirc522-and-mfrc522.md": {
+        "scenario": "[[event]]\nat = 0\n"
+        'present = { kind = "mifare-classic-1k", uid = "a61d227e" }\n',
+    },
     "from-rpi-gpio-and-gpiozero.md": {
         # Many: a machine that is busy sees some too late.
         "scenario": "".join(PRESS.format(i / 4, 1 - i % 2) for i in range(1, 200)),
@@ -39,6 +43,12 @@ PRINTS = {
     "# After: awaited": r"lamp 1\nlamp 0\n",
     "# Before: gpiozero": r"held, lamp 1\n",
     "# After: on the loop": r"held, lamp 1\n",
+    "# Before: pirc522": r"tag a61d227e\n",
+    "# Before: mfrc522": r"tag a61d227e\n",
+    "# After: a tag": r"tag a61d227e\n",
+    "# Before: a block by pirc522": r"block b'Bob {13}'\n",
+    "# Before: a block by mfrc522": r"text 'Bob'\n",
+    "# After: a block": r"block b'Bob {13}'\n",
     "# Two switches": r"27 falling \[1, 0, 1\]\nswitches\n",
     "# A servo": r"\(50\.0, 0\.075\)\n\(50\.0, 0\.1\) 0\.0\n0\n",
     "from pyasync_hw import rc522, run, sim": r"tag a61d227e\n",

@@ -106,7 +106,7 @@ def mark_program(argv: Sequence[str]) -> list[str]:
         if argv[place] == "--trace":
             argv[place] = "--trace="
         place += 1 if "=" in argv[place] or argv[place] in _FLAGS else 2
-    if place == len(argv) or argv[place][:2] not in ("-m", "-c"):
+    if place >= len(argv) or argv[place][:2] not in ("-m", "-c"):
         return argv
     word, joined = argv[place][:2], argv[place][2:]
     return [*argv[:place], "--", word, *([joined] if joined else []), *argv[place + 1 :]]

@@ -349,3 +349,8 @@ def test_an_i2c_address_with_nothing_at_it_is_named_once_with_what_to_write(prog
     for line, address in zip(told, ("0x76", "0x75", "0x74"), strict=True):
         assert f"nothing is wired to {address} of i2c-1 of the simulated board" in line
         assert f'[[part]] with kind = "...", bus = 1, address = {address})' in line
+
+
+def test_help_is_there():
+    status, out, err = run("--help")
+    assert (status, err) == (0, "") and "--shims LIST" in out
