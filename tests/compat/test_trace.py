@@ -218,7 +218,10 @@ def interrupted(path: str, sig: signal.Signals, **environment: str) -> str:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(sig)
-        _, err = process.communicate(timeout=60)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == -sig
     return err
 
@@ -231,7 +234,8 @@ def stuck():
     while time.monotonic() < end:
         pass
     print("up", flush=True)
-    time.sleep(600)
+    while True:  # a signal just before a sleep does not end it
+        time.sleep(0.01)
 
 loop = asyncio.get_event_loop()
 loop.call_soon(stuck)
