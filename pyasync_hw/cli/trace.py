@@ -207,7 +207,7 @@ def _is_for_callbacks() -> bool:
 
 
 def _say(text: str) -> None:
-    stream = sys.stderr
+    stream: Any = sys.__stderr__  # what the program puts in its place is for its own words
     try:
         stream.write(text + "\n")
         stream.flush()
