@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -39,24 +38,30 @@ def free_port() -> int:
         return port
 
 
-class Station:
-    """The weather station in a process; for `with`."""
+def copy_page(scratch: Path, warm_up: float, blink_duration: float) -> Path:
+    folder = scratch / "page"
+    shutil.copytree(EXAMPLE, folder)
+    settings = f"WARM_UP = {warm_up}\nBLINK_DURATION = {blink_duration}\n"
+    (folder / "settings.py").write_text(settings)
+    (folder / "seen.py").write_text(LED)
+    board = folder / "board.toml"
+    board.write_text(board.read_text().replace('"led"', '"seen:Seen"', 1))
+    return folder
 
-    def __init__(self, scratch: Path, warm_up: float, blink_duration: float) -> None:
-        folder = scratch / "page"
-        shutil.copytree(EXAMPLE, folder)
-        settings = f"WARM_UP = {warm_up}\nBLINK_DURATION = {blink_duration}\n"
-        (folder / "settings.py").write_text(settings)
-        (folder / "seen.py").write_text(LED)
-        board = folder / "board.toml"
-        board.write_text(board.read_text().replace('"led"', '"seen:Seen"', 1))
-        (command,) = re.findall(r"^    python (.*)$", (folder / "README.md").read_text(), re.M)
+
+class Station:
+    """The weather station in a process, by the README's command and more options; for `with`."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        readme = (folder / "README.md").read_text()
+        (command,) = re.findall(r"^    python -m pyasync_hw run (.*)$", readme, re.MULTILINE)
         self.port = free_port()
+        given = command.replace("80:8080", f"80:{self.port}").split()
         self.url = f"http://127.0.0.1:{self.port}/"
-        self.errors = scratch / "errors.txt"
+        self.errors = folder / "errors.txt"
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, *shlex.split(command.replace("80:8080", f"80:{self.port}"))],
+                [sys.executable, "-m", "pyasync_hw", "run", *options, *given],
                 cwd=folder,
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
@@ -76,13 +81,14 @@ class Station:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: station\r\n\r\n".encode())
         return client
 
-    def end(self) -> None:
-        """Ctrl+C: it says so, and nothing else."""
+    def end(self) -> str:
+        """Ctrl+C: it says so.  What `run` has told besides where it is served."""
         self.process.send_signal(signal.SIGINT)
         self.until("closing")
         assert self.process.wait() == 0
-        served = f"pyasync_hw: port 80 of the program is served on {self.port}\n"
-        assert self.errors.read_text() == served
+        served, _, rest = self.errors.read_text().partition("\n")
+        assert served == f"pyasync_hw: port 80 of the program is served on {self.port}"
+        return rest
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +105,7 @@ def answer(client: socket.socket) -> str:
 
 def test_bob_has_the_page_while_alice_measures(tmp_path: Path) -> None:
     """In whatever time: her measurement does not end at all."""
-    with Station(tmp_path, warm_up=3600, blink_duration=3600) as station:
+    with Station(copy_page(tmp_path, warm_up=3600, blink_duration=3600)) as station:
         station.until("serving")
         with station.ask("/?measure=on") as alice:
             station.until("led on")
@@ -111,12 +117,24 @@ def test_bob_has_the_page_while_alice_measures(tmp_path: Path) -> None:
             alice.setblocking(False)
             with pytest.raises(BlockingIOError):
                 alice.recv(1)
-            station.end()
+            assert station.end() == ""
+
+
+def test_the_line_of_a_sensor_that_blocks_is_told(tmp_path: Path) -> None:
+    folder = copy_page(tmp_path, warm_up=0.3, blink_duration=0)
+    sensor = folder / "airquality.py"
+    text = sensor.read_text().replace("await uasyncio.sleep", "time.sleep")
+    sensor.write_text(text.replace("import uasyncio", "import time"))
+    with Station(folder, "--trace") as station:
+        station.until("serving")
+        assert "Clean air <strong>82 %</strong>" in answer(station.ask("/?measure=on"))
+        told = station.end()
+        assert re.search(r"blocked .* by airquality\.py:\d+ in measure: time\.sleep", told)
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="needs a browser: apt install chromium")
 def test_in_a_browser(tmp_path: Path) -> None:
-    with Station(tmp_path, warm_up=0.1, blink_duration=2) as station:
+    with Station(copy_page(tmp_path, warm_up=0.1, blink_duration=2)) as station:
         station.until("serving")
         with Browser(find_chromium() or "", tmp_path / "profile") as browser:
             browser.open(station.url)
@@ -134,4 +152,4 @@ def test_in_a_browser(tmp_path: Path) -> None:
             browser.wait_for_text("LED off")  # by itself
             station.until("led off")
             assert "Clean air 82 %" in browser.text()
-        station.end()
+        assert station.end() == ""

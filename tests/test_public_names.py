@@ -36,7 +36,7 @@ PICKLED = {
     ),
     "pyasync_hw.gpio.line": "Bias Clock Direction Drive Edge Value",
     "pyasync_hw.hardware": (
-        "Backend ChipBackend ConfigError KernelBackend LineSettings Loops PartWiring "
+        "Backend BoardNames ChipBackend ConfigError KernelBackend LineSettings Loops PartWiring "
         "ReaderWiring Use Wiring chosen current is_raspberry_pi keep_to_the_end load_board "
         "set_default use use_running_loop"
     ),
@@ -47,7 +47,8 @@ PICKLED = {
     "pyasync_hw.sim.board": "Board OnI2c OnSpi SimLine SimReader",
     "pyasync_hw.sim.cards": "Card CardState",
     "pyasync_hw.sim.classic": "MifareClassic1K",
-    "pyasync_hw.sim.parts.accelerometer": "ADXL345 MPU6050",
+    "pyasync_hw.sim.parts.accelerometer": "ADXL345 MMA7660 MPU6050",
+    "pyasync_hw.sim.parts.adc": "ADC",
     "pyasync_hw.sim.parts.bmp180": "BMP180",
     "pyasync_hw.sim.parts.button": "Button",
     "pyasync_hw.sim.parts.hc_sr04": "HCSR04",

@@ -15,10 +15,12 @@ from .backend import Duration as Duration
 from .choice import Use, chosen, current, keep_to_the_end, set_default, use
 from .device import use_running_loop
 from .kernel import KernelBackend, is_raspberry_pi
+from .names import BoardNames
 from .wiring import ConfigError, Loops, PartWiring, ReaderWiring, Wiring, load_board
 
 __all__ = [
     "Backend",
+    "BoardNames",
     "ChipBackend",
     "ConfigError",
     "KernelBackend",
