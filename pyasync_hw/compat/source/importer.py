@@ -169,10 +169,10 @@ def install(folder: str) -> Callable[[], None]:
             if program.has(path):
                 del sys.path_importer_cache[path]
 
-    def compile_for_runpy(source: bytes, filename: str, mode: str) -> CodeType:
+    def compile_for_runpy(source: bytes, filename: str, mode: str, **options: Any) -> Any:
         if program.has_file(filename):
             return program.compile(source, filename)
-        return compile(source, filename, mode, dont_inherit=True)
+        return compile(source, filename, mode, dont_inherit=True, **options)
 
     spec_from_file = importlib.util.spec_from_file_location
 
