@@ -270,10 +270,10 @@ def test_raise_stopiteration_ends_a_generator(folder):
     assert list(module.caught()) == [1] and list(module.Iterator()) == []
 
 
-def test_aiter_as_in_python_3_5_0(folder):
+def test_aiter_as_in_python_3_5(folder):
     module = folder.load(
         """\
-        import asyncio, functools
+        import asyncio, types
 
         def same(function): return function
 
@@ -292,6 +292,12 @@ def test_aiter_as_in_python_3_5_0(folder):
             async def __aiter__(self):
                 yield 1
 
+        class Old(Ticker):
+            @types.coroutine
+            def __aiter__(self):
+                yield from asyncio.sleep(0)
+                return self
+
         async def collect(iterable):
             return [x async for x in iterable]
 
@@ -300,6 +306,7 @@ def test_aiter_as_in_python_3_5_0(folder):
         """
     )
     assert complete(module.collect(module.Ticker())) == [2, 1, 0]
+    assert complete(module.collect(module.Old())) == [2, 1, 0]
     assert complete(module.collect(module.Generator())) == [1]
     assert complete(module.by_hand()) is module.Ticker
     assert inspect.getsource(module.Ticker.__aiter__).startswith(

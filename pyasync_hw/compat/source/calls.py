@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
 import types
 from collections.abc import Awaitable, Callable, Generator, Iterator
@@ -26,18 +27,16 @@ def delegate(value: Any) -> Any:
 
 
 class LateIterator:
-    """What Python 3.5.0's `async def __aiter__` gives: known when its coroutine has ended."""
+    """What an `__aiter__` that is a coroutine gives: an iterator when that has ended."""
 
-    def __init__(self, coro: types.CoroutineType[Any, Any, Any]) -> None:
-        self._coro: types.CoroutineType[Any, Any, Any] | None = coro
+    def __init__(self, coro: Any) -> None:
+        self._coro: Any = coro
         self._iterator: Any = None
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        coro = self._coro
-        if coro is None:
-            return self._iterator
-        self._coro = None
-        self._iterator = yield from coro.__await__()
+        coro, self._coro = self._coro, None
+        if coro is not None:
+            self._iterator = yield from delegate(coro)
         return self._iterator
 
     def __aiter__(self) -> LateIterator:
@@ -50,8 +49,7 @@ class LateIterator:
 
 
 def late(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates an `async def __aiter__` that awaits, instead of being a generator."""
-    import functools
+    """Decorates an `__aiter__` that is a coroutine function."""
 
     @functools.wraps(function)
     def __aiter__(self: Any) -> LateIterator:

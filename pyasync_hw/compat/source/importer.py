@@ -131,23 +131,27 @@ class _ZipFinder(zipimport.zipimporter):
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
         rewriting = self._program.rewriting
+        spec: ModuleSpec | None = None
+        plain: CodeType | None = None
         try:
-            spec = super().find_spec(fullname, target)  # which compiles the source
-        except SyntaxError as exc:
-            filename = str(exc.filename)
-            code = rewriting.rewritten(self.get_data(filename), filename, None)
-            if code is None:
-                raise
-        else:
+            spec = super().find_spec(fullname, target)  # which compiles it, up to Python 3.14
             filename = "" if spec is None else str(spec.origin)
             if not filename.endswith(tuple(SOURCE_SUFFIXES)):  # not here, or a folder
                 return spec
             source = self.get_data(filename)
             if not rewriting.is_suspicious(source):
                 return spec
-            code = rewriting.rewritten(source, filename, self.get_code(fullname))
-            if code is None:
-                return spec
+            plain = self.get_code(fullname)
+        except SyntaxError as exc:
+            filename = str(exc.filename)
+            source = self.get_data(filename)
+            code = rewriting.rewritten(source, filename, None)
+            if code is None and spec is None:
+                raise
+        else:
+            code = rewriting.rewritten(source, filename, plain)
+        if code is None:
+            return spec
         loader: Any = _RewrittenZipLoader(self._path, code, filename)
         return importlib.util.spec_from_loader(
             fullname, loader, is_package=self.is_package(fullname)

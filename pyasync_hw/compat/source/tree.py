@@ -2,7 +2,7 @@
 
 - A plain generator may `yield from` a coroutine (Python 3.4 to 3.6, where those of asyncio
   were generators), and its `raise StopIteration` ends it, as `return` does (up to 3.6).
-- An `async def __aiter__` may await (3.5.0 and 3.5.1).
+- An `__aiter__` may be a coroutine function (3.5 and 3.6).
 - MicroPython knows no asynchronous generators: there, `yield` and `yield from` in an
   `async def` are what `await` is, and `await` may stand in a `def`; and `__import__()` knows
   by itself what it is relative to.
@@ -181,21 +181,29 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         written = {ast.unparse(decorator) for decorator in node.decorator_list}
-        return self._visit_function(node, is_coroutine=bool(written & self._coroutines))
+        is_coroutine = bool(written & self._coroutines)
+        self._visit_function(node, is_coroutine=is_coroutine)
+        if is_coroutine and node.name == "__aiter__":
+            self._make_late(node, 0)
+        return node
+
+    def _make_late(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: int) -> None:
+        """Give a coroutine function that is an __aiter__ a decorator, where no line is new."""
+        self.changed = True
+        first: ast.expr | ast.stmt = node.decorator_list[0] if node.decorator_list else node
+        decorator = ast.copy_location(ast.Name("__late_aiter__", ast.Load()), first)
+        decorator.end_lineno, decorator.end_col_offset = first.lineno, first.col_offset
+        node.decorator_list.insert(place, decorator)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         own = list(_own(node))
         yields = any(isinstance(inner, ast.Yield) for inner in own)
         delegates = any(isinstance(inner, ast.YieldFrom) for inner in own)
         ours = self._micropython and (delegates or (yields and not self._is_generator(node, own)))
+        self._visit_function(node, is_coroutine=ours)
         if node.name == "__aiter__" and not yields:
-            self.changed = True
-            decorator = ast.copy_location(ast.Name("__late_aiter__", ast.Load()), node)
-            decorator.end_lineno, decorator.end_col_offset = node.lineno, node.col_offset
-            self._visit_function(node, is_coroutine=ours)
-            node.decorator_list.append(decorator)
-            return node
-        return self._visit_function(node, is_coroutine=ours)
+            self._make_late(node, len(node.decorator_list))
+        return node
 
     def _is_generator(self, node: ast.AsyncFunctionDef, own: list[ast.AST]) -> bool:
         """Whether it is Python's asynchronous generator also in a program of MicroPython."""

@@ -19,7 +19,11 @@ __all__ = [
 ]
 
 _YIELD_FROM = re.compile(rb"yield[\s\\]+from\b")
-_MEANS_ELSE = re.compile(rb"async\s+def\s+__aiter__\b"), re.compile(rb"raise\s+StopIteration\b")
+_MEANS_ELSE = (
+    re.compile(rb"async\s+def\s+__aiter__\b"),
+    re.compile(rb"coroutine\s+def\s+__aiter__\b"),
+    re.compile(rb"raise\s+StopIteration\b"),
+)
 _KEYWORDS = b"async", b"await", b"global", b"nonlocal"
 _REFUSED = (
     re.compile(rb"async\b(?!\s+(?:def|for|with)\b)"),
