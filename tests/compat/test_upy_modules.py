@@ -45,6 +45,35 @@ def test_a_file_of_the_program_comes_first(program, tmp_path):
     assert run(path) == (0, "mine\nTrue\n", "")
 
 
+def test_an_installed_package_that_asks_for_micropython_gets_python(program, tmp_path):
+    package = tmp_path / "site-packages" / "both.py"
+    package.parent.mkdir()
+    package.write_text(
+        "try:\n"
+        "    import uasyncio as asyncio\n"
+        "except ImportError:\n"
+        "    import asyncio\n"
+        "import ustruct\n"  # one for MicroPython only
+        "try:\n"
+        "    from micropython import const\n"
+        "except ImportError:\n"
+        "    const = None\n"
+    )
+    path = program(
+        """
+        import os, sys
+        sys.path.append(os.path.join(os.path.dirname(__file__), "site-packages"))
+        import both
+        try:
+            import uasyncio
+        except ImportError:
+            uasyncio = None
+        print(both.asyncio.__name__, both.ustruct.__name__, both.const, uasyncio.__name__)
+        """
+    )
+    assert run(path) == (0, "asyncio struct None pyasync_hw.compat.upy.uasyncio\n", "")
+
+
 def test_they_can_be_left_out(program):
     status, _, err = run("--shims=none", program("import usocket"))
     assert status == 1

@@ -154,7 +154,6 @@ def test_a_package_that_loads_its_parts_late(program, tmp_path):
     path = program(
         """
         import asyncio
-        import micropython
         from parts import Gate
         async def main():
             gate = Gate()

@@ -94,7 +94,7 @@ class Rewriting:
                 self._for_a_board = is_for_a_board(data)
             finally:
                 self._asking = False
-            self._micropython |= self._for_a_board
+            self._micropython |= self._for_a_board or words.imports_beside(data)
         return self._micropython or words.imports_uasyncio(data)
 
     def is_suspicious(self, source: Source) -> bool:

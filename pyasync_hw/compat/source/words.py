@@ -12,6 +12,7 @@ from collections.abc import Iterator
 __all__ = [
     "changed_lines",
     "has_yield_from",
+    "imports_beside",
     "imports_coroutine",
     "imports_uasyncio",
     "may_be_refused",
@@ -33,6 +34,7 @@ _REFUSED = (
     re.compile(rb"nonlocal\s"),
 )
 _IMPORTS_UASYNCIO = re.compile(rb"\b(?:import|from)\s[^#\n]*\buasyncio\b")
+_IMPORTS_BESIDE = re.compile(rb"\b__import__\(.*,\s*None\b.*,\s*1\s*\)")
 _IMPORTS_COROUTINE = re.compile(rb"from\s+(?:asyncio|types)\s+import\b")
 
 
@@ -66,6 +68,11 @@ def _places(data: bytes) -> Iterator[int]:
 def imports_uasyncio(data: bytes) -> bool:
     """Whether it seems to import MicroPython's asyncio."""
     return b"uasyncio" in data and _IMPORTS_UASYNCIO.search(data) is not None
+
+
+def imports_beside(data: bytes) -> bool:
+    """Whether an `__import__()` is relative to what it is not told, as on MicroPython only."""
+    return b"__import__" in data and _IMPORTS_BESIDE.search(data) is not None
 
 
 def imports_coroutine(data: bytes) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from ..alias import AliasFinder
 from . import interpreter, missing
+from .finder import FallbackFinder
 
 __all__ = ["install"]
 
@@ -55,7 +55,7 @@ def install() -> Callable[[], None]:
 
     Standard modules get the names that they have only there.
     """
-    finder = AliasFinder(_MODULES)
+    finder = FallbackFinder(_MODULES)
     sys.meta_path.append(finder)
     undo = [interpreter.install(), missing.install()]
 

@@ -63,6 +63,7 @@ def install() -> Callable[[], None]:
     for function in (mem_alloc, mem_free, threshold):
         patches.add(gc, function.__name__, function)
     patches.add(sys, "print_exception", print_exception)
+    patches.add(sys.implementation, "_machine", f"{sys.platform} [pyasync_hw]")
     patches.add(builtins, "const", lambda value: value)
     patches.add(builtins, "micropython", _Micropython())
     return patches.undo
