@@ -25,6 +25,10 @@ MIGRATING = {
         # Many: a machine that is busy sees some too late.
         "scenario": "".join(PRESS.format(i / 4, 1 - i % 2) for i in range(1, 200)),
     },
+    "from-micropython.md": {
+        "board": '[[part]]\nkind = "bmp180"\n',
+        "scenario": "".join(PRESS.format(i / 4, 1 - i % 2) for i in range(1, 200)),
+    },
 }
 
 # Lines that stand for a place in the reader's own program: what is around them there.
@@ -49,6 +53,11 @@ PRINTS = {
     "# Before: a block by pirc522": r"block b'Bob {13}'\n",
     "# Before: a block by mfrc522": r"text 'Bob'\n",
     "# After: a block": r"block b'Bob {13}'\n",
+    "# Before: MicroPython": r"lamp 1\nlamp 0\nlamp 1\n",
+    "# After: by its edges": r"lamp 1\nlamp 0\nlamp 1\n",
+    "# Before: a driver that waits": r"raw True\n",
+    "# After: a driver that lets": r"raw True\n",
+    "# A sensor of a MicroPython": r"155 -21 4\n",
     "# Two switches": r"27 falling \[1, 0, 1\]\nswitches\n",
     "# A servo": r"\(50\.0, 0\.075\)\n\(50\.0, 0\.1\) 0\.0\n0\n",
     "from pyasync_hw import rc522, run, sim": r"tag a61d227e\n",

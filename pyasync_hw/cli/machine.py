@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 from .. import hardware
+from ..compat.upy.default_parts import DEFAULT_PARTS, wire_default_parts
 from ..hardware.wiring import ReaderWiring, Wiring, load_board
 from ..sim import wired_board
 from ..sim.scenario import load_scenario
@@ -37,7 +39,8 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
     OSError or MachineError.
     """
     wiring = DEFAULT_WIRING if board_file is None else load_board(board_file)
-    scenario = None if scenario_file is None else load_scenario(scenario_file, wiring)
+    known = wiring if board_file is not None else replace(wiring, parts=DEFAULT_PARTS)
+    scenario = None if scenario_file is None else load_scenario(scenario_file, known)
     if hw == "auto":
         hw = os.environ.get("PYASYNC_HW") or "auto"
         if hw not in HARDWARE:
@@ -67,6 +70,8 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
     board.on_silence = _say_that_nothing_is_there
     if scenario is not None:
         try:
+            if any(event.part is not None for event in scenario.events):
+                wire_default_parts(board)
             scenario.apply(board)
         except BaseException:
             board.close()

@@ -212,3 +212,16 @@ def _default_sigint():
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_a_scenario_acts_on_the_parts_of_a_board_without_a_file(files, tmp_path):
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text('[[event]]\nat = 0\npart = "adc"\ndo = "set"\nwith = { volts = 3.3 }\n')
+    folder = files(
+        main="from machine import ADC\nwhile ADC(0).read() != 1023: pass\nprint('set')\n"
+    )
+    assert run("--scenario", str(scenario), folder) == (0, "set\n", "")
+    scenario.write_text('[[event]]\nat = 0\npart = "dac"\ndo = "set"\n')
+    status, _, err = run("--scenario", str(scenario), folder)
+    assert status == 2
+    assert "'dac' is not known; allowed: accelerometer, barometer, display, adc" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,8 +69,7 @@ class I2C:
         if isinstance(id, Pin):  # I2C(scl, sda)
             id, scl, sda = -1, id, scl if sda is None else sda
         self._id, self._freq = id, freq
-        self._number = _find_i2c(int(id), scl, sda)
-        self._bus = i2c.BlockingBus(self._number)
+        self._open(scl, sda)
         self._begun: list[tuple[int, bytes | int]] = []  # written without a stop
         self._raw: bytearray | None = None  # between start() and stop()
 
@@ -77,8 +77,11 @@ class I2C:
         """Open it again; its rate is the bus's own."""
         self.deinit()
         self._freq = self._freq if freq is None else freq
-        self._number = _find_i2c(int(self._id), scl, sda)
-        self._bus = i2c.BlockingBus(self._number)
+        self._open(scl, sda)
+
+    def _open(self, scl: Any, sda: Any) -> None:
+        self._bus = i2c.BlockingBus(_find_i2c(int(self._id), scl, sda))
+        weakref.finalize(self, self._bus.close)  # programs for boards close nothing
 
     def deinit(self) -> None:
         """Give it back."""
@@ -200,6 +203,7 @@ class SPI:
         wire_default_parts(hardware.current())
         self._id = id
         self._device = spi.Device("spi0.0", speed_hz=baudrate, mode=polarity << 1 | phase)
+        weakref.finalize(self, self._device.close)
         self._set_bits(bits, firstbit)
 
     def _set_bits(self, bits: int, firstbit: int) -> None:

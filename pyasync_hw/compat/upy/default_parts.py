@@ -11,8 +11,17 @@ import weakref
 from typing import Any
 
 from ... import hardware
+from ...hardware import PartWiring
 
-__all__ = ["wire_default_parts"]
+__all__ = ["DEFAULT_PARTS", "wire_default_parts"]
+
+DEFAULT_PARTS = (
+    PartWiring("mma7660", "accelerometer"),
+    PartWiring("bmp180", "barometer"),
+    PartWiring("ssd1306", "display"),
+    PartWiring("adc", "adc", {"volts": 1.65}),
+)
+_PICO_THERMOMETER, _AT_27_DEGREES = 4, 0.706
 
 _wired: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -24,21 +33,15 @@ def wire_default_parts(board: hardware.Backend) -> None:
     if not isinstance(board, sim.Board) or board.names is not None or board in _wired:
         return
     _wired.add(board)
-    taken = {part.name for part in board.parts}
-    parts: list[sim.Part] = [
-        sim.MMA7660(name="accelerometer"),
-        sim.BMP180(name="barometer"),
-        sim.SSD1306(name="display"),
-    ]
-    if not any(isinstance(part, sim.ADC) for part in board.parts):
-        adc = sim.ADC(volts=1.65, name="adc")
-        adc.set(0.706, channel=4)  # a Pico's thermometer: 27 degrees C
-        parts.append(adc)
-    for part in parts:
-        if part.name in taken:
+    there = [*board.parts]
+    for wiring in DEFAULT_PARTS:
+        part = wiring.make()
+        if any(type(one) is type(part) or one.name == part.name for one in there):
             continue
+        if isinstance(part, sim.ADC):
+            part.set(_AT_27_DEGREES, channel=_PICO_THERMOMETER)
         try:
             board.attach(part)
-        except OSError as exc:  # the program's test has wired something there
+        except OSError as exc:  # something else is there
             if exc.errno != errno.EBUSY:
                 raise

@@ -91,6 +91,10 @@ class PinLine(Channel):
         watch.begin(self.stopped)
         watch.detect()
 
+    def __del__(self) -> None:
+        if hasattr(self, "gpio"):  # it was opened
+            self.close()  # programs for boards close nothing
+
     def release(self) -> None:
         """Give it back."""
         self.call_back(None, None, None)
