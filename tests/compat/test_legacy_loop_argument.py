@@ -97,6 +97,13 @@ def test_as_completed(legacy):
         assert loop.run_until_complete(main(**options)) == {2, 4, 6, 8}
 
 
+def test_as_completed_where_no_loop_runs(legacy):
+    loop = asyncio.get_event_loop()
+    for options in ({}, {"loop": loop}, {"loop": loop, "timeout": 60}):
+        waits = asyncio.as_completed([double(1), generator(2)], **options)
+        assert {loop.run_until_complete(wait) for wait in waits} == {2, 4}
+
+
 LOCKS = (asyncio.Lock, asyncio.Event, asyncio.Condition, asyncio.Semaphore)
 QUEUES = (asyncio.Queue, asyncio.PriorityQueue, asyncio.LifoQueue)
 

@@ -78,7 +78,14 @@ def as_completed(
         fs = {asyncio.ensure_future(future, loop=loop) for future in set(fs)}
     elif isinstance(fs, GeneratorType):  # it would be taken for a coroutine
         fs = list(fs)
-    return _as_completed(fs, timeout=timeout)
+    if asyncio._get_running_loop() is not None:
+        return _as_completed(fs, timeout=timeout)
+    # From 3.14 on it asks for the current task, and who runs no loop may not.
+    asyncio._set_running_loop(loop or asyncio.get_event_loop())
+    try:
+        return _as_completed(fs, timeout=timeout)
+    finally:
+        asyncio._set_running_loop(None)
 
 
 def install(patches: Patches) -> None:
