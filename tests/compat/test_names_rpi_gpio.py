@@ -79,11 +79,12 @@ def callback_to_a_loop():
 def distance():
     GPIO.setup(23, GPIO.OUT, initial=0)
     GPIO.setup(24, GPIO.IN)
-    for _ in range(50):  # on a busy machine a measurement may be late
+    for _ in range(100):  # on a busy machine an echo may have gone before it is seen
         GPIO.output(23, 1)
         time.sleep(0.00001)
         GPIO.output(23, 0)
-        while GPIO.input(24) == 0:
+        sent = began = ended = time.time()
+        while GPIO.input(24) == 0 and began < sent + 0.1:
             began = time.time()
         while GPIO.input(24) == 1:
             ended = time.time()
