@@ -4,6 +4,7 @@ import textwrap
 
 import pytest
 
+from pyasync_hw.hardware import BoardNames
 from pyasync_hw.hardware.pins import BOARD_TO_BCM, parse_pin, parse_spi
 from pyasync_hw.hardware.tomlfile import ConfigError
 from pyasync_hw.hardware.wiring import ReaderWiring, Wiring, load_board
@@ -42,6 +43,7 @@ def test_readers_in_the_order_of_the_file(board_file):
             ReaderWiring("door", "spi0.0", "GPIO24", "GPIO25"),
             ReaderWiring("spi0.1", "spi0.1", 17, None, 1_000_000),
         ),
+        names=BoardNames(),
     )
     assert wiring.reader("door") is wiring.readers[0]
     with pytest.raises(KeyError, match=r"door, spi0\.1"):
@@ -49,7 +51,7 @@ def test_readers_in_the_order_of_the_file(board_file):
 
 
 def test_an_empty_file_is_a_board_without_parts(board_file):
-    assert load_board(board_file("")) == Wiring("pi-zero-w", ())
+    assert load_board(board_file("")) == Wiring("pi-zero-w", (), names=BoardNames())
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path):
