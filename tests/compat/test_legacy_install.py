@@ -96,7 +96,7 @@ def test_star_import_has_the_old_names(installed):
         ("asyncio.base_events", "BaseEventLoop Server"),
         ("asyncio.base_futures", "CancelledError Error InvalidStateError TimeoutError"),
         ("asyncio.compat", "PY34 PY35 PY352 flatten_list_bytes"),
-        ("asyncio.coroutines", "_DEBUG coroutine iscoroutine iscoroutinefunction"),
+        ("asyncio.coroutines", "CoroWrapper _DEBUG coroutine iscoroutine iscoroutinefunction"),
         (
             "asyncio.events",
             "AbstractEventLoopPolicy BaseDefaultEventLoopPolicy get_child_watcher "

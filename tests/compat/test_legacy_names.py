@@ -100,6 +100,38 @@ def test_decorated_functions_are_coroutine_functions(legacy):
     assert not asyncio.iscoroutinefunction(lambda: None)
 
 
+def test_in_debug_mode_a_generator_that_nobody_ran_is_missed(legacy, monkeypatch, caplog):
+    """PYTHONASYNCIODEBUG=1 is read where a function is decorated, as it was."""
+    monkeypatch.setattr(asyncio.coroutines, "_is_debug_mode", lambda: True)
+
+    @asyncio.coroutine
+    def inner():
+        return (yield from asyncio.sleep(0, "inner"))
+
+    @asyncio.coroutine
+    def outer():
+        return (yield from inner())
+
+    async def newer():
+        return await outer()
+
+    loop = asyncio.get_event_loop()
+    assert isinstance(inner(), asyncio.coroutines.CoroWrapper)
+    assert "inner()> was never yielded from\nCoroutine object created at" in caplog.text
+    assert "test_legacy_names.py" in caplog.text
+    caplog.clear()
+    assert asyncio.iscoroutinefunction(inner)
+    assert loop.run_until_complete(outer()) == "inner"
+    task = asyncio.Task(outer(), loop=loop)
+    assert "outer" in repr(task)
+    assert loop.run_until_complete(asyncio.gather(task, newer())) == ["inner", "inner"]
+    task = loop.create_task(inner())
+    loop.call_soon(task.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    assert "never yielded" not in caplog.text
+
+
 def test_cancel_is_seen_by_handlers_of_concurrent_futures(legacy):
     seen = []
 

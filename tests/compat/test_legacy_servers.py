@@ -76,3 +76,13 @@ def test_the_socket_of_a_transport_has_its_methods(legacy):
     transport.close()
     other.close()
     loop.run_until_complete(asyncio.sleep(0))
+
+
+def test_a_unix_server_leaves_its_file_to_the_program(legacy, tmp_path):
+    loop = asyncio.get_event_loop()
+    for path, options in ((tmp_path / "a", {}), (tmp_path / "b", {"backlog": 1})):
+        creating = loop.create_unix_server(asyncio.Protocol, str(path), **options)
+        server = loop.run_until_complete(creating)
+        server.close()
+        loop.run_until_complete(server.wait_closed())
+        path.unlink()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from ..patches import Patches
+from .coro_wrapper import CoroWrapper
 
 __all__ = ["as_coroutine", "coroutine", "install", "iscoroutinefunction", "mark"]
 
@@ -49,8 +50,9 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
     """
     if inspect.iscoroutinefunction(func):
         return func
+    made: Any
     if inspect.isgeneratorfunction(func):
-        made: Callable[..., Any] = types.coroutine(func)
+        made = types.coroutine(func)
     else:
 
         @functools.wraps(func)
@@ -61,23 +63,28 @@ def coroutine(func: Callable[..., Any]) -> Callable[..., Any]:
             return result
 
         made = types.coroutine(call)
+    if coroutines._is_debug_mode():  # type: ignore[attr-defined]
+        made = _watched(made)
+    made._is_coroutine = _MARK
+    return made  # type: ignore[no-any-return]
 
-    @functools.wraps(func)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return made(*args, **kwargs)
 
-    wrapper._is_coroutine = _MARK  # type: ignore[attr-defined]
+def _watched(made: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(made)
+    def wrapper(*args: Any, **kwargs: Any) -> CoroWrapper:
+        return CoroWrapper(made(*args, **kwargs), made)
+
     return wrapper
 
 
 def install(patches: Patches) -> None:
     """asyncio.iscoroutine() of a generator is true, and Task takes it (up to 3.11)."""
-    types_ = coroutines._COROUTINE_TYPES  # type: ignore[attr-defined]
-    if types.GeneratorType not in types_:
-        # Task's own list of what it has found to be one, in C, keeps it to the end.
-        patches.set(coroutines, "_COROUTINE_TYPES", (*types_, types.GeneratorType))
-        patches.set(coroutines, "_iscoroutine_typecache", set())
+    kinds = (*coroutines._COROUTINE_TYPES, types.GeneratorType, CoroWrapper)  # type: ignore[attr-defined]
+    patches.set(coroutines, "_COROUTINE_TYPES", kinds)
+    # Task's own such list, in C, keeps to the end what it has found to be one.
+    patches.set(coroutines, "_iscoroutine_typecache", set())
     for module in (asyncio, coroutines):
         patches.set(module, "iscoroutinefunction", iscoroutinefunction)
         patches.add(module, "coroutine", coroutine)
     patches.add(coroutines, "_is_coroutine", _MARK)
+    patches.add(coroutines, "CoroWrapper", CoroWrapper)

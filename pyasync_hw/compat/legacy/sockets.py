@@ -1,17 +1,20 @@
-"""Sockets of transports with all their methods, and reuse_address= of datagrams.
+"""Sockets as they were: of transports, of datagram endpoints, of Unix servers.
 
 A transport's socket is a wrapper since Python 3.8, without send() and its like since
-3.11, where create_datagram_endpoint() also lost reuse_address=.
+3.11, where create_datagram_endpoint() also lost reuse_address=.  A Unix server removes
+its socket's file since 3.13: a program that does so itself fails.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import socket
-from asyncio import base_events, trsock
+from asyncio import base_events, trsock, unix_events
 from typing import Any
 
 from ..patches import Patches
+from .generators import mark
 
 __all__ = ["install"]
 
@@ -72,7 +75,21 @@ async def create_datagram_endpoint(
         raise
 
 
+def _keeps_the_file(original: Any) -> Any:
+    @functools.wraps(original)
+    def create_unix_server(
+        self: Any, *args: Any, cleanup_socket: bool = False, **options: Any
+    ) -> Any:
+        return original(self, *args, cleanup_socket=cleanup_socket, **options)
+
+    return mark(create_unix_server)
+
+
 def install(patches: Patches) -> None:
     """For loops that make asyncio's own endpoints and transports."""
     patches.add(trsock.TransportSocket, "__getattr__", _of_the_socket)
     patches.set(base_events.BaseEventLoop, "create_datagram_endpoint", create_datagram_endpoint)
+    unix_loop: Any = unix_events._UnixSelectorEventLoop
+    original = unix_loop.create_unix_server
+    if "cleanup_socket" in inspect.signature(original).parameters:
+        patches.set(unix_loop, "create_unix_server", _keeps_the_file(original))
