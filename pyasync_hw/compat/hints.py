@@ -6,6 +6,7 @@ import sys
 from types import ModuleType
 
 from .missing_modules import about
+from .removed_names import about_name
 
 __all__ = ["add_hint", "no_such_name"]
 
@@ -81,7 +82,8 @@ def _about_import(exc: ImportError, name: str) -> str | None:
             return f"{wanted} is {_ELSEWHERE[key]}."
         return f"In pyasync_hw it has {', '.join(sorted(found.__all__))}."
     if not isinstance(exc, ModuleNotFoundError):
-        return None
+        _, _, rest = str(exc).partition("cannot import name '")
+        return about_name(name, rest.partition("'")[0])
     package = name.partition(".")[0]
     parent = sys.modules.get(package)
     if parent is not None and parent.__name__.startswith(_PREFIX):
@@ -90,10 +92,12 @@ def _about_import(exc: ImportError, name: str) -> str | None:
 
 
 def _about_attribute(owner: object, name: str) -> str | None:
-    """Of an object of our classes; modules have said it themselves."""
+    """Of an object of our classes, or of Python's; modules of ours have said it themselves."""
     of_class = owner if isinstance(owner, type) else type(owner)
-    if isinstance(owner, ModuleType) or not of_class.__module__.startswith(_PREFIX):
-        return None
+    if isinstance(owner, ModuleType):
+        return about_name(owner.__name__, name)
+    if not of_class.__module__.startswith(_PREFIX):
+        return about_name(of_class.__name__, name)
     key = (of_class.__name__, name)
     if key in _ELSEWHERE:
         return f"{name} is {_ELSEWHERE[key]}."

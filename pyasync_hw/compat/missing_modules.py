@@ -115,6 +115,15 @@ _ABOUT = {
     "umqtt": "it is MicroPython's client for MQTT; Python's: {pip} paho-mqtt or aiomqtt",
     "upip": "it installs MicroPython's libraries; here: {pip}",
     "urequests": "it is MicroPython's; requests has its names: {pip} requests",
+    # Python's own, once.
+    "asynchat": "gone since Python 3.12; asyncio does it now, and {pip} pyasynchat has it",
+    "asyncore": "gone since Python 3.12; asyncio does it now, and {pip} pyasyncore has it",
+    "cgi": "gone since Python 3.13; {pip} legacy-cgi has it",
+    "distutils": "gone since Python 3.12; {pip} setuptools has it",
+    "imp": "gone since Python 3.12; importlib does it now",
+    "pipes": "gone since Python 3.13; subprocess and shlex.quote() do it now",
+    "smtpd": "gone since Python 3.12; {pip} aiosmtpd",
+    "telnetlib": "gone since Python 3.13; {pip} telnetlib3 is its successor",
     # Packages that are called otherwise than their modules.
     "MySQLdb": "{pip} mysqlclient",
     "PIL": "{pip} pillow",

@@ -7,7 +7,7 @@ import pytest
 from running import as_python_does, run
 
 from pyasync_hw import sim
-from pyasync_hw.compat import hints
+from pyasync_hw.compat import hints, missing_modules
 from pyasync_hw.compat.spidev import SpiDev
 
 NAMES = {
@@ -175,3 +175,21 @@ def test_an_attribute_that_an_object_has_not():
     assert note.startswith("In pyasync_hw SMBus has ") and "read_byte" in note
     note = last_lines("import pirc522; pirc522.RFID().read_uid()")[1]
     assert note.startswith("In pyasync_hw RFID has anticoll, ") and "act_end" not in note
+
+
+@pytest.mark.parametrize(
+    ("program", "hint"),
+    [
+        ("import time; time.clock()", "clock is gone since Python 3.8; now it is time.perf_cou"),
+        ("from collections import Mapping", "Mapping is gone since Python 3.10; now it is coll"),
+        ("import collections; collections.Mapping", "Mapping is gone since Python 3.10; now it"),
+        ("import array; array.array('b').tostring()", "tostring is gone since Python 3.9; now"),
+    ],
+)
+def test_what_python_had_once_says_what_does_it_now(program, hint):
+    _error, note = last_lines(program)
+    assert note.startswith(hint)
+
+
+def test_a_module_that_python_had_once_says_what_does_it_now():
+    assert "asyncio does it now" in missing_modules.about("asyncore")
