@@ -169,6 +169,26 @@ def test_a_package_that_loads_its_parts_late(program, tmp_path):
     assert run(path) == (0, "through\n", "")
 
 
+def test_streams_of_the_terminal(program):
+    path = program(
+        """
+        import sys
+        import uasyncio as asyncio
+        async def main():
+            reader = asyncio.StreamReader(sys.stdin)
+            writer = asyncio.StreamWriter(sys.stdout, {})
+            await writer.awrite("ready\\n")
+            print(await reader.readline())
+            print(await reader.readline())
+            print(await reader.read(2), await reader.read(9), await reader.readline())
+        asyncio.run(main())
+        """
+    )
+    status, out, err = run(path, input="one\ntwo\nhé")
+    assert (status, err) == (0, "")
+    assert out == "ready\nb'one\\n'\nb'two\\n'\nh é b''\n"
+
+
 def test_a_program_that_polls_ends_by_ctrl_c_without_a_word_on_its_tasks(program):
     path = program(
         """

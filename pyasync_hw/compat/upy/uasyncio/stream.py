@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from .. import usocket
+from . import text
 from .calls import sleep_ms
 from .core import Task, current_task_or_none
 from .polling import readable, writable
@@ -50,7 +51,7 @@ class Stream:
         else:
             ios, extra = extra, {}
         self._polled = s
-        self.s = usocket.as_stream(ios)
+        self.s = text.as_stream(usocket.as_stream(ios))
         self.e = extra
         self.out_buf = b""
         self._write: Any = getattr(self.s, "write", None)
