@@ -146,7 +146,7 @@ class Trace:
 
     def loop_closes(self, loop: EventLoop) -> None:
         if self._open.pop(id(loop), None) is not None:
-            self._closed.append(loop.stats())
+            self._closed.append(_figures(loop))
 
     def _note(self, report: insight.Report) -> None:
         if os.getpid() != self._process:
@@ -165,7 +165,7 @@ class Trace:
         for reference in list(self._open.values()):
             loop = reference()
             if loop is not None:
-                stats.append(loop.stats())
+                stats.append(_figures(loop))
         ran = [of_one for of_one in stats if of_one["iterations"]]
         times = os.times()
         now = _uses()
@@ -175,6 +175,7 @@ class Trace:
             "cpu_seconds": time.process_time() - self._cpu,
             "children_cpu_seconds": times.children_user + times.children_system,
             "loops": len(ran),
+            "loops_patched": sum(of_one["patched"] for of_one in stats),
             **{name: sum(of_one[name] for of_one in ran) for name in _SUMS},
             "lag_max_ns": max((of_one["lag_max_ns"] for of_one in ran), default=0),
             "threads": {**dict(self._threads.counts()), "most": self._threads.most},
@@ -196,6 +197,10 @@ class Trace:
                     stream.write(trace_report.json(result))
             except OSError as exc:
                 _say(f"pyasync_hw: --trace={file}: {exc}")
+
+
+def _figures(loop: EventLoop) -> dict[str, Any]:
+    return {**loop.stats(), "patched": loop._turns_patched}
 
 
 def _is_for_callbacks() -> bool:

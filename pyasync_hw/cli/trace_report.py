@@ -63,8 +63,12 @@ def live_line(blocked: Blocked) -> str:
 
 
 def _loops(result: dict[str, Any]) -> Iterator[str]:
+    patched = result["loops_patched"]
+    if patched:
+        yield f"neither counted nor watched: {patched:,} whose turns the program has patched"
     if not result["loops"]:
-        yield "none of this package's ran"
+        if not patched:
+            yield "none of this package's ran"
         return
     running = result["idle_ns"] + result["busy_ns"]
     asleep = result["idle_ns"] / running if running else 1.0

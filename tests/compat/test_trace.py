@@ -277,6 +277,23 @@ def test_a_program_without_a_loop_and_its_forked_child(program: Program) -> None
     assert "Traceback" in traceback
 
 
+def test_a_loop_whose_turns_are_patched_is_not_said_to_have_blocked_nobody(
+    program: Program, tmp_path: Path
+) -> None:
+    path = program(
+        """\
+        import asyncio
+        original = asyncio.BaseEventLoop._run_once
+        asyncio.BaseEventLoop._run_once = lambda loop: original(loop)
+        asyncio.run(asyncio.sleep(0))
+        """
+    )
+    result, err = traced(tmp_path, path)
+    assert (result["loops"], result["loops_patched"]) == (0, 1)
+    assert "neither counted nor watched: 1 " in report(err)
+    assert "blocked " not in report(err)
+
+
 def test_what_follows_trace_is_the_program(tmp_path: Path) -> None:
     status, out, err = run("--trace", "-c", "import sys; print(sys.argv)", "--trace")
     assert (status, out) == (0, "['-c', '--trace']\n")
