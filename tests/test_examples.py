@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -108,7 +110,10 @@ class Program:
         out = self.process.stdout.read()
         return self.process.wait(), out, self.errors.read_text()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()
 
@@ -121,14 +126,11 @@ def running(
     items = [item for item in request.session.items if item.path == request.path]
     names = {item.callspec.params["name"] for item in items if hasattr(item, "callspec")}
     scratch = tmp_path_factory.mktemp("examples")
-    programs: dict[str, Program] = {}
-    try:
-        for name in sorted(names):
-            programs[name] = Program(name, scratch, *["0"] * (name in SERVERS))
-        yield programs
-    finally:
-        for program in programs.values():
-            program.close()
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(Program(name, scratch, *["0"] * (name in SERVERS)))
+            for name in sorted(names)
+        }
 
 
 def test_each_is_tested() -> None:
@@ -140,33 +142,19 @@ def test_each_is_tested() -> None:
     assert found == {*ENDS, *INTERRUPTED, *SERVERS, *OTHERS, *MODULES}
 
 
-@pytest.mark.parametrize("name", ENDS)
-def test_it_runs_to_its_end(name: str, running: dict[str, Program]) -> None:
-    program = running[name]
-    status, out, err = program.end()
-    assert (status, err) == (0, "")
-    assert re.fullmatch(ENDS[name], out), out
-    if name == "level/level.py":
-        assert (program.folder / "display.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("name", INTERRUPTED)
-def test_it_runs_until_it_is_interrupted(name: str, running: dict[str, Program]) -> None:
-    program = running[name]
-    expected, wanted_status = INTERRUPTED[name]
-    lines: list[str] = []
-    while not expected <= set(lines):
-        lines.append(program.line().removesuffix("\n"))
-        assert lines[-1], (lines, program.end())
-    status, out, err = program.end(signal.SIGINT)
-    lines += out.splitlines()
-    assert status == wanted_status
-    assert err == "" if status == 0 else err.endswith("\nKeyboardInterrupt\n")
-    if name == "micropython/flash.py":
-        last = {line.split()[0]: line.split()[1] for line in lines}
-        assert last == {"(red": "off)", "(green": "off)", "(yellow": "off)", "(blue": "off)"}
-    if name == "micropython/device.py":
-        assert lines[-1] == "over"
+@pytest.mark.parametrize(
+    "name",
+    ["doorbell/doorbell.py", "micropython/awaitable.py", "micropython/pipeline.py"],
+)
+def test_ctrl_c_ends_it_before_its_end(name: str, tmp_path: Path) -> None:
+    with Program(name, tmp_path) as program:
+        first = program.line()
+        status, out, err = program.end(signal.SIGINT)
+    if status == 0:  # it was quicker
+        assert re.fullmatch(ENDS[name], first + out), out
+    else:
+        assert status == -signal.SIGINT
+        assert err.endswith("\nKeyboardInterrupt\n")
 
 
 @pytest.mark.parametrize("name", SERVERS)
@@ -219,10 +207,39 @@ def test_a_scheduler_by_hand(name: str, running: dict[str, Program]) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["scheduling/round_robin.py"])
-def test_round_robin(name: str, running: dict[str, Program]) -> None:
-    program = running[name]
-    assert program.line() == "all had their turns\n"
-    status, out, err = program.end(signal.SIGINT)
+def test_round_robin(tmp_path: Path) -> None:
+    with Program("scheduling/round_robin.py", tmp_path) as program:  # alone: it never waits
+        assert program.line() == "all had their turns\n"
+        status, out, err = program.end(signal.SIGINT)
     assert (status, err) == (0, "")
     assert re.fullmatch(r"(all had their turns\n)*ended\n", out), out
+
+
+# Last: until here they had time.
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_it_runs_until_it_is_interrupted(name: str, running: dict[str, Program]) -> None:
+    program = running[name]
+    expected, wanted_status = INTERRUPTED[name]
+    lines: list[str] = []
+    while not expected <= set(lines):
+        lines.append(program.line().removesuffix("\n"))
+        assert lines[-1], (lines, program.end())
+    status, out, err = program.end(signal.SIGINT)
+    lines += out.splitlines()
+    assert status == wanted_status
+    assert err == "" if status == 0 else err.endswith("\nKeyboardInterrupt\n")
+    if name == "micropython/flash.py":
+        last = {line.split()[0]: line.split()[1] for line in lines}
+        assert last == {"(red": "off)", "(green": "off)", "(yellow": "off)", "(blue": "off)"}
+    if name == "micropython/device.py":
+        assert lines[-1] == "over"
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_it_runs_to_its_end(name: str, running: dict[str, Program]) -> None:
+    program = running[name]
+    status, out, err = program.end()
+    assert (status, err) == (0, "")
+    assert re.fullmatch(ENDS[name], out), out
+    if name == "level/level.py":
+        assert (program.folder / "display.png").read_bytes().startswith(b"\x89PNG")
