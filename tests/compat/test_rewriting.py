@@ -441,15 +441,18 @@ def test_micropythons_yield_is_an_await(folder, yields):
             yield 4
         async def readings():
             yield 1
+        async def undecorated():
+            yield 5
+        other_manager = asynccontextmanager(undecorated)
         async def use():
-            async with manager() as four:
-                return four
+            async with manager() as four, other_manager() as five:
+                return four, five
         """,
         "other",
     )
     complete(other.wait())
     assert yields[-1] == 3
-    assert complete(other.use()) == 4
+    assert complete(other.use()) == (4, 5)
     assert inspect.isasyncgenfunction(other.readings)  # module iterates it
 
 

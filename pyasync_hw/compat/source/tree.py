@@ -21,6 +21,7 @@ __all__ = ["Rewriter", "imports", "iterated_names"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _FunctionT = TypeVar("_FunctionT", ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_TAKES_ITERATOR = ("aclosing", "aiter", "anext", "asynccontextmanager")
 # They make an asynchronous generator function something else.
 _TAKES_GENERATOR = ("contextmanager", "fixture", "generator")
 
@@ -49,7 +50,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def iterated_names(tree: ast.AST) -> set[str]:
-    """What is iterated by `async for`, anext(), aiter() or aclosing(): names of functions.
+    """What is iterated by `async for`, anext(), aiter() and their like: names of functions.
 
     Also those whose result is in a variable first.
     """
@@ -60,7 +61,7 @@ def iterated_names(tree: ast.AST) -> set[str]:
             isinstance(node, ast.comprehension) and node.is_async
         ):
             found.add(_last_name(node.iter))
-        elif isinstance(node, ast.Call) and _last_name(node) in ("aiter", "anext", "aclosing"):
+        elif isinstance(node, ast.Call) and _last_name(node) in _TAKES_ITERATOR:
             found.update(map(_last_name, node.args[:1]))
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             for target in node.targets:
