@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import sys
 from pathlib import Path
@@ -62,6 +61,8 @@ def _command(options: argparse.Namespace) -> list[str]:
 
 def main(options: argparse.Namespace) -> int:
     """Exit status 2 without ipykernel, or for a file that cannot be read or written."""
+    import json  # not for programs under `run`, which start through this folder, too
+
     spec = {
         "argv": _command(options),
         "display_name": f"Python {sys.version_info[0]} ({options.name})",
