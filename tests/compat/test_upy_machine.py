@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pyasync_hw import hardware, sim
+from pyasync_hw import VirtualClock, hardware, sim
 from pyasync_hw.compat import upy
 from pyasync_hw.compat.service import service
 from pyasync_hw.hardware import wiring
@@ -212,18 +212,56 @@ def test_what_a_callback_raises_is_told_and_the_next_one_comes(board, monkeypatc
     assert told == [ZeroDivisionError] * 2
 
 
-def test_a_pulse_is_as_long_as_its_edges_say(board):
-    from machine import Pin, time_pulse_us
+class _Recorder:
+    """A part that answers each byte by it and 0x80, and keeps the frames."""
 
-    board.attach(sim.HCSR04("GPIO23", "GPIO24", distance=1.715))
-    trigger, echo = Pin(23, Pin.OUT), Pin(24, Pin.IN)
-    begun = threading.Timer(0, lambda: (trigger.on(), trigger.off()))
-    begun.start()
-    assert time_pulse_us(echo, 1, 1) == -2
-    begun.join()
-    board.part("hcsr041").call_at(board.time() + 0.2, trigger.on)
-    board.part("hcsr041").call_at(board.time() + 0.3, trigger.off)
-    assert time_pulse_us(echo, 1, 60_000_000) == pytest.approx(10_000, abs=2)
+    def __init__(self):
+        self.frames = []
+        self.heard = threading.Event()
+
+    def transfer(self, data):
+        self.frames.append(data)
+        self.heard.set()
+        return bytes(byte | 0x80 for byte in data)
+
+
+def test_what_is_sent_while_a_pin_is_low_is_one_message(board):
+    from machine import SPI, Pin
+
+    part = _Recorder()
+    board.attach_spi(0, 0, part)
+    select, spi = Pin(5, Pin.OUT, value=1), SPI(1, baudrate=1000000)
+    spi.write(b"\1")
+    select(0)
+    spi.write(b"\2")
+    spi.write(b"\3")
+    answer = bytearray(2)
+    spi.readinto(answer, 4)
+    select(1)
+    select.off()
+    spi.write(b"\5")
+    spi.write(b"\6")
+    select.on()
+    assert part.frames == [b"\1", b"\2\3\4\4", b"\5\6"]
+    assert answer == b"\x84\x84"
+    select(0)
+    part.heard.clear()
+    spi.write(b"\7")  # and nothing more, as where the pin is an LED's
+    assert part.heard.wait(60)
+    assert part.frames[3:] == [b"\7"]
+
+
+def test_a_pulse_is_as_long_as_its_edges_say():
+    for board in _use(sim.Board(clock=VirtualClock())):
+        from machine import Pin, time_pulse_us
+
+        sensor = board.attach(sim.HCSR04("GPIO23", "GPIO24", distance=1.715))
+        trigger, echo = Pin(23, Pin.OUT), Pin(24, Pin.IN)
+        assert time_pulse_us(echo, 1, 1000) == -2
+        sensor.call_at(board.time() + 0.1, trigger.on)
+        sensor.call_at(board.time() + 0.2, trigger.off)
+        assert time_pulse_us(echo, 1) == 10_000
+        assert time_pulse_us(echo, 0, 1000) == -1
 
 
 def test_the_picture_is_on_the_display(board):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable
 from typing import Any
 
 from ... import hardware, i2c, sim, spi
+from .chip_select import chip_select
 from .default_parts import wire_default_parts
 from .pins import Pin
 
@@ -24,6 +26,7 @@ _I2C_PINS: dict[tuple[int | None, int | None], int] = {
     (22, 23): 6,
 }
 _USUAL_I2C = 1
+_LONG = 2048  # bytes of a message, of the 4096 that spidev takes
 
 
 def to_bytes(data: Any) -> bytes:
@@ -183,7 +186,7 @@ class SoftI2C(I2C):
 class SPI:
     """SPI(id, baudrate, *, polarity, phase, bits, firstbit, sck, mosi, miso): `spi0.0`.
 
-    Chip select is that device's; each call is a message.
+    Chip select is that device's; what is sent while a pin is low is a message.
     """
 
     MSB, LSB = 0, 1
@@ -204,6 +207,8 @@ class SPI:
         self._id = id
         self._device = spi.Device("spi0.0", speed_hz=baudrate, mode=polarity << 1 | phase)
         weakref.finalize(self, self._device.close)
+        self._begun = b""  # of a message that waits for its end
+        self._lock = threading.Lock()  # for what has been begun
         self._set_bits(bits, firstbit)
 
     def _set_bits(self, bits: int, firstbit: int) -> None:
@@ -238,7 +243,13 @@ class SPI:
         self._device.close()
 
     def _exchange(self, data: bytes) -> bytes:
-        return self._device.blocking.transfer(data)
+        with self._lock:
+            begun, self._begun = self._begun, b""
+            message = begun + data
+            return self._device.blocking.transfer(message)[len(begun) :] if message else b""
+
+    def _end_message(self) -> None:
+        self._exchange(b"")
 
     def read(self, nbytes: int, write: int = 0) -> bytes:
         """Read `nbytes`, while `write` goes out again and again."""
@@ -251,7 +262,13 @@ class SPI:
 
     def write(self, buf: Any) -> None:
         """Write `buf`."""
-        self._exchange(to_bytes(buf))
+        data = to_bytes(buf)
+        if not chip_select.is_low or len(self._begun) + len(data) > _LONG:
+            self._exchange(data)
+            return
+        with self._lock:
+            self._begun += data
+        chip_select.wait(self._end_message)
 
     def write_readinto(self, write_buf: Any, read_buf: Any) -> None:
         """Write one, and fill the other, of the same length, with what comes meanwhile."""

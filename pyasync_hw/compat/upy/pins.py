@@ -10,6 +10,7 @@ from ...gpio import Edge
 from ..edge_detect import Watch
 from ..gpio_channel import Bias, Channel
 from . import callbacks
+from .chip_select import chip_select
 from .pin_names import find_gpio, names
 
 __all__ = ["Pin", "PinLine", "Signal", "release_all"]
@@ -72,6 +73,7 @@ class PinLine(Channel):
         """Drive it; an input keeps that for when it is an output."""
         self.latch = value
         if self.is_output:
+            chip_select.pin_changes(self, value)
             self.drive(value)
 
     def call_back(self, edge: Edge | None, handler: Handler | None, pin: object) -> None:

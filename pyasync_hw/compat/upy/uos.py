@@ -6,7 +6,7 @@ import os as _os
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["dupterm", "ilistdir", "sync", "urandom"]
+__all__ = ["dupterm", "ilistdir", "sync", "uname", "urandom"]
 
 _S_IFMT = 0o170000
 sync = _os.sync
@@ -24,6 +24,13 @@ def dupterm(stream: Any, index: int = 0) -> None:
     """Python's terminal is not a REPL of a board: OSError for a stream, nothing for None."""
     if stream is not None:
         raise OSError("there is no REPL to duplicate")
+
+
+def uname() -> Any:
+    """As on an ESP8266, which most drivers know; the machine is this one."""
+    ours = _os.uname()
+    version = f"pyasync_hw on {ours.sysname} {ours.release}"
+    return _os.uname_result(("esp8266", "esp8266", "1.24.0", version, ours.machine))
 
 
 def __getattr__(name: str) -> Any:
