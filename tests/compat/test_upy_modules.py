@@ -74,6 +74,16 @@ def test_an_installed_package_that_asks_for_micropython_gets_python(program, tmp
     assert run(path) == (0, "asyncio struct None pyasync_hw.compat.upy.uasyncio\n", "")
 
 
+@pytest.mark.parametrize("name", ["uasyncio", "usocket", "utime", "uos", "uselect", "ussl"])
+def test_a_name_that_is_nowhere(name, names):
+    with pytest.raises(
+        AttributeError, match=f"neither MicroPython's {name} nor Python's {name[1:]}"
+    ):
+        _ = getattr(names, name).no_such_thing
+    with pytest.raises(ImportError, match="no_such_thing"):
+        exec(f"from {name} import no_such_thing")
+
+
 def test_they_can_be_left_out(program):
     status, _, err = run("--shims=none", program("import usocket"))
     assert status == 1

@@ -420,6 +420,25 @@ def test_a_lock_given_to_a_task_that_is_cancelled_is_given_on(uasyncio, loop):
     loop.run_until_complete(main())
 
 
+def test_another_thread_has_a_loop_of_its_own(uasyncio, native):
+    """The second core of a board."""
+    results = []
+
+    async def count():
+        await uasyncio.sleep_ms(1)
+        results.append(asyncio.get_running_loop())
+
+    def other():
+        uasyncio.run(count())
+        uasyncio.run(count())
+        results[0].close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert results[0] is results[1] is not native
+
+
 def test_a_thread_sets_a_flag(uasyncio):
     asyncio.get_event_loop().close()
     asyncio.set_event_loop(pyasync_hw.new_event_loop())  # threads live in real time

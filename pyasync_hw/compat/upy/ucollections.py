@@ -7,6 +7,8 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Iterable
 from typing import Any
 
+from . import forward
+
 __all__ = ["OrderedDict", "deque", "namedtuple"]
 
 
@@ -28,5 +30,4 @@ class deque(_collections.deque[Any]):
         super().appendleft(x)
 
 
-def __getattr__(name: str) -> Any:
-    return getattr(_collections, name)
+__getattr__ = forward.to(_collections)

@@ -6,6 +6,8 @@ import os as _os
 from collections.abc import Iterator
 from typing import Any
 
+from . import forward
+
 __all__ = ["dupterm", "ilistdir", "sync", "uname", "urandom"]
 
 _S_IFMT = 0o170000
@@ -33,5 +35,4 @@ def uname() -> Any:
     return _os.uname_result(("esp8266", "esp8266", "1.24.0", version, ours.machine))
 
 
-def __getattr__(name: str) -> Any:
-    return getattr(_os, name)
+__getattr__ = forward.to(_os)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from select import POLLERR, POLLHUP, POLLIN, POLLOUT
 from typing import Any
 
+from . import forward
 from .uasyncio.polling import POLL_MS, device_is_ready
 
 __all__ = ["POLLERR", "POLLHUP", "POLLIN", "POLLOUT", "poll", "select"]
@@ -98,5 +99,4 @@ def select(
     return of(rlist, POLLIN | ended), of(wlist, POLLOUT | POLLERR), of(xlist, POLLERR)
 
 
-def __getattr__(name: str) -> Any:
-    return getattr(_select, name)
+__getattr__ = forward.to(_select)

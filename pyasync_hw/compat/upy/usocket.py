@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket as _socket
 from typing import Any
 
+from . import forward
+
 # Without getaddrinfo and socket, which are here, what Python's module has.
 __all__ = ["FileMethods", "as_stream", "getaddrinfo", "socket", "to_bytes"]
 __all__ += [name for name in _socket.__all__ if name not in __all__]
@@ -160,5 +162,4 @@ def getaddrinfo(
         return _socket.getaddrinfo(host, port, family, kind, proto, flags)
 
 
-def __getattr__(name: str) -> Any:
-    return getattr(_socket, name)
+__getattr__ = forward.to(_socket)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl as _ssl
 from typing import Any
 
+from . import forward
 from .usocket import FileMethods, to_bytes
 
 __all__ = ["CERT_NONE", "CERT_OPTIONAL", "CERT_REQUIRED", "SSLContext", "SSLSocket", "wrap_socket"]
@@ -77,5 +78,4 @@ def wrap_socket(
     return wrapped
 
 
-def __getattr__(name: str) -> Any:
-    return getattr(_ssl, name)
+__getattr__ = forward.to(_ssl)

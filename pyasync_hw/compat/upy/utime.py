@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time as _time
 from time import gmtime, sleep, time_ns
-from typing import Any
+
+from . import forward
 
 __all__ = [
     "gmtime",
@@ -90,5 +91,4 @@ def mktime(date: tuple[int, ...]) -> int:
     return int(_time.mktime((*date[:8], -1)))  # type: ignore[arg-type]
 
 
-def __getattr__(name: str) -> Any:
-    return getattr(_time, name)
+__getattr__ = forward.to(_time)

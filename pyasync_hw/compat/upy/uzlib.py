@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib as _zlib
 from typing import Any
 
+from . import forward
+
 __all__ = ["DecompIO", "decompress"]
 
 decompress = _zlib.decompress
@@ -49,5 +51,4 @@ class DecompIO:
         return line
 
 
-def __getattr__(name: str) -> Any:
-    return getattr(_zlib, name)
+__getattr__ = forward.to(_zlib)

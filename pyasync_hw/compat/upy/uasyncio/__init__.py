@@ -10,6 +10,7 @@ import asyncio
 from typing import Any
 
 from ...source import set_uyield
+from .. import forward
 from . import core, queues, synchro, udp
 from .core import (
     CancelledError,
@@ -103,9 +104,7 @@ PollEventLoop = EpollEventLoop = core.EventLoop
 DEBUG = 0
 
 
-def __getattr__(name: str) -> Any:
-    # What MicroPython leaves out.
-    return getattr(asyncio, name)
+__getattr__ = forward.to(asyncio)
 
 
 def set_debug(val: Any) -> None:

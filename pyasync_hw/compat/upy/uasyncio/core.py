@@ -112,7 +112,14 @@ def _report(task: Any) -> None:
 
 def _native() -> asyncio.AbstractEventLoop:
     """The running loop, or the thread's current one."""
-    return asyncio._get_running_loop() or asyncio.get_event_loop()
+    running = asyncio._get_running_loop()
+    if running is not None:
+        return running
+    try:
+        return asyncio.get_event_loop()
+    except RuntimeError:  # in another thread than the main one
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        return asyncio.get_event_loop()
 
 
 def _entry(callback: Any, args: Any) -> Any:
