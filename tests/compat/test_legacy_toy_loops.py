@@ -1,5 +1,6 @@
 """Event loops written by hand before call_soon() had a context, under asyncio's tasks."""
 
+import abc
 import asyncio
 import contextvars
 import heapq
@@ -158,13 +159,19 @@ def test_futures_are_asyncio_s(legacy):
     assert isinstance(future, asyncio.Future) and isinstance(asyncio.Future(), type(future))
     assert issubclass(type(future), asyncio.Future)
 
-    class Own(asyncio.Future):
-        pass
+    class Own(asyncio.Future, abc.ABC):
+        def __init__(self, name, *, loop=None):
+            super().__init__(loop=loop)
+            self.name = name
 
-    assert isinstance(Own(loop=loop), asyncio.Future) and not isinstance(future, Own)
-    assert not isinstance(1, asyncio.Future) and asyncio.isfuture(Own())
+    own = Own("own", loop=loop)
+    assert isinstance(own, asyncio.Future) and isinstance(own, Own) and own.name == "own"
+    assert not isinstance(future, Own) and issubclass(Own, asyncio.Future)
+    assert not isinstance(1, asyncio.Future) and asyncio.isfuture(Own("other"))
+    with pytest.raises(TypeError, match=r"^Future\(\) takes"):
+        asyncio.Future(loop)
 
-    class OwnTask(asyncio.Task):
+    class OwnTask(asyncio.Task, abc.ABC):
         pass
 
     async def main():

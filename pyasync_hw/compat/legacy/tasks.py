@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABCMeta
 from typing import Any
 
 from ..patches import Patches
@@ -13,7 +14,7 @@ __all__ = ["Task", "install"]
 _StandardTask: Any = asyncio.Task
 
 
-class _TaskType(type):
+class _TaskType(ABCMeta):  # what a program derives from it may be an ABC, too
     """Makes tasks of the standard class, and counts them as its own.
 
     Tasks of a class that derives from it cost half as much again.
@@ -27,12 +28,14 @@ class _TaskType(type):
         return super().__call__(*args, **options)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        kind: type = _StandardTask if cls is Task else cls
-        return type.__instancecheck__(kind, instance)
+        if cls is Task:
+            return isinstance(instance, _StandardTask)
+        return super().__instancecheck__(instance)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        kind: type = _StandardTask if cls is Task else cls
-        return type.__subclasscheck__(kind, subclass)
+        if cls is Task:
+            return issubclass(subclass, _StandardTask)
+        return super().__subclasscheck__(subclass)
 
 
 class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]

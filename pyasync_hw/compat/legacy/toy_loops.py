@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+from abc import ABCMeta
 from asyncio import events
 from asyncio.log import logger
 from collections.abc import Callable
@@ -101,21 +102,25 @@ def adapt(cls: type) -> None:
             setattr(cls, name, method)
 
 
-class _FutureType(type):
+class _FutureType(ABCMeta):  # what a program derives from it may be an ABC, too
     """Makes futures of the standard class, and counts them as its own."""
 
-    def __call__(cls, *, loop: Any = None) -> Any:
-        if loop is not None:
-            adapt(type(loop))
-        return _StandardFuture(loop=loop) if cls is Future else super().__call__(loop=loop)
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        if "loop" in options:
+            adapt(type(options["loop"]))
+        if cls is Future:
+            return _StandardFuture(*args, **options)
+        return super().__call__(*args, **options)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        kind: type = _StandardFuture if cls is Future else cls
-        return type.__instancecheck__(kind, instance)
+        if cls is Future:
+            return isinstance(instance, _StandardFuture)
+        return super().__instancecheck__(instance)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        kind: type = _StandardFuture if cls is Future else cls
-        return type.__subclasscheck__(kind, subclass)
+        if cls is Future:
+            return issubclass(subclass, _StandardFuture)
+        return super().__subclasscheck__(subclass)
 
 
 class Future(_StandardFuture, metaclass=_FutureType):  # type: ignore[misc]

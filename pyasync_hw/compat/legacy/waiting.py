@@ -93,6 +93,7 @@ def install(patches: Patches) -> None:
     for func in (sleep, wait_for, gather, shield, wait, as_completed):
         original = getattr(tasks, func.__name__)
         func.__module__, func.__doc__ = original.__module__, original.__doc__
+        func.__annotations__ = {}  # as the original's
         for module in (asyncio, tasks):
             patches.set(module, func.__name__, func)
 
