@@ -23,24 +23,26 @@ def main_of(app: str) -> str:
     return app
 
 
-def boot(path: str, asked: bool) -> Callable[[], None] | None:
+def boot(path: str, asked: bool) -> Callable[[], str] | None:
     """What is done before the program of a file, as __main__; None: it is no board's program.
 
-    A main.py is one, as is what somebody has `asked` for.
+    It gives the file that is then to be run, as a rule `path`.  A main.py is one, as is what
+    somebody has `asked` for.
     """
     if not asked and os.path.basename(path) != MAIN:
         return None
     folder = os.path.dirname(path)
-    return lambda: _boot(folder)
+    return lambda: os.path.join(folder, _boot(folder) or path)
 
 
-def _boot(folder: str) -> None:
+def _boot(folder: str) -> str | None:
+    """Run a boot.py; the name that it gives pyb.main()."""
     lib = os.path.join(folder, LIB)
     if os.path.isdir(lib) and lib not in sys.path:
         sys.path.append(lib)
     path = os.path.join(folder, BOOT)
     if not os.path.isfile(path):
-        return
+        return None
     with open(path, "rb") as file:
         source = file.read()
     names = sys.modules["__main__"].__dict__
@@ -52,3 +54,5 @@ def _boot(folder: str) -> None:
         assert exc.__traceback__ is not None
         traceback.print_exception(exc.with_traceback(exc.__traceback__.tb_next))
     names["__file__"] = main
+    pyb = sys.modules.get("pyasync_hw.compat.upy.pyb")
+    return pyb.main_file[0] if pyb is not None and pyb.main_file else None

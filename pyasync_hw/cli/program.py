@@ -94,15 +94,18 @@ def _run_source(
     filename: str,
     argv: Sequence[str],
     folder: str,
-    before: Callable[[], None] | None = None,
+    before: Callable[[], str] | None = None,
     **names: object,
 ) -> None:
     compiled: list[CodeType] = []
 
     def run() -> None:
-        if before is not None:
-            before()
-        compiled.append(compile_program(source, filename))
+        text, path = source, filename
+        if before is not None and (path := before()) != filename:
+            with open(path, "rb") as file:
+                text = file.read()
+            sys.modules["__main__"].__file__ = path
+        compiled.append(compile_program(text, path))
         exec(compiled[0], sys.modules["__main__"].__dict__)
 
     _run(run, lambda: compiled[0] if compiled else None, argv, folder, **names)

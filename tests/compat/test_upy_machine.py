@@ -139,6 +139,8 @@ CALLS = [
     ("", "micropython.alloc_emergency_exception_buf(100)", None),
     ("", "(gc.mem_free() > 0, gc.mem_alloc() > 0, gc.threshold(), gc.threshold(5), gc.threshold())",
      (True, True, -1, None, 5)),
+    ("import ntptime; RTC().datetime((2000, 1, 1, 0, 0, 0, 0, 0)); ntptime.settime()",
+     "RTC().now()[0] > 2020 and ntptime.time() > 10 ** 9", True),
     ("", "len(os.uname())", 5),
 ]  # fmt: skip
 

@@ -50,6 +50,15 @@ print(NAME)
         assert err.endswith("ZeroDivisionError: division by zero\n")
 
 
+def test_boot_py_may_name_another_program(files, tmp_path):
+    folder = files(
+        boot="import pyb\npyb.main('other.py')\n", other="print(__file__, pyb)", main="1 / 0"
+    )
+    status, out, err = run(folder)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{tmp_path}/other.py <module ")
+
+
 def test_boot_py_is_for_a_board_program(files):
     folder = files(boot="print('boot')", other="print('other')", main="print('main')")
     assert run(folder + "/other.py")[1] == "other\n"

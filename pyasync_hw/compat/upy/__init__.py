@@ -24,6 +24,7 @@ _MODULES = {
     "machine": f"{__name__}.machine",
     "micropython": f"{__name__}.micropython",
     "network": f"{__name__}.network",
+    "ntptime": f"{__name__}.ntptime",
     "pyb": f"{__name__}.pyb",
     "ssd1306": f"{__name__}.ssd1306",
     "umachine": f"{__name__}.machine",

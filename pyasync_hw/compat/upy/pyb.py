@@ -40,6 +40,7 @@ __all__ = [
     "freq",
     "hard_reset",
     "info",
+    "main",
     "micros",
     "millis",
     "rng",
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 _began_at = time.monotonic_ns()
+main_file: list[str] = []  # what main() was called with last
 
 
 def delay(ms: float) -> None:
@@ -103,6 +105,11 @@ def rng() -> int:
 def sync() -> None:
     """Have files written to the disk."""
     os.sync()
+
+
+def main(filename: str) -> None:
+    """In boot.py: run that file of its folder when it has ended, not main.py."""
+    main_file[:] = [filename]
 
 
 def info(dump_alloc_table: Any = None) -> None:
