@@ -35,7 +35,6 @@ _ELSEWHERE = {
     ("SMBus", "read_i2c_block"): "of no version of smbus2; here it is read_i2c_block_data()",
     ("mfrc522", "StoreMFRC522"): "of a copy that is on GitHub only; BasicMFRC522 has "
     "read_sectors() and write_sectors()",
-    ("smbus2", "SMBusWrapper"): "what smbus2 had up to 0.3; here it is `with SMBus(1) as bus:`",
     ("spidev", "SPI"): "periphery's; here it is SpiDev",
 }
 

@@ -19,7 +19,7 @@ from ..hardware.pins import parse_i2c
 from .hints import no_such_name
 
 __version__ = "0.6.1"
-__all__ = ["I2cFunc", "SMBus", "i2c_msg"]
+__all__ = ["I2cFunc", "SMBus", "SMBusWrapper", "i2c_msg"]
 
 _BLOCK_MAX = 32
 _READ = 0x0001  # I2C_M_RD
@@ -277,6 +277,21 @@ def _number_of(path: str) -> int:
         # open() and the first ioctl() of a file that is no I2C bus
         code = errno.ENOTTY if os.path.exists(path) else errno.ENOENT
         raise OSError(code, os.strerror(code), path) from None
+
+
+class SMBusWrapper:
+    """What smbus2 had up to 0.3: a bus for the length of a with statement."""
+
+    def __init__(self, bus_number: int = 0, auto_cleanup: bool = True, force: bool = False) -> None:
+        self.bus_number, self.auto_cleanup, self.force = bus_number, auto_cleanup, force
+
+    def __enter__(self) -> SMBus:
+        self.bus = SMBus(self.bus_number, self.force)
+        return self.bus
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self.auto_cleanup:
+            self.bus.close()
 
 
 def __getattr__(name: str) -> Any:

@@ -106,6 +106,7 @@ TABLE: list[Row] = [
     ("bus.close()", None),
     ("SMBus(1).__enter__().read_byte_data(0x77, 0xD0)", 0x55),
     ("type(SMBus('/dev/i2c-1')).__name__", "SMBus"),
+    ("smbus2.SMBusWrapper(1).__enter__().read_byte_data(0x77, 0xD0)", 0x55),
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 from running import run
 
 from pyasync_hw import sim
-from pyasync_hw.compat.smbus2 import I2cFunc, SMBus, i2c_msg
+from pyasync_hw.compat.smbus2 import I2cFunc, SMBus, SMBusWrapper, i2c_msg
 
 
 class Recorder:
@@ -136,6 +136,18 @@ def test_errors(part: Recorder) -> None:
     bus.close()
     bus.close()
     assert part.log == []
+
+
+def test_the_wrapper_of_older_programs(part: Recorder) -> None:
+    part.answer = b"\x07"
+    with SMBusWrapper(1) as bus:
+        assert bus.read_byte(0x48) == 7
+    with pytest.raises(OSError):
+        bus.read_byte(0x48)
+    with SMBusWrapper(bus_number=1, auto_cleanup=False, force=True) as bus:
+        pass
+    assert bus.read_byte(0x48) == 7
+    bus.close()
 
 
 @pytest.mark.parametrize("name", ["smbus2", "smbus"])
