@@ -37,7 +37,10 @@ __all__ = [
 @types.coroutine
 def sleep_ms(ms: float) -> Generator[Any, Any, None]:
     """Pause for `ms` milliseconds; 0 or less lets all others run once."""
-    yield from sleep(ms / 1000)
+    if ms > 0:
+        yield from asyncio.sleep(ms / 1000)
+    else:
+        yield
 
 
 @types.coroutine
@@ -189,34 +192,34 @@ class Driver(Coroutine[Any, Any, Any]):
         self.coro = coro
         self._call: Generator[Any, Any, None] | None = None  # what it waits for
 
-    def _go(self, step: Callable[[Any], Any], value: Any) -> Any:
-        value = step(value)
-        if _is_asyncios(value):
-            return value
-        self._call = perform(value)
+    def _take(self, asked: Any) -> Any:
+        if _is_asyncios(asked):
+            return asked
+        self._call = perform(asked)
         return self.send(None)
 
     def send(self, value: Any) -> Any:
         """Go on, in the coroutine or in what it asked for last."""
         if self._call is not None:
             return self._in_call(self._call.send, None)
-        return self._go(self.coro.send, value)
+        asked = self.coro.send(value)
+        return None if asked is None else self._take(asked)
 
     def throw(self, value: Any, *rest: Any) -> Any:
         """Raise `value` where the coroutine waits."""
         if self._call is not None:
             return self._in_call(self._call.throw, value)
-        return self._go(self.coro.throw, value)
+        return self._take(self.coro.throw(value))
 
     def _in_call(self, step: Callable[[Any], Any], value: Any) -> Any:
         try:
             return step(value)
         except StopIteration:
             self._call = None
-            return self._go(self.coro.send, None)
+            return self.send(None)
         except BaseException as exc:
             self._call = None
-            return self._go(self.coro.throw, exc)
+            return self._take(self.coro.throw(exc))
 
     def close(self) -> None:
         """End it, as a coroutine's close()."""
