@@ -23,7 +23,7 @@ def run_in_executor(
 
 
 def set_default_executor(self: Any, executor: Any) -> None:
-    if isinstance(executor, concurrent.futures.ProcessPoolExecutor):  # refused since 3.11
+    if isinstance(executor, concurrent.futures.Executor):  # since 3.11 only a thread pool
         self._default_executor = executor
     else:
         _standard_set_default_executor(self, executor)
