@@ -20,8 +20,9 @@ def distance():
     GPIO.output(TRIGGER, GPIO.HIGH)
     time.sleep(0.00001)
     GPIO.output(TRIGGER, GPIO.LOW)
-    while not GPIO.input(ECHO):
-        pass
+    limit = time.monotonic() + 0.1
+    while not GPIO.input(ECHO) and time.monotonic() < limit:
+        pass  # an echo may be missed: it lasts some milliseconds
     start = time.monotonic()
     while GPIO.input(ECHO):
         pass
