@@ -52,8 +52,7 @@ _ABOUT = {
     "pigpio": "it talks to pigpiod, which is not simulated; RPi.GPIO's names are here, and "
     "gpiozero's pin factory",
     "rgpio": "it talks to rgpiod, which is not simulated; RPi.GPIO's names are here",
-    "spi": "it is SPI-Py, which is on GitHub only; spidev's names are here: "
-    "SpiDev(0, 0).xfer2() is its transfer()",
+    "spi": _SHIM.replace("it out", "spidev out"),
     "wiringpi": "it is not replaced; RPi.GPIO's names are here",
     "wiringpi2": "it is not replaced; RPi.GPIO's names are here",
     # Other boards.
@@ -72,8 +71,8 @@ _ABOUT = {
     "pulseio": _BLINKA,
     "pwmio": _BLINKA,
     # RFID and NFC.
-    "MFRC522": f"{_COPY}the package mfrc522 is here: from mfrc522 import MFRC522",
-    "SimpleMFRC522": f"{_COPY}the package mfrc522 is here: from mfrc522 import SimpleMFRC522",
+    "MFRC522": _SHIM.replace("it out", "mfrc522 out"),
+    "SimpleMFRC522": _SHIM.replace("it out", "mfrc522 out"),
     "joyit_mfrc522": "it has the names of mfrc522, which are here",
     "nfc": "it is nfcpy, for readers at USB or a serial line, which are not simulated: "
     "{pip} nfcpy. RC522 readers: mfrc522's and pirc522's names, and pyasync_hw.rc522, are here",

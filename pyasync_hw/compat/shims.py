@@ -39,6 +39,16 @@ NAMES = ("RPi.GPIO", "gpiozero", "mfrc522", "micropython", "pirc522", "smbus", "
 
 _OWN_FILES = ("mfrc522",)
 
+# Files that programs bring along as copies, by the shim that they come with: ours stand for
+# those that are not there.
+_COPIES = {
+    "mfrc522": {
+        "MFRC522": "pyasync_hw.compat.mfrc522.MFRC522",
+        "SimpleMFRC522": "pyasync_hw.compat.mfrc522.SimpleMFRC522",
+    },
+    "spidev": {"spi": "pyasync_hw.compat.spi"},
+}
+
 
 def parse_list(text: str) -> tuple[str, ...]:
     """ "RPi.GPIO,spidev" or "none" as names.  Raises ValueError."""
@@ -78,16 +88,21 @@ def install(names: Iterable[str] = NAMES) -> Callable[[], None]:
 
     A module of that name that is already imported is imported anew.
     """
+    names = tuple(names)
     roots = {name.partition(".")[0] for name in names}
     finder = _Finder(
         {name: target for name, target in _MODULES.items() if name.partition(".")[0] in roots}
     )
     hidden = finder.forget()
     sys.meta_path.insert(0, finder)
+    copies = [pair for name in names for pair in _COPIES.get(name, {}).items()]
+    last = AliasFinder(dict(copies))
+    sys.meta_path.append(last)
 
     def uninstall() -> None:
-        sys.meta_path.remove(finder)
-        finder.forget()
+        for one in (finder, last):
+            sys.meta_path.remove(one)
+            one.forget()
         sys.modules.update(hidden)
 
     return uninstall

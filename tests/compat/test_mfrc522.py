@@ -222,3 +222,66 @@ def test_a_key_that_is_too_short_is_a_wrong_one(simple, card, caplog):
     simple.KEY = KEY[:4]
     assert simple.read_no_block() == (NUMBER, "")
     assert caplog.messages[:2] == ["a key has six bytes, not 4", "AUTH ERROR!!"]
+
+
+COPY = """\
+import MFRC522, RPi.GPIO as GPIO
+reader = MFRC522.MFRC522()
+status = None
+while status != reader.MI_OK:
+    reader.MFRC522_Request(reader.PICC_REQIDL)
+    status, uid = reader.MFRC522_Anticoll()
+print(MFRC522.__name__, uid)
+GPIO.cleanup()
+"""
+CARD = '[[event]]\nat = 0\npresent = { kind = "mifare-classic-1k", uid = "a61d227e" }\n'
+
+
+def test_a_copy_of_the_file_that_is_not_there(program):
+    scenario = program(CARD, "card.toml")
+    status, out, err = run("--scenario", scenario, program(COPY))
+    assert (status, out) == (0, f"pyasync_hw.compat.mfrc522.MFRC522 {UID}\n"), err
+
+
+def test_a_copy_of_the_file_that_is_there_and_uses_spi_py(program):
+    """Its registers by both forms of SPI-Py's transfer()."""
+    program(
+        """\
+        import RPi.GPIO as GPIO, spi
+
+        class MFRC522:
+            PICC_REQIDL, MI_OK = 0x26, 0
+
+            def __init__(self, dev="/dev/spidev0.0", spd=1000000):
+                self.device = spi.openSPI(device=dev, speed=spd)
+                assert self.device[b"speed"] == spd
+                GPIO.setmode(GPIO.BOARD)
+                GPIO.setup(22, GPIO.OUT, initial=1)
+                for register, value in ((0x01, 0x0F), (0x15, 0x40), (0x11, 0x3D), (0x14, 0x83)):
+                    spi.transfer((register << 1, value))
+                for register, value in ((0x2A, 0x8D), (0x2B, 0x3E), (0x2D, 30), (0x2C, 0)):
+                    spi.transfer(self.device, (register << 1, value))
+
+            def _answer(self, bits, *frame):
+                for register, value in ((0x01, 0), (0x04, 0x7F), (0x0A, 0x80)):
+                    spi.transfer((register << 1, value))
+                for value in frame:
+                    spi.transfer((0x09 << 1, value))
+                spi.transfer((0x01 << 1, 0x0C))
+                spi.transfer((0x0D << 1, 0x80 | bits))
+                while not spi.transfer((0x04 << 1 | 0x80, 0))[1] & 0x31:
+                    pass
+                level = spi.transfer((0x0A << 1 | 0x80, 0))[1]
+                return [spi.transfer(self.device, (0x09 << 1 | 0x80, 0))[1] for _ in range(level)]
+
+            def MFRC522_Request(self, mode):
+                return self.MI_OK, 8 * len(self._answer(7, mode))
+
+            def MFRC522_Anticoll(self):
+                uid = self._answer(0, 0x93, 0x20)
+                return (self.MI_OK if len(uid) == 5 else 2), uid
+        """,
+        "MFRC522.py",
+    )
+    status, out, err = run("--scenario", program(CARD, "card.toml"), program(COPY))
+    assert (status, out) == (0, f"MFRC522 {UID}\n"), err
