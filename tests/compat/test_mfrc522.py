@@ -71,9 +71,10 @@ def test_a_wait_sleeps_until_a_tag_comes(simple, field, what):
     call = {"read": simple.read, "read_id": simple.read_id, "write": lambda: simple.write("x")}
     found = []
     thread = threading.Thread(target=lambda: found.append(call[what]()))
-    messages = simple.READER.native_spi.messages
+    spi = simple.READER.native_spi
+    messages = spi.messages
     thread.start()
-    while simple.READER.native_spi.messages < messages + 4:
+    while spi.messages < messages + 4:
         executor.sleep(0.01)
     field.present(card)
     thread.join(60)
@@ -263,7 +264,7 @@ def test_a_copy_of_the_file_that_is_there_and_uses_spi_py(program):
                     spi.transfer(self.device, (register << 1, value))
 
             def _answer(self, bits, *frame):
-                for register, value in ((0x01, 0), (0x04, 0x7F), (0x0A, 0x80)):
+                for register, value in ((0x01, 0), (0x0D, bits), (0x04, 0x7F), (0x0A, 0x80)):
                     spi.transfer((register << 1, value))
                 for value in frame:
                     spi.transfer((0x09 << 1, value))
