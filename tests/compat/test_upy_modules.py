@@ -227,6 +227,18 @@ def test_a_file_of_a_socket(pair):
     assert served.makefile().readline() == b"line\n"
 
 
+def test_a_board_s_own_address_is_served_on_this_machine_s(names, capfd):
+    usocket = names.usocket
+    with usocket.socket() as server, usocket.socket() as client:
+        server.bind(("192.0.2.1", 0))  # documentation's, RFC 5737: nobody has it
+        server.listen(1)
+        port = server.getsockname()[1]
+        client.connect(("127.0.0.1", port))
+        server.accept()[0].close()
+    said = f"192.0.2.1 is no address of this machine; port {port} is served on all of its"
+    assert said in capfd.readouterr().err
+
+
 def test_datagrams(names):
     usocket = names.usocket
     with usocket.socket(usocket.AF_INET, usocket.SOCK_DGRAM) as sock:

@@ -6,7 +6,9 @@ not buffered; `send`, `sendall`, `sendto` and `write` encode a str as UTF-8.
 
 from __future__ import annotations
 
+import errno
 import socket as _socket
+import sys
 from typing import Any
 
 from . import forward
@@ -96,6 +98,21 @@ class FileMethods:
 
 class socket(FileMethods, _socket.socket):
     """Python's socket with MicroPython's stream methods, which takes str for bytes."""
+
+    def bind(self, address: Any, /) -> None:
+        """Python's; an address that a board would have and this machine has not: any of its."""
+        try:
+            super().bind(address)
+        except OSError as exc:
+            if exc.errno != errno.EADDRNOTAVAIL or self.family != _socket.AF_INET:
+                raise
+            super().bind(("", address[1]))
+            print(
+                f"pyasync_hw: {address[0]} is no address of this machine; port "
+                f"{self.getsockname()[1]} is served on all of its",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def send(self, data: Any, flags: int = 0) -> int:
         return super().send(to_bytes(data), flags)
