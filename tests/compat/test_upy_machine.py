@@ -1,5 +1,6 @@
 """MicroPython's machine, pyb and their neighbours, name by name, as they are documented."""
 
+import asyncio
 import gc
 import os
 import sys
@@ -7,7 +8,7 @@ import threading
 
 import pytest
 
-from pyasync_hw import VirtualClock, hardware, sim
+from pyasync_hw import VirtualClock, hardware, new_event_loop, sim
 from pyasync_hw.compat import upy
 from pyasync_hw.compat.service import service
 from pyasync_hw.hardware import wiring
@@ -212,6 +213,49 @@ def test_what_a_callback_raises_is_told_and_the_next_one_comes(board, monkeypatc
     assert done.wait(60)
     service.stop()
     assert told == [ZeroDivisionError] * 2
+
+
+def test_a_timer_that_begins_anew_calls_back_though_a_call_of_before_waits(board):
+    from machine import Timer
+
+    called, queued = [], threading.Event()
+
+    async def main():
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        call_soon = loop.call_soon_threadsafe
+
+        def call_soon_threadsafe(*args):
+            call_soon(*args)
+            queued.set()
+
+        def new(timer):
+            called.append(timer)
+            done.set()
+
+        loop.call_soon_threadsafe = call_soon_threadsafe
+        timer = Timer(-1)
+        for callback in (called.append, new):
+            timer.init(mode=Timer.ONE_SHOT, period=1, callback=callback)
+            assert queued.wait(60)  # it waits for this task, which blocks the loop
+            queued.clear()
+        await done.wait()
+        assert called == [timer]
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(main())
+
+
+def test_a_timer_without_a_callback_keeps_no_program(board):
+    from machine import Timer
+
+    from pyasync_hw.compat.upy import callbacks
+
+    timer = Timer(-1, mode=Timer.ONE_SHOT, period=1)
+    end = threading.Thread(target=callbacks.stay, daemon=True)
+    end.start()
+    end.join(60)
+    assert not end.is_alive()
+    timer.deinit()
 
 
 class _Recorder:

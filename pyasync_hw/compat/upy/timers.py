@@ -28,8 +28,8 @@ class Timer:
         self._period_s = 0.0
         self._callback: Callable[[Any], object] | None = None
         self._end: Callable[[], object] | None = None
-        self._waits = False  # a call of the callback
         self._run = 0
+        self._waits_for = 0  # the run whose call of the callback waits
         if options:
             self.init(mode=mode, **options)
 
@@ -57,7 +57,8 @@ class Timer:
             _hardware_timers[self._id] = self
         self._mode, self._period_s, self._callback = mode, max(seconds, 1e-4), callback
         self._run += 1
-        callbacks.arm(self)
+        if callback is not None:
+            callbacks.arm(self)
         self._end = service.spawn(self._tick(self._run))
 
     async def _tick(self, run: int) -> None:
@@ -71,16 +72,16 @@ class Timer:
             await asyncio.sleep(max(0.0, due - loop.time()))
             if self._run != run:
                 return
-            if self._callback is not None and not self._waits:
-                self._waits = True
+            if self._callback is not None and self._waits_for != run:
+                self._waits_for = run
                 callbacks.call_soon(self._call, run)
             if self._mode == self.ONE_SHOT:
                 return
 
     def _call(self, run: int) -> None:
-        self._waits = False
         if self._run != run or self._callback is None:
             return
+        self._waits_for = 0
         if self._mode == self.ONE_SHOT:
             callbacks.disarm(self)
         self._callback(self)
