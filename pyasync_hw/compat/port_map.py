@@ -30,8 +30,10 @@ def parse(text: str) -> dict[int, int]:
     return ports
 
 
-def _port_of(address: Any) -> int | None:
-    """Of an Internet address."""
+def _port_of(family: int, address: Any) -> int | None:
+    """Of an Internet address; numbers of other families, as Bluetooth's, are no ports."""
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return None
     if isinstance(address, tuple) and len(address) >= 2 and isinstance(address[1], int):
         return address[1]
     return None
@@ -47,7 +49,7 @@ def install() -> Callable[[], None]:
     bind_as_asked: Any = socket.socket.bind
 
     def bind(self: socket.socket, address: Any, /) -> None:
-        port = _port_of(address)
+        port = _port_of(self.family, address)
         if port is not None and port in ports:
             # As on a board, a server may begin anew at once.
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -189,6 +189,11 @@ def test_a_port_that_is_not_permitted_says_what_helps(monkeypatch):
                 one.bind(("127.0.0.1", 80))
             with pytest.raises(PermissionError, match=r"Permission denied$"):
                 one.bind(("127.0.0.1", 8080))
+        with (
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW) as one,
+            pytest.raises(PermissionError, match=r"Permission denied$"),
+        ):
+            one.bind((0, 80))  # a process, and groups
     finally:
         compat.uninstall()
 
