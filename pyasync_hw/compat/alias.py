@@ -59,7 +59,10 @@ class AliasFinder(MetaPathFinder):
 
 def stands_for(name: str) -> str | None:
     """The module that an import of `name` gives, if that is one of another name."""
-    spec = find_spec(name)
+    try:
+        spec = find_spec(name)
+    except ValueError:  # the program has put something of its own into sys.modules
+        return None
     if spec is None:
         return None
     if isinstance(spec.loader, _AliasLoader):

@@ -9,7 +9,9 @@ import os
 import runpy
 import sys
 import textwrap
+import time
 import traceback
+import types
 import zipfile
 
 import pytest
@@ -621,6 +623,13 @@ def test_a_plug_in_is_imported_by_its_path(folder):
     spec.loader.exec_module(module)
     assert vars(module)["async"] == "one" and module.__file__ == str(path)
     assert runpy.run_path(str(path))["async"] == "<run_path>"
+
+
+def test_a_stand_in_of_the_programs_own_is_no_board(folder, monkeypatch):
+    """As tests put one into sys.modules, which has no spec."""
+    monkeypatch.setitem(sys.modules, "machine", types.ModuleType("machine"))
+    path = folder.write("import machine\nimport time\n", "uses_it.py")
+    assert runpy.run_path(str(path))["time"] is time
 
 
 PROGRAM = """\
