@@ -429,6 +429,7 @@ def test_another_thread_has_a_loop_of_its_own(uasyncio, native):
         results.append(asyncio.get_running_loop())
 
     def other():
+        uasyncio.new_event_loop()
         uasyncio.run(count())
         uasyncio.run(count())
         results[0].close()

@@ -310,7 +310,7 @@ def get_event_loop(runq_len: int = 16, waitq_len: int = 16, *more: Any) -> Event
 def new_event_loop() -> EventLoop:
     """The one event loop, without the tasks and callbacks it had."""
     if asyncio._get_running_loop() is None:
-        asyncio.get_event_loop().close()
+        _native().close()
         asyncio.set_event_loop(asyncio.new_event_loop())
         _event_loop._watches.clear()
     return _event_loop
