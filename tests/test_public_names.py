@@ -51,6 +51,7 @@ PICKLED = {
     "pyasync_hw.sim.parts.adc": "ADC",
     "pyasync_hw.sim.parts.bmp180": "BMP180",
     "pyasync_hw.sim.parts.button": "Button",
+    "pyasync_hw.sim.parts.dht": "DHT",
     "pyasync_hw.sim.parts.hc_sr04": "HCSR04",
     "pyasync_hw.sim.parts.i2c": "I2CPart",
     "pyasync_hw.sim.parts.led": "LED",

@@ -19,7 +19,7 @@ _ADAFRUIT = (
 )
 _COPY = "it is a file of another program's folder, to be copied into yours; "
 _MICROPYTHON = "it is a module of MicroPython that is not here; docs/run.md lists those that are"
-_DHT = "a DHT is not simulated: its pulses take 50 us; "
+_DHT = "a DHT's pulses take 50 us and are not simulated; MicroPython's dht is here, and "
 _ONE_WIRE = "the one-wire bus is not simulated; "
 _OTHER_BOARD = "it is the {board}'s; RPi.GPIO's names are here"
 _PYTHON2 = "the program is for Python 2; Python 3 has {now}"
@@ -90,7 +90,7 @@ _ABOUT = {
     "rpi_ws281x": f"{_PI_ONLY}rpi_ws281x",
     "sense_hat": f"{_PI_ONLY}sense-hat",
     # Sensors.
-    "dht": f"{_DHT}none of ours stands for it",
+    "dht": _SHIM.replace("it out", "micropython out"),
     "ds18x20": f"{_ONE_WIRE}none of ours stands for it",
     "hx711": "it runs on RPi.GPIO's names, which are here, but an HX711 is not simulated: "
     "{pip} hx711",

@@ -130,7 +130,7 @@ MISSING = {
     "SimpleMFRC522": "--shims leaves mfrc522 out",
     "umqtt.simple": "paho-mqtt",
     "urequests": "pip install requests",
-    "dht": "none of ours",
+    "dht": "--shims leaves micropython out",
     "onewire": "none of ours",
     "paho.mqtt.client": "pip install paho-mqtt",
     "urllib2": "for Python 2; Python 3 has urllib.request",

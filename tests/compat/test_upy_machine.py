@@ -36,6 +36,7 @@ def board():
 @pytest.fixture
 def names(board):
     """What the calls of the table below may use."""
+    import dht
     import esp
     import framebuf
     import machine
@@ -45,7 +46,7 @@ def names(board):
 
     return {
         **{name: getattr(machine, name) for name in machine.__all__},
-        **{"machine": machine, "pyb": pyb, "network": network, "esp": esp},
+        **{"machine": machine, "pyb": pyb, "network": network, "esp": esp, "dht": dht},
         **{"micropython": micropython, "framebuf": framebuf, "gc": gc, "sys": sys, "os": os},
         **{"board": board, "level": lambda gpio: board.line(gpio).value},
     }
@@ -82,6 +83,9 @@ CALLS = [
     ("i = I2C(); i.start(); i.write(b'\\xee\\xd0'); i.start(); i.write(b'\\xef'); b = bytearray(1);"
      "i.readinto(b); i.stop()", "bytes(b)", b"\x55"),
     ("", "ADC(0).read()", 512),
+    ("d = dht.DHT11(Pin(4)); d.measure()", "(d.temperature(), d.humidity())", (21, 45)),
+    ("d = dht.DHT22(Pin(4)); board.attach(sim.DHT(celsius=-3.25, humidity=99.9)); d.measure()",
+     "(d.temperature(), d.humidity())", (-3.2, 99.9)),
     ("board.attach(sim.ADC(volts=3.3))", "(ADC(0).read(), ADC('A0').read_u16())", (1023, 65535)),
     ("board.attach(sim.ADC(volts=1.65))", "(ADC(Pin(34)).read(), ADC(0).read_uv())",
      (2048, 1650000)),
@@ -419,6 +423,34 @@ def test_a_board_without_an_analog_input_says_what_helps(tmp_path):
 
         with pytest.raises(OSError, match=r'\[micropython\] adc = "spi0.0" for an MCP3008'):
             ADC(0).read()
+
+
+def test_a_board_without_a_dht_says_what_helps(tmp_path):
+    path = tmp_path / "board.toml"
+    path.write_text("")
+    for _ in _use(sim.wired_board(path)):
+        from dht import DHT11
+
+        with pytest.raises(OSError, match=r'has no DHT; .* kind = "dht"'):
+            DHT11(4).measure()
+
+
+def test_the_kernel_s_driver_reads_a_dht(board, tmp_path, monkeypatch):
+    import dht
+    from machine import Pin
+
+    monkeypatch.setattr(hardware, "current", lambda: None)  # no simulated one
+    monkeypatch.setattr(dht, "_DEVICES", str(tmp_path / "*"))
+    sensor = dht.DHT22(Pin(4))
+    with pytest.raises(OSError, match=r"dtoverlay=dht11,gpiopin=4$"):
+        sensor.measure()
+    for name, celsius, humidity in (("ads1015", 1, 1), ("dht11@4", 21400, 45300)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "name").write_text(f"{name}\n")
+        (tmp_path / name / "in_temp_input").write_text(f"{celsius}\n")
+        (tmp_path / name / "in_humidityrelative_input").write_text(f"{humidity}\n")
+    sensor.measure()
+    assert (sensor.temperature(), sensor.humidity()) == (21.4, 45.3)
 
 
 def test_nothing_is_left(board):

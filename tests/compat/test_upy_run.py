@@ -238,4 +238,4 @@ def test_a_scenario_acts_on_the_parts_of_a_board_without_a_file(files, tmp_path)
     scenario.write_text('[[event]]\nat = 0\npart = "dac"\ndo = "set"\n')
     status, _, err = run("--scenario", str(scenario), folder)
     assert status == 2
-    assert "'dac' is not known; allowed: accelerometer, barometer, display, adc" in err
+    assert "'dac' is not known; allowed: accelerometer, barometer, display, dht, adc" in err

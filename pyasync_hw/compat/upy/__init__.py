@@ -18,6 +18,7 @@ __all__ = ["install"]
 # Python's, that.
 _MODULES = {
     # The hardware.
+    "dht": f"{__name__}.dht",
     "esp": f"{__name__}.esp",
     "esp32": f"{__name__}.esp32",
     "framebuf": f"{__name__}.framebuf",

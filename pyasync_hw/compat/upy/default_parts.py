@@ -19,6 +19,7 @@ DEFAULT_PARTS = (
     PartWiring("mma7660", "accelerometer"),
     PartWiring("bmp180", "barometer"),
     PartWiring("ssd1306", "display"),
+    PartWiring("dht", "dht"),
     PartWiring("adc", "adc", {"volts": 1.65}),
 )
 _PICO_THERMOMETER, _AT_27_DEGREES = 4, 0.706

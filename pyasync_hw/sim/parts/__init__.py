@@ -6,6 +6,7 @@ from .accelerometer import ADXL345, MMA7660, MPU6050
 from .adc import ADC
 from .bmp180 import BMP180
 from .button import Button
+from .dht import DHT
 from .hc_sr04 import HCSR04
 from .i2c import I2CPart
 from .led import LED
@@ -20,6 +21,7 @@ __all__ = [
     "ADC",
     "ADXL345",
     "BMP180",
+    "DHT",
     "HCSR04",
     "LED",
     "MCP3002",

@@ -17,6 +17,7 @@ from .accelerometer import ADXL345, MMA7660, MPU6050
 from .adc import ADC
 from .bmp180 import BMP180
 from .button import Button
+from .dht import DHT
 from .hc_sr04 import HCSR04
 from .led import LED
 from .light_sensor import LightSensor
@@ -34,6 +35,7 @@ _kinds: dict[str, type[Part]] = {
     "adxl345": ADXL345,
     "bmp180": BMP180,
     "button": Button,
+    "dht": DHT,
     "hc-sr04": HCSR04,
     "key-matrix": KeyMatrix,
     "led": LED,
