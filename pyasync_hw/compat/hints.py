@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import ModuleType
 
@@ -12,6 +13,11 @@ __all__ = ["add_hint", "no_such_name"]
 
 _PREFIX = "pyasync_hw.compat."
 _MORE_NAMES = 40  # longer lists help nobody
+
+# What Python says of `print x`, `exec x` and `except E, e:`.
+_PYTHON_2 = re.compile(
+    "Missing parentheses in call to .*|multiple exception types must be parenthesized"
+)
 
 # (module or class, name) -> who has it, and what does it here.
 _ELSEWHERE = {
@@ -33,6 +39,14 @@ _ELSEWHERE = {
     ("RPi.GPIO", "wait_for_interrupts"): "RPIO's; here callbacks come by themselves",
     ("SimpleMFRC522", "reader"): "a copy's; here it is READER",
     ("SMBus", "read_i2c_block"): "of no version of smbus2; here it is read_i2c_block_data()",
+    ("bytes", "format"): "MicroPython's; in Python: text.decode().format(…).encode()",
+    ("machine", "DAC"): "not here: a Raspberry Pi has no analog output; PWM and a filter are one",
+    ("machine", "I2S"): "not here; on a Raspberry Pi ALSA does it",
+    ("machine", "SDCard"): "not here; Linux mounts cards",
+    ("machine", "TouchPad"): "not here: it is an ESP32's",
+    ("machine", "UART"): "not here: serial lines are not simulated; on a Raspberry Pi pyserial's "
+    'Serial("/dev/serial0", 9600) has read() and write()',
+    ("machine", "bitstream"): "not here: its pulses take 0.4 us",
     ("mfrc522", "StoreMFRC522"): "of a copy that is on GitHub only; BasicMFRC522 has "
     "read_sectors() and write_sectors()",
     ("spidev", "SPI"): "periphery's; here it is SpiDev",
@@ -66,23 +80,43 @@ def add_hint(exc: BaseException) -> None:
         note = _about_import(exc, exc.name)
     elif isinstance(exc, AttributeError) and exc.name is not None:
         note = _about_attribute(exc.obj, exc.name)
+    elif isinstance(exc, SyntaxError):
+        _add_to_syntax(exc)
+        return
     else:
         return
     if note is not None:
         exc.add_note(note)
 
 
+def _wanted(exc: ImportError) -> str:
+    """Of `from module import wanted`; Python 3.12 has it as name_from."""
+    _, _, rest = str(exc).partition("cannot import name '")
+    return rest.partition("'")[0]
+
+
+def _add_to_syntax(exc: SyntaxError) -> None:
+    """To one for Python 2, by what Python 3 says of its most frequent statements.
+
+    It becomes a part of the message, for Python 3.11 prints no note of a SyntaxError.
+    """
+    if isinstance(exc, TabError) or _PYTHON_2.fullmatch(str(exc.msg)):
+        exc.msg = (
+            f"{exc.msg} This looks like a program for Python 2, which `run` does not rewrite: "
+            f"{sys.executable} -m pip install modernize, then modernize -w FILE."
+        )
+
+
 def _about_import(exc: ImportError, name: str) -> str | None:
     found = sys.modules.get(name)
     if found is not None and found.__name__.startswith(_PREFIX):
-        wanted = getattr(exc, "name_from", None)  # Python 3.12
+        wanted = _wanted(exc)
         key = (_public_name(found.__name__), wanted)
-        if wanted is not None and key in _ELSEWHERE:
+        if key in _ELSEWHERE:
             return f"{wanted} is {_ELSEWHERE[key]}."
         return f"In pyasync_hw it has {', '.join(sorted(found.__all__))}."
     if not isinstance(exc, ModuleNotFoundError):
-        _, _, rest = str(exc).partition("cannot import name '")
-        return about_name(name, rest.partition("'")[0])
+        return about_name(name, _wanted(exc))
     package = name.partition(".")[0]
     parent = sys.modules.get(package)
     if parent is not None and parent.__name__.startswith(_PREFIX):
@@ -95,11 +129,12 @@ def _about_attribute(owner: object, name: str) -> str | None:
     of_class = owner if isinstance(owner, type) else type(owner)
     if isinstance(owner, ModuleType):
         return about_name(owner.__name__, name)
-    if not of_class.__module__.startswith(_PREFIX):
-        return about_name(of_class.__name__, name)
     key = (of_class.__name__, name)
-    if key in _ELSEWHERE:
+    ours = of_class.__module__.startswith(_PREFIX)
+    if key in _ELSEWHERE and (ours or of_class is bytes):
         return f"{name} is {_ELSEWHERE[key]}."
+    if not ours:
+        return about_name(of_class.__name__, name)
     found = [one for one in dir(of_class) if not one.startswith("_")]
     if len(found) > _MORE_NAMES:  # constants
         found = [one for one in found if callable(getattr(of_class, one, None))]

@@ -190,5 +190,36 @@ def test_what_python_had_once_says_what_does_it_now(program, hint):
     assert note.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("program", "hint"),
+    [
+        ("from machine import UART", "UART is not here: serial lines are not simulated; on a Ra"),
+        ("import machine; machine.UART(1)", None),
+        ("b'{}'.format(1)", "format is MicroPython's; in Python: text.decode().format(…).encode()"),
+    ],
+)
+def test_what_a_board_has_and_linux_has_not(program, hint):
+    _error, note = last_lines(program)
+    if hint is None:
+        assert "it is not here: serial lines are not simulated; on a Raspberry Pi pys" in note
+    else:
+        assert note.startswith(hint)
+
+
+PYTHON_2 = ["print 'hello'", "if 1:\n\t1\n        2"]
+if sys.version_info < (3, 14):  # from then on it is Python, and catches both
+    PYTHON_2.append("try: pass\nexcept ValueError, e: pass")
+
+
+@pytest.mark.parametrize("source", PYTHON_2)
+def test_a_program_for_python_2(source):
+    error = last_lines(source)[1]
+    assert "This looks like a program for Python 2" in error and "modernize -w" in error
+
+
+def test_other_syntax_errors_are_as_python_says_them():
+    assert last_lines("x = (")[1] == "SyntaxError: '(' was never closed"
+
+
 def test_a_module_that_python_had_once_says_what_does_it_now():
     assert "asyncio does it now" in missing_modules.about("asyncore")
