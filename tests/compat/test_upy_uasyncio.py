@@ -178,6 +178,19 @@ def test_a_run_within_a_task(uasyncio, loop):
     loop.run_until_complete(main())
 
 
+def test_stop_loop_ends_the_innermost_run(uasyncio, loop):
+    def stop():
+        yield uasyncio.StopLoop("inner")
+
+    async def main():
+        assert loop.run_until_complete(stop()) == "inner"
+        assert loop.run_until_complete(uasyncio.sleep_ms(1)) is None
+        await uasyncio.sleep_ms(1)
+        return "outer"
+
+    assert loop.run_until_complete(main()) == "outer"
+
+
 def test_todays_name_for_waiting(uasyncio, loop):
     ours, theirs = socket.socketpair()
     with ours, theirs:

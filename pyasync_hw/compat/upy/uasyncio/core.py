@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ...patches import Patches
 from ..utime import sleep_ms as _block_ms
 from ..utime import ticks_add, ticks_diff, to_ms
 from ..utime import ticks_ms as ticks
@@ -139,6 +140,7 @@ class EventLoop:
     def __init__(self) -> None:
         self._result: Any = None
         self._watches: dict[tuple[Any, Any], Task] = {}
+        self._stopped: dict[Any, bool] = {}  # asyncio's loop -> its innermost run within a task
 
     def time(self) -> int:
         """Now."""
@@ -215,9 +217,13 @@ class EventLoop:
             self.run_until_complete(sleep_ms(delay))
 
     def stop(self, result: Any = None) -> None:
-        """End run_forever(), which returns `result`."""
+        """End the innermost run_forever(), which returns `result`."""
         self._result = result
-        _native().stop()
+        native = _native()
+        if native in self._stopped:
+            self._stopped[native] = True
+        else:
+            native.stop()
 
     def run_forever(self) -> Any:
         """Run until StopLoop or stop(); returns its argument."""
@@ -226,17 +232,20 @@ class EventLoop:
         return self._result
 
     def _run_nested(self, native: Any, task: Any) -> Any:
-        """Run until `task` is done, in a task that waits for it without `await`."""
+        """Run until `task` is done or stop(), in a task that waits for it without `await`."""
         within = asyncio.current_task(native)
         if within is not None:
             asyncio.tasks._leave_task(native, within)
+        patches = Patches()
+        patches.set_item(self._stopped, native, False)
         try:
-            while not task.done():
+            while not (task.done() or self._stopped[native]):
                 native._run_once()
         finally:
+            patches.undo()
             if within is not None:
                 asyncio.tasks._enter_task(native, within)
-        return task.result()
+        return task.result() if task.done() else self._result
 
     def run_until_complete(self, coro: Any) -> Any:
         """Run until `coro` is done, or StopLoop; returns its result, or StopLoop's argument.
@@ -260,7 +269,8 @@ class EventLoop:
         return task.result() if task.done() else result
 
     def _stop(self, task: Any) -> None:
-        self.stop()
+        self._result = None
+        task.get_loop().stop()
 
     def close(self) -> None:
         """Nothing: there is one loop, and it can be run again."""
