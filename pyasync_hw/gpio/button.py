@@ -242,6 +242,8 @@ class Button(Input):
                     loop.call_exception_handler(
                         {"message": f"callback of {self!r} failed", "exception": exc}
                     )
+                if self.closed:  # by the callback
+                    break
         except OSError as exc:  # nobody awaits this task: unplugged
             loop.call_exception_handler(
                 {"message": f"no more callbacks of {self!r}", "exception": exc}

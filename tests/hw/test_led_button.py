@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import time
@@ -467,6 +468,31 @@ def test_a_callback_may_raise_anything(
                 await asyncio.sleep(1)
                 hw_board.line(17).release()
         assert [type(error) for error in errors] == [wrong, wrong]
+
+    virtual(main())
+
+
+def test_a_callback_may_close_its_button(hw_board: sim.Board, virtual: Runner) -> None:
+    async def main() -> None:
+        errors: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, c: errors.append(c))
+        called: list[str] = []
+        button = gpio.Button(17)
+
+        def pressed() -> None:
+            called.append("pressed")
+            if called.count("pressed") == 2:
+                button.close()
+
+        button.on("pressed", pressed)
+        button.on("double_clicked", lambda: called.append("double_clicked"))
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            hw_board.line(17).drive(0)
+            await asyncio.sleep(0.1)
+            hw_board.line(17).release()
+        gc.collect()
+        assert called == ["pressed", "pressed"] and errors == []
 
     virtual(main())
 
