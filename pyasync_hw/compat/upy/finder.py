@@ -23,7 +23,7 @@ def _importer() -> FrameType | None:
     """Whose import it is."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
+        name = frame.f_globals.get("__name__") or ""  # code that was given to exec() may have none
         if name != __name__ and name.partition(".")[0] not in ("importlib", "_frozen_importlib"):
             return frame
         frame = frame.f_back
