@@ -136,7 +136,9 @@ def _about_attribute(owner: object, name: str) -> str | None:
     if not ours:
         return about_name(of_class.__name__, name)
     found = [one for one in dir(of_class) if not one.startswith("_")]
-    if len(found) > _MORE_NAMES:  # constants
+    if len(found) > _MORE_NAMES and name.isupper():
+        found = [one for one in found if one.isupper()]
+    elif len(found) > _MORE_NAMES:
         found = [one for one in found if callable(getattr(of_class, one, None))]
     text = _there_is(of_class.__name__, found)
     return f"{text[0].upper()}{text[1:]}."

@@ -174,6 +174,9 @@ def test_an_attribute_that_an_object_has_not():
     assert note.startswith("In pyasync_hw SMBus has ") and "read_byte" in note
     note = last_lines("import pirc522; pirc522.RFID().read_uid()")[1]
     assert note.startswith("In pyasync_hw RFID has anticoll, ") and "act_end" not in note
+    note = last_lines("from machine import Pin; Pin.OUTPUT")[1]  # a constant, so these are listed
+    assert " IN, " in note and " OUT, " in note and "toggle" not in note
+    assert "has here a 'tiks_ms'. " in last_lines("import utime; utime.tiks_ms()")[1]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,9 @@ def to(standard: ModuleType) -> Callable[[str], Any]:
             pass
         python = standard.__name__
         raise AttributeError(
-            f"neither MicroPython's u{python} nor Python's {python} has here a {name!r}", name=name
+            f"neither MicroPython's u{python} nor Python's {python} has here a {name!r}",
+            name=name,
+            obj=sys.modules.get(f"{__package__}.u{python}"),  # Python looks there for a likely one
         )
 
     return __getattr__
