@@ -249,6 +249,29 @@ def test_a_timer_that_begins_anew_calls_back_though_a_call_of_before_waits(board
         runner.run(main())
 
 
+def test_what_a_loop_was_given_at_its_end_is_called_all_the_same(board):
+    from machine import Timer
+
+    called, queued = threading.Event(), threading.Event()
+    loop = new_event_loop()
+    call_soon = loop.call_soon_threadsafe
+
+    def call_soon_threadsafe(*args):
+        call_soon(*args)
+        queued.set()
+
+    def last():
+        Timer(-1, mode=Timer.ONE_SHOT, period=1, callback=lambda timer: called.set())
+        assert queued.wait(60)
+        loop.stop()
+
+    loop.call_soon_threadsafe = call_soon_threadsafe
+    loop.call_soon(last)
+    loop.run_forever()
+    loop.close()
+    assert called.wait(60)
+
+
 def test_a_timer_without_a_callback_keeps_no_program(board):
     from machine import Timer
 

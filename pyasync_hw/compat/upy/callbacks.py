@@ -7,8 +7,11 @@ like; else the service thread does, one after the other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,8 +32,7 @@ def _main_loop() -> asyncio.AbstractEventLoop | None:
     frame = None if main is None else sys._current_frames().get(main)
     while frame is not None:
         if frame.f_code is EventLoop.run_forever.__code__:
-            loop: asyncio.AbstractEventLoop = frame.f_locals["self"]
-            return loop
+            return frame.f_locals.get("self")  # None: it has just returned
         frame = frame.f_back
     return None
 
@@ -43,20 +45,68 @@ def _call(function: Callable[[Any], object], argument: object) -> None:
             report(exc)
 
 
-def _in_main_loop(function: Callable[[Any], object], argument: object) -> bool:
-    loop = _main_loop()
-    if loop is None:
-        return False
-    try:
-        loop.call_soon_threadsafe(_call, function, argument)
-    except RuntimeError:  # closed meanwhile
-        return False
-    return True
+class _Handed:
+    """What the main thread's loop was given to call.
+
+    A loop that ends calls nothing any more: then the next one does, or the service thread.
+    """
+
+    _LOOK_S = 0.05
+
+    def __init__(self) -> None:
+        self._calls: deque[tuple[Callable[[Any], object], object]] = deque()
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None  # that has them
+        self._is_watched = False
+
+    def give(self, loop: asyncio.AbstractEventLoop, *call: Any) -> None:
+        """Have `call`, a function and its argument, called there."""
+        self._calls.append(call)
+        self._give(loop, 1)
+        if not self._is_watched:
+            self._is_watched = True
+            service.spawn(self._watch())
+
+    def _give(self, loop: asyncio.AbstractEventLoop, times: int) -> None:
+        self._loop = weakref.ref(loop)
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            for _ in range(times):
+                loop.call_soon_threadsafe(self._call_next)
+
+    def _call_next(self) -> None:
+        try:
+            call = self._calls.popleft()
+        except IndexError:  # they were called elsewhere
+            return
+        _call(*call)
+
+    def call_all(self) -> None:
+        """Call what is left of a loop that has ended."""
+        while self._calls:
+            self._call_next()
+
+    async def _watch(self) -> None:
+        try:
+            while self._calls:
+                await asyncio.sleep(self._LOOK_S)
+                loop = _main_loop()
+                if loop is None:
+                    service.call(self.call_all)
+                elif self._loop is None or self._loop() is not loop:
+                    self._give(loop, len(self._calls))
+        finally:
+            self._is_watched = False
+
+
+_handed = _Handed()
 
 
 def call_now(function: Callable[[Any], object], argument: object) -> None:
     """From the service thread, while no loop runs there: call it, or have the main loop do so."""
-    if not _in_main_loop(function, argument):
+    loop = _main_loop()
+    if loop is not None:
+        _handed.give(loop, function, argument)
+    else:
+        _handed.call_all()
         _call(function, argument)
 
 
@@ -66,7 +116,10 @@ async def _hand_over(function: Callable[[Any], object], argument: object) -> Non
 
 def call_soon(function: Callable[[Any], object], argument: object) -> None:
     """From any thread: have it called, soon."""
-    if not _in_main_loop(function, argument):
+    loop = _main_loop()
+    if loop is not None:
+        _handed.give(loop, function, argument)
+    else:
         service.spawn(_hand_over(function, argument))
 
 
