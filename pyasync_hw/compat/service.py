@@ -118,18 +118,28 @@ class Service:
         gives is set when the task has ended.
         """
         ended = threading.Event()
-        box: list[asyncio.Task[None]] = []
+        # Empty again in the end: up to Python 3.11 the collector does not see what a
+        # cancelled task keeps, all that its coroutine had.
+        running: list[asyncio.Task[None]] = []
 
         def start(run: _Run) -> None:
             task = run.loop.create_task(coro)
-            box.append(task)
+            running.append(task)
             run.tasks.add(task)
-            task.add_done_callback(run.tasks.discard)
-            task.add_done_callback(lambda _: ended.set())
+            task.add_done_callback(end)
+
+        def end(task: asyncio.Task[None]) -> None:
+            run.tasks.discard(task)
+            running.clear()
+            ended.set()
+
+        def cancel_running() -> None:
+            for task in running:
+                task.cancel()
 
         def cancel() -> threading.Event:
             if not ended.is_set():
-                run.loop.call_soon_threadsafe(lambda: box[0].cancel())
+                run.loop.call_soon_threadsafe(cancel_running)
             return ended
 
         run = self._ensure_running()
