@@ -11,8 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .. import compat
-from ..compat import shims, source
+from ..compat import process, shims, source
 from .machine import set_up
 
 __all__ = ["put_in_place"]
@@ -44,7 +43,9 @@ def put_in_place(
     MachineError.
     """
     hw = set_up(hw, board, scenario)
-    compat.install(names)
+    # Not by the package's own name: what sys.meta_path reaches lives to the very end, and
+    # the package has RPi.GPIO, with the program's callbacks.
+    process.install(names)
     if folder is not None:
         source.install(folder)
     place = _Place(hw, _absolute(board), _absolute(scenario), tuple(names), _absolute(folder))
