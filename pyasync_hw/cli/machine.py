@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 
 from .. import hardware
-from ..compat.upy.default_parts import DEFAULT_PARTS, wire_default_parts
+from ..compat.upy.board.default_parts import DEFAULT_PARTS, wire_default_parts
 from ..hardware.wiring import ReaderWiring, Wiring, load_board
 from ..sim import wired_board
 from ..sim.scenario import load_scenario

@@ -84,7 +84,7 @@ def _run(
 
 def _go_on_calling_back() -> None:
     """As a board does when main.py has ended: until no timer and no pin calls back any more."""
-    callbacks = sys.modules.get("pyasync_hw.compat.upy.callbacks")
+    callbacks = sys.modules.get("pyasync_hw.compat.upy.board.callbacks")
     if callbacks is not None:
         callbacks.stay()
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ..compat import port_map, shims
-from ..compat.upy import restart
+from ..compat.upy.board import restart
 from ..hardware.tomlfile import ConfigError
 from .machine import HARDWARE, MachineError
 from .prelude import put_in_place

@@ -19,7 +19,7 @@ def _use(board):
     with board:
         before = hardware.set_default(board)
         yield board
-        from pyasync_hw.compat.upy import pins
+        from pyasync_hw.compat.upy.board import pins
 
         pins.release_all()
         service.stop()
@@ -275,7 +275,7 @@ def test_what_a_loop_was_given_at_its_end_is_called_all_the_same(board):
 def test_a_timer_without_a_callback_keeps_no_program(board):
     from machine import Timer
 
-    from pyasync_hw.compat.upy import callbacks
+    from pyasync_hw.compat.upy.board import callbacks
 
     timer = Timer(-1, mode=Timer.ONE_SHOT, period=1)
     end = threading.Thread(target=callbacks.stay, daemon=True)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from ... import hardware, sim
 from ..hints import no_such_name
-from .default_parts import wire_default_parts
+from .board.default_parts import wire_default_parts
 
 __all__ = ["DHT11", "DHT22", "DHTBase"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..hints import no_such_name
-from .font import GLYPHS
+from .board.font import GLYPHS
 
 __all__ = [
     "GS2_HMSB",

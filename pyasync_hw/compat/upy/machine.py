@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 
 from ... import _core
 from ..hints import no_such_name
-from .buses import I2C, SPI, SoftI2C, SoftSPI
-from .callbacks import irq_lock
-from .converters import ADC, PWM
-from .pins import Pin, Signal
-from .restart import cause, restart
-from .timers import RTC, WDT, Timer
+from .board.buses import I2C, SPI, SoftI2C, SoftSPI
+from .board.callbacks import irq_lock
+from .board.converters import ADC, PWM
+from .board.pins import Pin, Signal
+from .board.restart import cause, restart
+from .board.timers import RTC, WDT, Timer
 
 __all__ = [
     "ADC",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..hints import no_such_name
-from .callbacks import call_soon
+from .board.callbacks import call_soon
 from .interpreter import memory
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as _time
 
-from .timers import RTC
+from .board.timers import RTC
 
 __all__ = ["host", "settime", "time", "timeout"]
 

@@ -11,14 +11,14 @@ from typing import Any
 from ...hardware import current
 from ..hints import no_such_name
 from . import machine
-from .buses import I2C as _I2C
-from .buses import SPI, to_bytes
-from .converters import ADC as _ADC
-from .converters import PWM
+from .board.buses import I2C as _I2C
+from .board.buses import SPI, to_bytes
+from .board.converters import ADC as _ADC
+from .board.converters import PWM
+from .board.pins import Pin
+from .board.timers import Timer as _Timer
 from .machine import RTC, disable_irq, enable_irq, freq, unique_id
 from .machine import reset as hard_reset
-from .pins import Pin
-from .timers import Timer as _Timer
 
 __all__ = [
     "ADC",

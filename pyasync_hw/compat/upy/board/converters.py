@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from ... import hardware, sim, spi
+from .... import hardware, sim, spi
 from .default_parts import wire_default_parts
 from .pin_names import find_gpio
 from .pins import Pin

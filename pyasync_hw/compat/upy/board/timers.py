@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..service import service
+from ...service import service
 from . import callbacks
 from .restart import restart
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...loop import EventLoop
-from ..service import report, service
+from ....loop import EventLoop
+from ...service import report, service
 
 __all__ = ["arm", "call_now", "call_soon", "disarm", "irq_lock", "stay"]
 

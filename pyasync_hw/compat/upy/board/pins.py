@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ... import hardware
-from ...gpio import Edge
-from ..edge_detect import Watch
-from ..gpio_channel import Bias, Channel
+from .... import hardware
+from ....gpio import Edge
+from ...edge_detect import Watch
+from ...gpio_channel import Bias, Channel
 from . import callbacks
 from .chip_select import chip_select
 from .pin_names import find_gpio, names

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ... import hardware
-from ...hardware.pins import HEADER_GPIOS, parse_pin
+from .... import hardware
+from ....hardware.pins import HEADER_GPIOS, parse_pin
 
 __all__ = ["BUILT_IN", "find_gpio", "names"]
 

@@ -12,7 +12,7 @@ import atexit
 import weakref
 from collections.abc import Callable
 
-from ..service import service
+from ...service import service
 
 __all__ = ["ChipSelect", "chip_select"]
 

@@ -10,8 +10,8 @@ import errno
 import weakref
 from typing import Any
 
-from ... import hardware
-from ...hardware import PartWiring
+from .... import hardware
+from ....hardware import PartWiring
 
 __all__ = ["DEFAULT_PARTS", "wire_default_parts"]
 
@@ -29,7 +29,7 @@ _wired: weakref.WeakSet[Any] = weakref.WeakSet()
 
 def wire_default_parts(board: hardware.Backend) -> None:
     """Wire them to a simulated board of which no file says anything; once."""
-    from ... import sim
+    from .... import sim
 
     if not isinstance(board, sim.Board) or board.names is not None or board in _wired:
         return

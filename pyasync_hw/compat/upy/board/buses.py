@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
-from ... import hardware, i2c, sim, spi
+from .... import hardware, i2c, sim, spi
 from .chip_select import chip_select
 from .default_parts import wire_default_parts
 from .pins import Pin
