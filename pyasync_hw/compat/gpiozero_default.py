@@ -1,16 +1,41 @@
-"""Under `run`, gpiozero takes our pin factory where the program or its user names none."""
+"""Under `run`, gpiozero takes our pin factory: where the program or its user names none, and
+where they name one whose library is not installed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from .alias import AliasFinder
 from .patches import Patches
 from .shims import when_imported
 
 __all__ = ["install"]
+
+
+_LIBRARIES = {"gpiozero.pins.lgpio": "lgpio", "gpiozero.pins.pigpio": "pigpio"}
+
+
+class _FactoryFinder(AliasFinder):
+    """Finds our factories as those of gpiozero that could not be imported."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(_LIBRARIES, f"{__package__}.gpiozero_factories"))
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname not in _LIBRARIES or find_spec(_LIBRARIES[fullname]) is not None:
+            return None
+        return super().find_spec(fullname, path, target)
 
 
 def _prefer_ours(devices: ModuleType, patches: Patches) -> None:
@@ -30,10 +55,14 @@ def _prefer_ours(devices: ModuleType, patches: Patches) -> None:
 def install() -> Callable[[], None]:
     """As soon as the program imports gpiozero; returns what undoes it."""
     patches = Patches()
+    finder = _FactoryFinder()
+    sys.meta_path.insert(0, finder)
     forget = when_imported("gpiozero.devices", lambda devices: _prefer_ours(devices, patches))
 
     def uninstall() -> None:
         forget()
+        sys.meta_path.remove(finder)
+        finder.forget()
         patches.undo()
 
     return uninstall
