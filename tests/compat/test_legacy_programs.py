@@ -264,9 +264,10 @@ ECHO_SERVER = """
 
     @asyncio.coroutine
     def handle_echo(reader, writer):
-        data = yield from reader.readline()
-        writer.write(data)
-        yield from writer.drain()
+        while True:  # else the writer's end, which a Ctrl+C must not meet, comes after the line
+            data = yield from reader.readline()
+            writer.write(data)
+            yield from writer.drain()
 
     loop = asyncio.get_event_loop()
     server = loop.run_until_complete(asyncio.start_server(handle_echo, "127.0.0.1", 0, loop=loop))
@@ -290,11 +291,14 @@ def test_an_echo_server_ends_by_ctrl_c_while_a_client_is_there(program):
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
         preexec_fn=begin,
     ) as process:  # fmt: skip
-        port = int(process.stdout.readline())
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
-            client.sendall(b"hello\n")
-            assert client.recv(6) == b"hello\n"
-            process.send_signal(signal.SIGINT)
-            # stderr: the handler's task may not have ended, and say so.
-            out, err = process.communicate(timeout=60)
+        try:
+            port = int(process.stdout.readline())
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+                client.sendall(b"hello\n")
+                assert client.recv(6) == b"hello\n"
+                process.send_signal(signal.SIGINT)
+                # stderr: the handler's task has not ended, and may say so.
+                out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (0, "closed\n"), err
