@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from . import _core, hardware
 from .errors import WiringError
 from .hardware import LineSettings, ReaderWiring
-from .hardware.device import BlockingLife, DeviceLife
+from .hardware.device import BlockingLife, ClosedOnError, DeviceLife
 from .hardware.wiring import MAX_SPI_HZ
 from .reader.chip import Chip
 from .reader.failures import Failures, SimulatedFailures
@@ -54,11 +54,8 @@ class Stats(NamedTuple):
 
 def _kept(opened: contextlib.ExitStack, part: Any) -> Any:
     """`part`, which `opened` closes later; at once, if there is no memory to tell it."""
-    try:
+    with ClosedOnError(part):
         opened.callback(part.close)
-    except BaseException:
-        part.close()
-        raise
     return part
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from .. import hardware
 from ..compat.upy.board.default_parts import DEFAULT_PARTS, wire_default_parts
+from ..hardware.device import ClosedOnError
 from ..hardware.wiring import ReaderWiring, Wiring, load_board
 from ..sim import wired_board
 from ..sim.scenario import load_scenario
@@ -69,13 +70,10 @@ def set_up(hw: str, board_file: str | None, scenario_file: str | None) -> str:
     board = wired_board(wiring)
     board.on_silence = _say_that_nothing_is_there
     if scenario is not None:
-        try:
+        with ClosedOnError(board):
             if any(event.part is not None for event in scenario.events):
                 wire_default_parts(board)
             scenario.apply(board)
-        except BaseException:
-            board.close()
-            raise
     hardware.set_default(board)
     hardware.keep_to_the_end(board)
     return hw

@@ -18,7 +18,7 @@ class _Closes(Protocol):
 
 
 class ClosedOnError:
-    """A context for what follows the opening of a device, while nobody can close it yet.
+    """A context for what follows an opening, while nobody else can close it yet.
 
     The exception's traceback would keep it open.
     """
@@ -82,11 +82,8 @@ class BlockingLife:
             """Before the block: raises ValueError when it is closed."""
 
     def __enter__(self) -> Self:
-        try:
+        with ClosedOnError(self):
             self._begin()
-        except BaseException:
-            self.close()
-            raise
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -103,11 +100,8 @@ class DeviceLife(BlockingLife):
         self._begin()
 
     async def __aenter__(self) -> Self:
-        try:
+        with ClosedOnError(self):
             await self._begin_awaiting()
-        except BaseException:
-            self.close()
-            raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

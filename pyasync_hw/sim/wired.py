@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .._core import VirtualClock
+from ..hardware.device import ClosedOnError
 from ..hardware.tomlfile import problem_of
 from ..hardware.wiring import ConfigError, PartWiring, ReaderWiring, Wiring, load_board
 from .board import Board
@@ -28,14 +29,11 @@ def wired_board(
         wiring = load_board(wiring)
     board = Board(wiring.model, clock=clock, name=name)
     board.names = wiring.names
-    try:
+    with ClosedOnError(board):
         for reader in wiring.readers:
             _attach_reader(board, reader)
         for part in wiring.parts:
             _attach_part(board, part)
-    except BaseException:
-        board.close()
-        raise
     return board
 
 

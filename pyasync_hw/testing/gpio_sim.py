@@ -6,6 +6,8 @@ import errno
 import os
 from pathlib import Path
 
+from ..hardware.device import ClosedOnError
+
 __all__ = ["GpioSim", "Missing"]
 
 CONFIGFS = Path("/sys/kernel/config/gpio-sim")
@@ -38,16 +40,13 @@ class GpioSim:
             if exc.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise Missing(f"gpio-sim needs root: {CONFIGFS} is not writable") from exc
-        try:
+        with ClosedOnError(self):
             self._bank.mkdir()
             (self._bank / "num_lines").write_text(str(num_lines))
             (self._bank / "label").write_text("pyasync_hw")
             (self._folder / "live").write_text("1")
             name = (self._bank / "chip_name").read_text().strip()
             device = (self._folder / "dev_name").read_text().strip()
-        except BaseException:
-            self.close()
-            raise
         self.path = f"/dev/{name}"
         self._lines = DEVICES / device / name
 
