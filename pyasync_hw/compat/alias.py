@@ -46,9 +46,13 @@ class AliasFinder(MetaPathFinder):
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         ours = self._targets.get(fullname)
-        if ours is None:
+        if ours is None or not self._stands_in(fullname):
             return None
         return ModuleSpec(fullname, _AliasLoader(ours), is_package=not fullname.count("."))
+
+    def _stands_in(self, fullname: str) -> bool:
+        """Whether one of its names is ours in this import; a subclass may say no."""
+        return True
 
     def forget(self) -> dict[str, ModuleType]:
         """Take its names out of sys.modules; returns those that were there."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -27,15 +26,8 @@ class _FactoryFinder(AliasFinder):
     def __init__(self) -> None:
         super().__init__(dict.fromkeys(_LIBRARIES, f"{__package__}.gpiozero_factories"))
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
-        if fullname not in _LIBRARIES or find_spec(_LIBRARIES[fullname]) is not None:
-            return None
-        return super().find_spec(fullname, path, target)
+    def _stands_in(self, fullname: str) -> bool:
+        return find_spec(_LIBRARIES[fullname]) is None
 
 
 def _prefer_ours(devices: ModuleType, patches: Patches) -> None:

@@ -65,22 +65,14 @@ class _Finder(AliasFinder):
     """Ours before installed packages; but mfrc522 also names MicroPython's driver, which
     lies in the program's folder: one that is there is the program's own."""
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
+    def _stands_in(self, fullname: str) -> bool:
         root, dot, _ = fullname.partition(".")
-        if root in _OWN_FILES:
-            if dot:
-                is_own = not sys.modules[root].__name__.startswith(__package__)
-            else:
-                spec = PathFinder.find_spec(fullname, sys.path[:1])
-                is_own = spec is not None and spec.origin is not None
-            if is_own:
-                return None
-        return super().find_spec(fullname, path, target)
+        if root not in _OWN_FILES:
+            return True
+        if dot:
+            return sys.modules[root].__name__.startswith(__package__)
+        spec = PathFinder.find_spec(fullname, sys.path[:1])
+        return spec is None or spec.origin is None
 
 
 def install(names: Iterable[str] = NAMES) -> Callable[[], None]:

@@ -27,13 +27,13 @@ from importlib.machinery import (
 from types import CodeType, ModuleType
 from typing import Any
 
+from ..installed import is_installed
 from ..patches import Patches
 from .rewriting import Rewriting
 
 __all__ = ["compile_program", "install"]
 
 _PACKAGE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
-_INSTALLED = {"site-packages", "dist-packages"}
 
 
 class _RewrittenLoader(SourceFileLoader):
@@ -97,7 +97,7 @@ class _Program:
         real = os.path.realpath(folder)
         if real != self._folder and not real.startswith(os.path.join(self._folder, "")):
             return False
-        if not _INSTALLED.isdisjoint(real.split(os.sep)):
+        if is_installed(real):
             return False
         return not any(
             real == root or real.startswith(root + os.sep)

@@ -6,17 +6,16 @@ to know which it is that runs them.  They are told that it is Python's.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from types import FrameType, ModuleType
+from types import FrameType
 
 from ..alias import AliasFinder
+from ..installed import is_installed
 
 __all__ = ["FallbackFinder"]
 
-_INSTALLED = {"site-packages", "dist-packages"}
+_FINDERS = (__name__, AliasFinder.__module__)
+_IMPORT_SYSTEM = ("importlib", "_frozen_importlib")
 
 
 def _importer() -> FrameType | None:
@@ -24,14 +23,14 @@ def _importer() -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_globals.get("__name__") or ""  # code that was given to exec() may have none
-        if name != __name__ and name.partition(".")[0] not in ("importlib", "_frozen_importlib"):
+        if name not in _FINDERS and name.partition(".")[0] not in _IMPORT_SYSTEM:
             return frame
         frame = frame.f_back
     return None
 
 
 def _only_asks(frame: FrameType | None) -> bool:
-    if frame is None or _INSTALLED.isdisjoint(frame.f_code.co_filename.split(os.sep)):
+    if frame is None or not is_installed(frame.f_code.co_filename):
         return False
     import dis
 
@@ -42,11 +41,5 @@ def _only_asks(frame: FrameType | None) -> bool:
 class FallbackFinder(AliasFinder):
     """AliasFinder, but for packages that only ask."""
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
-        spec = super().find_spec(fullname, path, target)
-        return None if spec is not None and _only_asks(_importer()) else spec
+    def _stands_in(self, fullname: str) -> bool:
+        return not _only_asks(_importer())
