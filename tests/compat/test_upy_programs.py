@@ -1,11 +1,15 @@
 """MicroPython's programs, run unchanged."""
 
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from running import ENVIRONMENT, run
+
+import pyasync_hw
 
 BOARD = """
 import network
@@ -221,3 +225,15 @@ def test_a_program_that_polls_ends_by_ctrl_c_without_a_word_on_its_tasks(program
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "interrupted\n", "")
+
+
+def test_a_board_is_known_to_an_installed_package(program, tmp_path):
+    """As by pip, in site-packages, where others are told that it is none."""
+    site = tmp_path / "lib" / "site-packages"
+    shutil.copytree(Path(pyasync_hw.__file__).parent, site / "pyasync_hw")
+    path = program("""\
+        import asyncio, machine, pyasync_hw
+        print(type(asyncio.get_event_loop().time()), pyasync_hw.__file__)
+    """)
+    result = run(path, cwd=tmp_path, env={**ENVIRONMENT, "PYTHONPATH": str(site)})
+    assert result == (0, f"<class 'int'> {site / 'pyasync_hw' / '__init__.py'}\n", "")
