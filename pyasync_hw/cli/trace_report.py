@@ -115,11 +115,20 @@ def _threads(result: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _spi(result: dict[str, Any]) -> Iterator[str]:
+def _bus(result: dict[str, Any], bus: str) -> Iterator[str]:
     uses, seconds = result["uses"], result["seconds"]
-    if uses["spi_messages"]:
-        messages = _n(uses["spi_messages"], "message")
-        yield f"{messages}{_rate(uses['spi_messages'], seconds)}, {_n(uses['spi_bytes'], 'byte')}"
+    messages = uses[f"{bus}_messages"]
+    if messages:
+        sent = _n(uses[f"{bus}_bytes"], "byte")
+        yield f"{_n(messages, 'message')}{_rate(messages, seconds)}, {sent}"
+
+
+def _spi(result: dict[str, Any]) -> Iterator[str]:
+    return _bus(result, "spi")
+
+
+def _i2c(result: dict[str, Any]) -> Iterator[str]:
+    return _bus(result, "i2c")
 
 
 def _tags(result: dict[str, Any]) -> Iterator[str]:
@@ -136,13 +145,6 @@ def _tags(result: dict[str, Any]) -> Iterator[str]:
             f"  estimate: {silences * SILENT_REQUEST_MESSAGES:,} for the unanswered requests with "
             f"a library that polls the chip (pi-rc522 2.3.0: {SILENT_REQUEST_MESSAGES:,} each)"
         )
-
-
-def _i2c(result: dict[str, Any]) -> Iterator[str]:
-    uses, seconds = result["uses"], result["seconds"]
-    if uses["i2c_messages"]:
-        messages = _n(uses["i2c_messages"], "message")
-        yield f"{messages}{_rate(uses['i2c_messages'], seconds)}, {_n(uses['i2c_bytes'], 'byte')}"
 
 
 def _gpio(result: dict[str, Any]) -> Iterator[str]:

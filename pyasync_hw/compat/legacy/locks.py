@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from ..patches import Patches
+from .loop_argument import with_loop
 
 __all__ = ["Held", "install"]
 
@@ -62,11 +63,7 @@ def _taking_loop(original: Callable[..., None]) -> Callable[..., None]:
             self._loop = loop
 
     __init__.__qualname__ = original.__qualname__
-    signature = inspect.signature(original)
-    parameter = inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY, default=None)
-    __init__.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), parameter]
-    )
+    __init__.__signature__ = with_loop(inspect.signature(original))  # type: ignore[attr-defined]
     return __init__
 
 

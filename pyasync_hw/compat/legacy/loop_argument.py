@@ -12,7 +12,7 @@ from typing import Any
 from ..patches import Patches
 from .generators import mark
 
-__all__ = ["install"]
+__all__ = ["install", "with_loop"]
 
 _FUNCTIONS: dict[ModuleType, tuple[str, ...]] = {
     streams: ("open_connection", "start_server", "open_unix_connection", "start_unix_server"),
@@ -20,7 +20,7 @@ _FUNCTIONS: dict[ModuleType, tuple[str, ...]] = {
 }
 
 
-def _with_loop(signature: inspect.Signature) -> inspect.Signature:
+def with_loop(signature: inspect.Signature) -> inspect.Signature:
     """`signature` with `loop=None` behind its last argument that has a name."""
     parameters = list(signature.parameters.values())
     place = len(parameters) - (parameters[-1].kind is inspect.Parameter.VAR_KEYWORD)
@@ -34,7 +34,7 @@ def _taking_loop(original: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__, call.__qualname__ = original.__name__, original.__qualname__
     call.__module__, call.__doc__ = original.__module__, original.__doc__
-    call.__signature__ = _with_loop(inspect.signature(original))  # type: ignore[attr-defined]
+    call.__signature__ = with_loop(inspect.signature(original))  # type: ignore[attr-defined]
     return mark(call)  # type: ignore[no-any-return]
 
 

@@ -1,44 +1,24 @@
-"""asyncio.Task with what it had up to Python 3.8."""
+"""asyncio.Future and Task by classes of ours; Task with what it had up to Python 3.8."""
 
 from __future__ import annotations
 
 import asyncio
-from abc import ABCMeta
 from typing import Any
 
 from ..patches import Patches
-from .toy_loops import adapt
+from .stand_in import standing_for
 
-__all__ = ["Task", "install"]
+__all__ = ["Future", "Task", "install"]
 
+_StandardFuture: Any = asyncio.Future
 _StandardTask: Any = asyncio.Task
 
 
-class _TaskType(ABCMeta):  # what a program derives from it may be an ABC, too
-    """Makes tasks of the standard class, and counts them as its own.
-
-    Tasks of a class that derives from it cost half as much again.
-    """
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        if "loop" in options:
-            adapt(type(options["loop"]))
-        if cls is Task:
-            return _StandardTask(*args, **options)
-        return super().__call__(*args, **options)
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        if cls is Task:
-            return isinstance(instance, _StandardTask)
-        return super().__instancecheck__(instance)
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        if cls is Task:
-            return issubclass(subclass, _StandardTask)
-        return super().__subclasscheck__(subclass)
+class Future(_StandardFuture, metaclass=standing_for(_StandardFuture)):  # type: ignore[metaclass, misc]
+    __doc__ = _StandardFuture.__doc__
 
 
-class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
+class Task(_StandardTask, metaclass=standing_for(_StandardTask)):  # type: ignore[metaclass, misc]
     """asyncio.Task with the class methods that Python 3.9 removed."""
 
     @classmethod
@@ -59,6 +39,8 @@ class Task(_StandardTask, metaclass=_TaskType):  # type: ignore[misc]
 
 def install(patches: Patches) -> None:
     """Loops make their tasks by this name, too."""
+    Future.__module__, Future.__qualname__ = "asyncio", "Future"
+    patches.set(asyncio, "Future", Future)
     Task.__module__, Task.__qualname__ = "asyncio", "Task"
     for module in (asyncio, asyncio.tasks):
         patches.set(module, "Task", Task)

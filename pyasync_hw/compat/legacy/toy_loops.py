@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from abc import ABCMeta
 from asyncio import events
 from asyncio.log import logger
 from collections.abc import Callable
@@ -21,9 +20,8 @@ from typing import Any
 
 from ..patches import Patches
 
-__all__ = ["Future", "adapt", "install"]
+__all__ = ["adapt", "install"]
 
-_StandardFuture: Any = asyncio.Future
 _known: set[type] = {type(None)}
 # Method -> where its callback is among the arguments.
 _SCHEDULING = {"call_soon": 0, "call_soon_threadsafe": 0, "call_later": 1, "call_at": 1}
@@ -102,31 +100,6 @@ def adapt(cls: type) -> None:
             setattr(cls, name, method)
 
 
-class _FutureType(ABCMeta):  # what a program derives from it may be an ABC, too
-    """Makes futures of the standard class, and counts them as its own."""
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        if "loop" in options:
-            adapt(type(options["loop"]))
-        if cls is Future:
-            return _StandardFuture(*args, **options)
-        return super().__call__(*args, **options)
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        if cls is Future:
-            return isinstance(instance, _StandardFuture)
-        return super().__instancecheck__(instance)
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        if cls is Future:
-            return issubclass(subclass, _StandardFuture)
-        return super().__subclasscheck__(subclass)
-
-
-class Future(_StandardFuture, metaclass=_FutureType):  # type: ignore[misc]
-    __doc__ = _StandardFuture.__doc__
-
-
 def _init_subclass(cls: Any, /, **options: Any) -> None:
     super(asyncio.AbstractEventLoop, cls).__init_subclass__(**options)
     adapt(cls)
@@ -134,6 +107,4 @@ def _init_subclass(cls: Any, /, **options: Any) -> None:
 
 def install(patches: Patches) -> None:
     """Loops that derive from asyncio's are seen when their class is made, others by Future()."""
-    Future.__module__, Future.__qualname__ = "asyncio", "Future"
-    patches.set(asyncio, "Future", Future)
     patches.set(asyncio.AbstractEventLoop, "__init_subclass__", classmethod(_init_subclass))
