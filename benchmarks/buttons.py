@@ -6,21 +6,18 @@ seconds while nothing happens, and is then told of presses, one after the other.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import random
 import resource
 import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
+
+from .ways import beside, compare
 
 PINS = (17, 27, 22, 23)
 
@@ -118,50 +115,43 @@ def measure(way: str, seconds: float, presses: int) -> dict[str, float]:
         return times[-1] - began
 
     def outside() -> None:
-        try:
-            for pin in PINS:  # until it waits for each
-                while not noticed(pin):
-                    pass
-            usage, cpu = resource.getrusage(resource.RUSAGE_SELF), time.process_time()
-            time.sleep(seconds)
-            now = resource.getrusage(resource.RUSAGE_SELF)
-            found["cpu"] = (time.process_time() - cpu) / seconds
-            found["wakes"] = (now.ru_nvcsw - usage.ru_nvcsw) / seconds
-            found["threads"] = threads()
-            taken = [press(PINS[i % len(PINS)]) for i in range(presses)]
-            found["latency"] = statistics.median(taken)
-            found["latest"] = max(taken)
-        finally:
-            os.kill(os.getpid(), signal.SIGINT)
+        for pin in PINS:  # until it waits for each
+            while not noticed(pin):
+                pass
+        usage, cpu = resource.getrusage(resource.RUSAGE_SELF), time.process_time()
+        time.sleep(seconds)
+        now = resource.getrusage(resource.RUSAGE_SELF)
+        found["cpu"] = (time.process_time() - cpu) / seconds
+        found["wakes"] = (now.ru_nvcsw - usage.ru_nvcsw) / seconds
+        found["threads"] = threads()
+        taken = [press(PINS[i % len(PINS)]) for i in range(presses)]
+        found["latency"] = statistics.median(taken)
+        found["latest"] = max(taken)
 
-    threading.Thread(target=outside).start()
-    with suppress(KeyboardInterrupt):
-        WAYS[way](pressed)
+    beside(lambda: WAYS[way](pressed), outside)
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.buttons", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="of waiting, default %(default)s")
-    parser.add_argument("--presses", type=int, default=40, help="default %(default)s")
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.way:
-        print(json.dumps(measure(args.way, args.seconds, args.presses)))
-        return
-    command = [sys.executable, "-m", "pyasync_hw", "run", "--hw", "sim", "-m", __spec__.name]
-    columns = ("way", "CPU while waiting", "wake-ups per second", "threads")
-    print("|", " | ".join((*columns, "press to call, median", "longest")), "|")
-    print("|---|---|---|---|---|---|")
-    for way in WAYS:
-        options = ["--way", way, "--seconds", str(args.seconds), "--presses", str(args.presses)]
-        found = json.loads(subprocess.run([*command, *options], stdout=-1, check=True).stdout)
-        print(
-            f"| {way} | {found['cpu'] * 100:.2f} % | {found['wakes']:.1f} | {found['threads']:.0f} "
-            f"| {found['latency'] * 1e3:.2f} ms | {found['latest'] * 1e3:.2f} ms |",
-            flush=True,
-        )
+def _row(found: dict[str, float]) -> str:
+    return (
+        f"{found['cpu'] * 100:.2f} % | {found['wakes']:.1f} | {found['threads']:.0f} "
+        f"| {found['latency'] * 1e3:.2f} ms | {found['latest'] * 1e3:.2f} ms"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    compare(
+        "benchmarks.buttons",
+        __doc__,
+        dict.fromkeys(WAYS, ()),
+        measure,
+        ("--presses", 40),
+        (
+            "CPU while waiting",
+            "wake-ups per second",
+            "threads",
+            "press to call, median",
+            "longest",
+        ),
+        _row,
+    )

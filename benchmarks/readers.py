@@ -6,19 +6,15 @@ seconds while no tag is there, and then tags come, one after the other.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
-import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
+
+from .ways import beside, compare
 
 Found = Callable[[], object]
 
@@ -105,49 +101,40 @@ def measure(way: str, seconds: float, tags: int) -> dict[str, float]:
         return times[-1] - began
 
     def outside() -> None:
-        try:
-            seen.set()
-            time.sleep(1)
-            before = sum(device.messages for device in devices), time.process_time()
-            time.sleep(seconds)
-            now = sum(device.messages for device in devices), time.process_time()
-            found["messages"] = (now[0] - before[0]) / seconds
-            found["cpu"] = (now[1] - before[1]) / seconds
-            taken = [appears() for _ in range(tags)]
-            found["latency"] = statistics.median(taken)
-            found["latest"] = max(taken)
-        finally:
-            os.kill(os.getpid(), signal.SIGINT)
+        seen.set()
+        time.sleep(1)
+        before = sum(device.messages for device in devices), time.process_time()
+        time.sleep(seconds)
+        now = sum(device.messages for device in devices), time.process_time()
+        found["messages"] = (now[0] - before[0]) / seconds
+        found["cpu"] = (now[1] - before[1]) / seconds
+        taken = [appears() for _ in range(tags)]
+        found["latency"] = statistics.median(taken)
+        found["latest"] = max(taken)
 
-    threading.Thread(target=outside).start()
-    with suppress(KeyboardInterrupt):
-        WAYS[way][0](noticed)
+    beside(lambda: WAYS[way][0](noticed), outside)
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.readers", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="of waiting, default %(default)s")
-    parser.add_argument("--tags", type=int, default=20, help="default %(default)s")
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.way:
-        print(json.dumps(measure(args.way, args.seconds, args.tags)))
-        return
-    python = [sys.executable, "-W", "ignore", "-m", "pyasync_hw", "run", "--hw", "sim"]
-    columns = ("way", "SPI messages per second", "CPU while waiting")
-    print("|", " | ".join((*columns, "tag there to noticed, median", "longest")), "|")
-    print("|---|---|---|---|---|")
-    for way, (_, shims) in WAYS.items():
-        options = ["--way", way, "--seconds", str(args.seconds), "--tags", str(args.tags)]
-        command = [*python, "--shims", shims, "-m", __spec__.name, *options]
-        found = json.loads(subprocess.run(command, stdout=-1, check=True).stdout)
-        print(
-            f"| {way} | {found['messages']:.0f} | {found['cpu'] * 100:.2f} % "
-            f"| {found['latency'] * 1e3:.1f} ms | {found['latest'] * 1e3:.1f} ms |",
-            flush=True,
-        )
+def _row(found: dict[str, float]) -> str:
+    return (
+        f"{found['messages']:.0f} | {found['cpu'] * 100:.2f} % "
+        f"| {found['latency'] * 1e3:.1f} ms | {found['latest'] * 1e3:.1f} ms"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    compare(
+        "benchmarks.readers",
+        __doc__,
+        {way: ("--shims", shims) for way, (_, shims) in WAYS.items()},
+        measure,
+        ("--tags", 20),
+        (
+            "SPI messages per second",
+            "CPU while waiting",
+            "tag there to noticed, median",
+            "longest",
+        ),
+        _row,
+    )
