@@ -77,7 +77,9 @@ def _assert_no_growth(operation: Callable[[], object], calls: int) -> None:
         for _ in range(calls):
             operation()
         after = Usage.now()
-        assert after.live == before.live
+        lives = {name: (n, after.live[name]) for name, n in before.live.items()}
+        changed_lives = {name: pair for name, pair in lives.items() if pair[0] != pair[1]}
+        assert not changed_lives, f"objects alive (before, after): {changed_lives}"
         changed = dict(before.descriptors.items() ^ after.descriptors.items())
         assert not changed, f"descriptors that came or went: {changed}"
         blocks.append(after.blocks - before.blocks)

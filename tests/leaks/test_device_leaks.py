@@ -10,21 +10,28 @@ from contextlib import aclosing
 import pytest
 
 import pyasync_hw
-from pyasync_hw import CancelToken, VirtualClock, gpio, i2c, sim, spi
+from pyasync_hw import CancelToken, VirtualClock, executor, gpio, i2c, sim, spi
 
 from .growth import assert_no_growth
 
 
 @pytest.fixture(params=["ours", "asyncio"])
 def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
-    """Our loop on a virtual clock, and asyncio's own."""
+    """Our loop on a virtual clock, and asyncio's own, each with one thread for its jobs.
+
+    A second one would come when a job does before the first thread is idle again.
+    """
+    pool: concurrent.futures.ThreadPoolExecutor
     if request.param == "ours":
         factory: Callable[[], asyncio.AbstractEventLoop] = lambda: pyasync_hw.new_event_loop(  # noqa: E731
             VirtualClock()
         )
+        pool = executor.ThreadPoolExecutor(1)
     else:
         factory = asyncio.SelectorEventLoop
+        pool = concurrent.futures.ThreadPoolExecutor(1)
     with asyncio.Runner(loop_factory=factory) as runner:
+        runner.get_loop().set_default_executor(pool)
         yield runner
 
 
